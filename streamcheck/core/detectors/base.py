@@ -1,0 +1,53 @@
+"""What every detector offers. A detector sees only new signals, each once, in canonical order."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from streamcheck.core.components import Component, State
+from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
+
+
+class Domain(StrEnum):
+    """What values a row detector can take; the config refuses others."""
+
+    REAL = "real"      # any finite number
+    UNIT = "unit"      # numbers in [0, 1]: scores, errors
+    BINARY = "binary"  # 0 or 1: errors, binary predictions
+
+
+class Detector(Component):
+    """Signals in, verdicts out; state exported and restored exactly, without pickle."""
+
+    family = "detector"
+
+    def export(self) -> State:
+        """The state, sharing no memory with the detector."""
+        raise NotImplementedError
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood: every later verdict is equal bit for bit."""
+        raise NotImplementedError
+
+
+class PaneDetector(Detector):
+    """Steps once per pane with rows (labelled rows: per block)."""
+
+    def calibrate(self, arl: float) -> None:
+        """Choose parameters left null so that stable input alarms once in `arl` steps on average (> 1)."""
+
+    def step(self, signal: Signal, at_ms: int) -> Verdict:
+        """Judge one more signal, of the pane (or block) that begins at event time `at_ms`."""
+        raise NotImplementedError
+
+
+class RowDetector(Detector):
+    """Steps once per row. After a drift the method starts afresh by its own rules (river's)."""
+
+    domain: ClassVar[Domain]
+
+    def seed(self, value: int) -> None:
+        """Make randomness inside the method reproducible; called once, before any row."""
+
+    def step(self, values: FloatArray) -> RowVerdict:
+        """Feed the rows one by one, in order. values: (n,) float64, finite, within the domain."""
+        raise NotImplementedError

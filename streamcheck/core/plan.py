@@ -1,0 +1,214 @@
+"""The plan: what a config comes to, as frozen objects that the engine runs. Built by streamcheck.config, never by hand."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from streamcheck.core.types import StreamRole
+
+
+class Kind(StrEnum):
+    """What the values of a column are. BINARY columns are coded 0 and 1 (1: the positive class)."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BINARY = "binary"
+
+
+class Role(StrEnum):
+    """What a column is for."""
+
+    FEATURE = "feature"
+    PREDICTION = "prediction"
+    SCORE = "score"
+    LABEL = "label"
+    SEGMENT = "segment"
+    MODEL_VERSION = "model_version"
+
+
+class Task(StrEnum):
+    """What the model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class TimeUnit(StrEnum):
+    """How an event writes its time: a number since 1970-01-01 UTC, or ISO 8601 text with an offset."""
+
+    S = "s"
+    MS = "ms"
+    US = "us"
+    NS = "ns"
+    ISO8601 = "iso8601"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeField:
+    """Where an event carries its time; without one, the record timestamp counts."""
+
+    path: tuple[str, ...]
+    unit: TimeUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field that is kept of every event. `range` is what the config declares as valid (inclusive)."""
+
+    name: str
+    path: tuple[str, ...]
+    kind: Kind
+    role: Role
+    range: tuple[float, float] | None = None
+    positive: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One stream: its topics and the columns that are decoded, numeric ones first (the order in Batch)."""
+
+    role: StreamRole
+    topics: tuple[str, ...]
+    id_path: tuple[str, ...] | None
+    time: TimeField | None
+    columns: tuple[Column, ...]
+    message_bytes_max: int
+    max_future_ms: int
+
+    @property
+    def numeric(self) -> tuple[Column, ...]:
+        """The numeric columns, rows of Batch.numeric."""
+        return tuple(c for c in self.columns if c.kind is Kind.NUMERIC)
+
+    @property
+    def coded(self) -> tuple[Column, ...]:
+        """The categorical and binary columns, rows of Batch.codes."""
+        return tuple(c for c in self.columns if c.kind is not Kind.NUMERIC)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRules:
+    """Panes, lateness and what is taken as an implausible time, in ms."""
+
+    pane_ms: int = 10_000
+    lateness_ms: int = 5_000
+    idle_after_ms: int = 30_000
+    max_jump_ms: int = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRules:
+    """How predictions and labels meet. corrections: whether the last or the first label of an id counts."""
+
+    horizon_ms: int
+    corrections_last: bool = True
+    predictions_max: int = 2_000_000
+    labels_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A way to cut the traffic: one segment field, or several crossed. The name is `tier` or `tier*country`."""
+
+    fields: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How configs and gauges call it."""
+        return "*".join(self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSpec:
+    """A component by name with its parameters; `auto`: none were given, the component standardises and calibrates."""
+
+    name: str
+    params: tuple[tuple[str, Any], ...] = ()
+    auto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The newest `rows` labelled rows, or those of the newest `span_ms` of event time; exactly one is set."""
+
+    rows: int | None = None
+    span_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """When a drifting monitor becomes an alert, and whose it is.
+
+    for_ms: event time from the first drifting step to firing; cooldown_ms: event time without drift until it is resolved.
+    """
+
+    for_ms: int = 0
+    cooldown_ms: int = 300_000
+    severity: str = "warning"
+    owner: str | None = None
+    runbook: str | None = None
+
+
+class Target(StrEnum):
+    """What kind of rows a monitor sees."""
+
+    COLUMN = "column"      # a column of the predictions stream
+    STREAM = "stream"      # the predictions stream itself: volume and the like
+    LABELLED = "labelled"  # rows whose label has joined
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSpec:
+    """One monitor: what it looks at, for which segments, through which measure, with which detector, under which rule.
+
+    id: unique in the config, stable (part of alert ids, fingerprints, seeds). column: the column's name, or the quality
+    (`accuracy`, `volume`, `error`). A row detector has no measure: it sees the column's values, or for `error` the row's
+    error (0/1 for classes, |prediction - label| for numbers). by: None for all rows together. share: the part of the
+    config's false-alarm budget that is this monitor's.
+    """
+
+    id: str
+    target: Target
+    column: str
+    detector: ComponentSpec
+    measure: ComponentSpec | None = None
+    by: Segmentation | None = None
+    window: Window | None = None
+    block_rows: int = 50
+    reference: ComponentSpec = field(default_factory=lambda: ComponentSpec("auto"))
+    rule: AlertRule = field(default_factory=AlertRule)
+    share: float = 0.0
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """False alarms that the whole config may give: `alarms` per `period_ms` of event time."""
+
+    alarms: float = 1.0
+    period_ms: int = 604_800_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is kept in memory; each has a counter that says when it bites."""
+
+    segments: int = 1_000
+    pane_rows: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the engine needs to know. `labels` is None where labels sit in the prediction event, or nowhere."""
+
+    name: str
+    predictions: Schema
+    labels: Schema | None
+    task: Task | None
+    time: TimeRules
+    join: JoinRules | None
+    segmentations: tuple[Segmentation, ...]
+    monitors: tuple[MonitorSpec, ...]
+    budget: Budget = field(default_factory=Budget)
+    limits: Limits = field(default_factory=Limits)

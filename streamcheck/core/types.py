@@ -1,0 +1,171 @@
+"""The nouns that flow: source partitions, batches, signals, verdicts (DESIGN: words, flow)."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+CodeArray = npt.NDArray[np.int32]
+StatusArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+
+MISSING_SEGMENT = "__missing__"
+OTHER_SEGMENT = "__other__"
+
+
+class SourcePartition(NamedTuple):
+    """The unit of order and of lateness; sorts by topic, then partition."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]"
+
+
+class StreamRole(StrEnum):
+    """What a topic is for."""
+
+    PREDICTIONS = "predictions"
+    LABELS = "labels"
+
+
+class FieldStatus(IntEnum):
+    """What became of one field of one event. Everything but OK leaves the value out of all statistics."""
+
+    OK = 0
+    MISSING = 1
+    WRONG_TYPE = 2
+    NON_FINITE = 3
+
+
+class Dictionary:
+    """An append-only table of category strings; a code is a position in it, stable for its life.
+
+    >>> d = Dictionary()
+    >>> d.encode("DE"), d.encode("FR"), d.encode("DE"), d.values
+    (0, 1, 0, ['DE', 'FR'])
+    """
+
+    __slots__ = ("index", "values")
+
+    def __init__(self, values: tuple[str, ...] = ()) -> None:
+        self.values: list[str] = list(values)
+        self.index: dict[str, int] = {value: code for code, value in enumerate(values)}
+
+    def encode(self, value: str) -> int:
+        """The code of `value`, given a new one when it is unknown."""
+        code = self.index.get(value)
+        if code is None:
+            code = self.index[value] = len(self.values)
+            self.values.append(value)
+        return code
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rejects:
+    """Events that could not become rows: their offsets (int64, ascending) and one reason each."""
+
+    offsets: IntArray
+    reasons: tuple[str, ...]
+
+    @staticmethod
+    def none() -> "Rejects":
+        """No rejected event."""
+        return Rejects(np.empty(0, np.int64), ())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Decoded rows of ONE source partition, in offset order, as columns.
+
+    With n rows, F numeric and C categorical columns (in the order of the stream's Schema):
+    offsets, times (n,) int64, event time in ms; ids: n strings (empty tuple when the schema has no id);
+    numeric (F, n) float64, finite where status is OK, 0.0 elsewhere; codes (C, n) int32 into `dictionaries`, -1 where
+    not OK; status (F + C, n) of FieldStatus, numeric columns first. Offsets of rows and rejects never coincide.
+    `next_offset` is where reading goes on (gaps and control records included). `raw` is the decoder's own handle on the
+    original bytes, carried along untouched for dead letters.
+    """
+
+    source: SourcePartition
+    stream: StreamRole
+    offsets: IntArray
+    times: IntArray
+    ids: list[str] | tuple[()]
+    numeric: FloatArray
+    codes: CodeArray
+    status: StatusArray
+    dictionaries: tuple[Dictionary, ...]
+    next_offset: int
+    rejects: Rejects = field(default_factory=Rejects.none)
+    raw: object = None
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An event that did not count: late, or rejected, with its reason; `raw` as in its Batch."""
+
+    source: SourcePartition
+    offset: int
+    reason: str
+    raw: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One number for a pane detector, with what a detector needs to judge it.
+
+    value: the measure; center: what the reference expects of it; se: the standard error of value - center when nothing
+    has changed (> 0, in the unit of value, the reference's own error included); rows: events behind it;
+    events: for a share, the number of rows that count (None for other measures); level and baseline: the two numbers to
+    show to people (mean of the column now, and in the reference).
+    """
+
+    value: float
+    center: float
+    se: float
+    rows: int
+    level: float
+    baseline: float
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a pane detector says after one signal.
+
+    score and threshold are comparable (score > threshold means drifting) and go to gauges and alerts;
+    change_at: event time (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown.
+    """
+
+    drifting: bool
+    score: float
+    threshold: float
+    change_at: int | None = None
+    direction: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowVerdict:
+    """What a row detector says after a run of rows.
+
+    drifts: positions within the run (int64, ascending) at which drift was signalled; since: for the last of them, how
+    many of the newest rows (that one included) lie after the estimated change, 1 when the method has no estimate.
+    score and threshold: where the method has such numbers, else None.
+    """
+
+    drifts: IntArray
+    since: int = 1
+    score: float | None = None
+    threshold: float | None = None
+    direction: int = 0

@@ -1,0 +1,63 @@
+"""Everything streamcheck raises on purpose, as one tree.
+
+StreamcheckError
+├── ConfigError        the user's configuration: carries every mistake found
+├── ParameterError     one parameter of one component
+├── StateError         saved state that cannot be used: damaged, newer, of another config
+├── SourceError        the input: unknown topic, fewer partitions, a position that retention removed
+└── DeliveryError      the output: an alert that could not be delivered
+"""
+
+from dataclasses import dataclass
+
+
+class StreamcheckError(Exception):
+    """Base of all errors that a user can act upon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a config file: where, what was expected, what to write instead."""
+
+    path: str
+    message: str
+    line: int | None = None
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        hint = f" (did you mean {self.suggestion!r}?)" if self.suggestion else ""
+        return f"{where}{self.path}: {self.message}{hint}"
+
+
+class ConfigError(StreamcheckError):
+    """A config that cannot be used; `mistakes` holds all of them, in file order."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...], source: str = "config") -> None:
+        self.mistakes = mistakes
+        self.source = source
+        super().__init__("\n".join(f"{source}: {mistake}" for mistake in mistakes))
+
+
+class ParameterError(StreamcheckError):
+    """A component was given a parameter it cannot take.
+
+    `parameter` is its name (None: the component itself), `suggestion` the nearest valid name.
+    """
+
+    def __init__(self, message: str, parameter: str | None = None, suggestion: str | None = None) -> None:
+        self.parameter = parameter
+        self.suggestion = suggestion
+        super().__init__(message)
+
+
+class StateError(StreamcheckError):
+    """Saved state cannot be used, and why; never resolved by a silent reset."""
+
+
+class SourceError(StreamcheckError):
+    """The input cannot be read as asked, and the way out."""
+
+
+class DeliveryError(StreamcheckError):
+    """Alerts could not be delivered; they stay in the outbox."""

@@ -1,0 +1,160 @@
+"""What the loop asks of the world: a source, a store, sinks, a clock. Adapters implement these; the core knows none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from streamcheck.core.types import IntArray, SourcePartition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawBatch:
+    """Undecoded records of ONE source partition, in offset order.
+
+    n records: offsets and timestamps (n,) int64 (ms); values and keys: n bytes or None (a tombstone).
+    faults: positions (offset, reason) at which the source could not produce a record: corrupt batch, missing codec, too
+    large once decompressed. next_offset: where reading goes on.
+    """
+
+    source: SourcePartition
+    offsets: IntArray
+    timestamps: IntArray
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    next_offset: int
+    faults: tuple[tuple[int, str], ...] = ()
+
+    def record(self, offset: int) -> tuple[bytes | None, bytes | None]:
+        """Key and value of the record at `offset`; (None, None) for a fault."""
+        at = int(np.searchsorted(self.offsets, offset))
+        if at < len(self.offsets) and self.offsets[at] == offset:
+            return self.keys[at], self.values[at]
+        return None, None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """Where reading stands: next offset to read, high watermark and log start (None while unknown)."""
+
+    position: int
+    high_watermark: int | None
+    log_start: int | None = None
+
+
+class Source(Protocol):
+    """Reads assigned partitions from given positions; one thread."""
+
+    def partitions(self) -> tuple[SourcePartition, ...]:
+        """All partitions of the configured topics, ascending. Raises SourceError for an unknown topic."""
+
+    def start(self, positions: Mapping[SourcePartition, int]) -> None:
+        """Begin reading at these offsets. Raises SourceError where retention has removed one."""
+
+    def poll(self, timeout_s: float) -> list[RawBatch]:
+        """The next records of any partitions; an empty list when none came in time."""
+
+    def status(self) -> Mapping[SourcePartition, PartitionStatus]:
+        """Position and high watermark of every assigned partition."""
+
+    def pause(self, sources: frozenset[SourcePartition]) -> None:
+        """Deliver nothing from these partitions until told otherwise; replaces the former set."""
+
+    def committed(self, positions: Mapping[SourcePartition, int]) -> None:
+        """Show progress to lag tools; the store, not this, decides where reading resumes."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One alert transition on its way out: sequence number, key (alert id) and exact bytes."""
+
+    sequence: int
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic step of the store. `put` and `delete` change keyed state; outbox entries are appended.
+
+    digest: chained digest of all transitions up to the last sequence number.
+    """
+
+    put: Mapping[str, bytes]
+    delete: frozenset[str] = frozenset()
+    outbox: tuple[OutboxEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a store holds: keyed state and the outbox entries not yet delivered."""
+
+    state: Mapping[str, bytes] = field(default_factory=dict)
+    outbox: tuple[OutboxEntry, ...] = ()
+
+
+class Store(Protocol):
+    """Durable state. Raises StateError when what it finds is damaged, newer, or of another config."""
+
+    def load(self) -> Saved | None:
+        """What was committed last; None for a fresh store."""
+
+    def commit(self, commit: Commit) -> None:
+        """Apply one step durably, all or nothing."""
+
+    def delivered(self, sequence: int) -> None:
+        """Outbox entries up to this sequence number have arrived."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+class AlertSink(Protocol):
+    """Where alert transitions go, in sequence order."""
+
+    def open(self, lineage: str) -> int:
+        """Fence predecessors and tell the last sequence number that has arrived (0: none). Raises DeliveryError."""
+
+    def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
+        """Deliver all entries, once. digest: of all transitions up to the last entry. Raises DeliveryError."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrayRecord:
+    """A dead letter or a late event: where it came from, why, and its original bytes."""
+
+    source: SourcePartition
+    offset: int
+    reason: str
+    key: bytes | None
+    value: bytes | None
+
+
+class StraySink(Protocol):
+    """Where rejected (or late) events go: at least once, keyed by source position."""
+
+    def send(self, records: Sequence[StrayRecord]) -> None:
+        """Hand over; may return before they have arrived."""
+
+    def flush(self) -> None:
+        """Return once everything handed over has arrived. Raises DeliveryError."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+class Clock(Protocol):
+    """Wall time, for silence and back-off only; never for results."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
