@@ -1,0 +1,68 @@
+# `make demo` and `make test` need Python >= 3.11 and make, nothing else; both build .venv on first use.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON  ?=
+WORKERS ?= 2
+ARGS    ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# A command of that name may exist without working (pyenv shims, Debian without python3-venv): each candidate must prove itself.
+FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  $$p -c 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)' >/dev/null 2>&1 && echo $$p && exit 0; \
+	done; \
+	echo "streamcheck needs Python >= 3.11 with venv (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/python" >&2; \
+	exit 1
+
+.PHONY: help demo test lint bench kafka demo-kafka docs clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## simulated payments stream with incidents, no broker, about a minute (ARGS=--serve keeps it up)
+	@$(BIN)/streamcheck demo $(ARGS)
+
+test: lint ## lint, types, all tests (ARGS='-k word' narrows them, WORKERS=n sets the processes)
+	@echo "pytest, $(WORKERS) processes"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 $(ARGS)
+
+lint: $(VENV)/.dev ## ruff and mypy
+	@echo "ruff"
+	@$(BIN)/ruff check --quiet .
+	@echo "mypy"
+	@$(BIN)/mypy
+
+bench: $(VENV)/.run ## events per second against the naive loop, same broker, same run (bench/README.md)
+	@$(BIN)/python bench/run.py $(ARGS)
+
+kafka: $(VENV)/.run ## start a local broker for trying things out (needs Java 17 and Maven)
+	@$(BIN)/python tools/kafka_cluster.py $(ARGS)
+
+demo-kafka: $(VENV)/.run ## the demo through a real broker
+	@$(BIN)/python tools/demo_kafka.py $(ARGS)
+
+docs: $(VENV)/.run ## regenerate docs/cli.md and docs/components.md
+	@$(BIN)/python tools/gen_docs.py
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) build dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps inside the environment vanish with it; each is touched last, so an interrupted installation starts again.
+$(VENV)/.run: pyproject.toml
+	@python=$$($(FIND_PYTHON)) && \
+	{ $(BIN)/python -m pip --version >/dev/null 2>&1 || \
+	  { echo "making $(VENV) with $$($$python --version)" && $$python -m venv --clear $(VENV); }; }
+	@echo "installing streamcheck (once; repeated when pyproject.toml changes)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing test tools"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
