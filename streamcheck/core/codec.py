@@ -1,0 +1,130 @@
+"""State as bytes and back, exactly: which component wrote them, in which version, and are they whole?
+
+An encoded state is, little-endian throughout:
+
+    magic "SCST" | format u16 | length of kind u16 | version u32 | length of payload u64 | kind, UTF-8 | payload |
+    BLAKE2b-128 of everything before it
+
+The payload is MessagePack. Arrays are extension 1: [dtype, shape, raw little-endian bytes in C order]; whole numbers
+beyond 64 bits are extension 2 (two's complement). Decoding builds plain values only: it executes nothing, and
+allocates in proportion to the bytes it was given.
+"""
+
+import hashlib
+import math
+import struct
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streamcheck.core.components import State
+from streamcheck.errors import StateError
+
+FORMAT = 1
+DTYPES = frozenset({"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8"})
+NDIM_MAX = 8
+
+_MAGIC = b"SCST"
+_HEADER = struct.Struct("<4sHHIQ")
+_DIGEST_BYTES = 16
+_EXT_ARRAY = 1
+_EXT_INT = 2
+_INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
+
+
+def encode(kind: str, version: int, state: State) -> bytes:
+    """Which bytes stand for this state of a component of this kind and version?
+
+    state: str-keyed dicts and lists of None, bool, int, float, str, bytes and numpy arrays (dtypes in DTYPES), nothing
+    else. A NaN, another type or another dtype is an error of ours and asserted, with its path.
+
+    >>> decode("detector/adwin", encode("detector/adwin", 1, {"low": -0.0, "rows": 3}))
+    (1, {'low': -0.0, 'rows': 3})
+    """
+    assert isinstance(state, dict), f"a state is a dict, not {type(state).__name__}"
+    name = kind.encode()
+    payload = msgspec.msgpack.encode(_plain(state, kind))
+    head = _HEADER.pack(_MAGIC, FORMAT, len(name), version, len(payload))
+    body = b"".join((head, name, payload))
+    return body + _digest(body)
+
+
+def decode(kind: str, data: bytes) -> tuple[int, State]:
+    """Which version and state do these bytes hold? Arrays are writable and share no memory with `data`.
+
+    Raises StateError for bytes that are damaged, cut short, of a newer format or of another kind.
+    """
+    if data[:4] != _MAGIC or len(data) < _HEADER.size:
+        raise StateError(f"state of {kind}: these {len(data)} bytes are no streamcheck state (damaged, another file)")
+    _, fmt, name_bytes, version, payload_bytes = _HEADER.unpack_from(data)
+    if fmt != FORMAT:
+        raise StateError(
+            f"state of {kind} is in format {fmt}, this streamcheck reads format {FORMAT}: "
+            "it was written by a newer release (use that one), or is damaged"
+        )
+    start = _HEADER.size + name_bytes
+    end = start + payload_bytes
+    if len(data) != end + _DIGEST_BYTES:
+        raise StateError(f"state of {kind} is cut short or damaged: {len(data)} bytes, {end + _DIGEST_BYTES} expected")
+    if _digest(data[:end]) != data[end:]:
+        raise StateError(f"state of {kind} is damaged: its checksum does not match its {len(data)} bytes")
+    found = data[_HEADER.size : start].decode(errors="replace")
+    if found != kind:
+        raise StateError(f"this is the state of {found!r}, the state of {kind!r} was expected")
+    try:
+        state = msgspec.msgpack.decode(data[start:end], type=dict[str, Any], ext_hook=_ext)
+    except (ValueError, RecursionError, OverflowError, MemoryError) as error:
+        raise StateError(f"state of {kind} is damaged: {error}") from error
+    return version, state
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
+
+
+def _plain(value: Any, path: str) -> Any:
+    """The value with arrays and big numbers replaced by extensions, everything else checked."""
+    kind = type(value)
+    if kind is dict:
+        assert all(type(key) is str for key in value), f"{path}: keys of a state are str, not {list(value)!r}"
+        return {key: _plain(item, f"{path}.{key}") for key, item in value.items()}
+    if kind is list:
+        return [_plain(item, f"{path}[{at}]") for at, item in enumerate(value)]
+    if kind is float:
+        assert not math.isnan(value), f"{path}: a NaN never enters a state"
+        return value
+    if kind is int:
+        return value if _INT64_MIN <= value <= _UINT64_MAX else msgspec.msgpack.Ext(_EXT_INT, _int_bytes(value))
+    if kind is np.ndarray:
+        return msgspec.msgpack.Ext(_EXT_ARRAY, _array_bytes(value, path))
+    assert value is None or kind in (bool, str, bytes), f"{path}: {kind.__name__} has no place in a state"
+    return value
+
+
+def _int_bytes(value: int) -> bytes:
+    return value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+
+
+def _array_bytes(array: npt.NDArray[Any], path: str) -> bytes:
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    assert little.dtype.str in DTYPES, f"{path}: arrays of dtype {array.dtype} have no place in a state"
+    assert little.ndim <= NDIM_MAX, f"{path}: {little.ndim} dimensions, at most {NDIM_MAX} are kept"
+    assert little.dtype.kind != "f" or not np.isnan(little).any(), f"{path}: a NaN never enters a state"
+    return msgspec.msgpack.encode((little.dtype.str, little.shape, little.tobytes()))
+
+
+def _ext(code: int, data: memoryview) -> Any:
+    if code == _EXT_INT:
+        return int.from_bytes(data, "little", signed=True)
+    if code != _EXT_ARRAY:
+        raise ValueError(f"unknown extension {code}")
+    dtype, shape, raw = msgspec.msgpack.decode(data, type=tuple[str, tuple[int, ...], bytes])
+    if dtype not in DTYPES or len(shape) > NDIM_MAX or any(side < 0 for side in shape):
+        raise ValueError(f"an array of dtype {dtype!r} and shape {shape} cannot be")
+    # math.prod counts in unbounded ints: an enormous declared shape is a mismatch, never an allocation.
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(raw):
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have {len(raw)} bytes")
+    array = np.empty(shape, dtype) if not raw else np.frombuffer(raw, dtype).reshape(shape).copy()
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
