@@ -1,0 +1,163 @@
+"""Where is the state kept between runs? In one SQLite file, one durable transaction per commit."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from streamcheck.adapters.sqlite.lock import DirectoryLock
+from streamcheck.adapters.sqlite.schema import checksum, open_database, read_about, start_afresh, write_about
+from streamcheck.errors import StateError
+from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
+
+STATE_FILE = "state.sqlite"
+NUMBER_BYTES = 8
+
+# What SQLite says when the outer world fails, and what a person can do about it.
+WAYS_OUT = {
+    "SQLITE_FULL": "the disk is full: free some space and start again, nothing was lost",
+    "SQLITE_READONLY": "the file cannot be written: check its owner and whether the disk is mounted read-only",
+    "SQLITE_CANTOPEN": "the file cannot be opened: check state.dir and its owner",
+    "SQLITE_IOERR": "the disk failed to read or write: check it, then start again",
+    "SQLITE_BUSY": "another program holds the file: close it and start again",
+    "SQLITE_TOOBIG": "the state has outgrown what SQLite can keep: lower limits.segments or the horizon",
+}
+class SqliteStore:
+    """Keyed state and outbox in `dir`/state.sqlite; implements ports.Store.
+
+    dir: made with mode 0700 where it is missing; one process at a time. identity: the config's name, which the file
+    must bear. Every value has its own checksum. Raises StateError, with the way out, for whatever cannot be used or
+    done; what was committed before stays as it was.
+    """
+
+    def __init__(self, dir: Path, identity: str) -> None:  # noqa: A002 - the config's own word
+        self.path = dir / STATE_FILE
+        self._connection: sqlite3.Connection | None = None
+        try:
+            dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = DirectoryLock(dir)
+        except OSError as error:
+            reason = f"the state directory {dir} cannot be made or used ({error.strerror})"
+            raise StateError(f"{reason}: check state.dir and its owner") from error
+        try:
+            with self._explained("opened"):
+                self._connection = open_database(self.path, identity)
+                self._sequence = self._number("sequence") or 0
+                self._delivered = self._number("delivered") or 0
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self) -> Saved | None:
+        """What was committed last; None for a fresh store. Raises StateError where anything in it is damaged."""
+        with self._explained("read"):
+            connection = self._open()
+            if self._number("sequence") is None:
+                return None
+            state = dict(self._state(connection))
+            outbox = tuple(self._outbox(connection))
+        expected = tuple(range(self._delivered + 1, self._sequence + 1))
+        if tuple(entry.sequence for entry in outbox) != expected:
+            raise self._damaged("the outbox has gaps")
+        return Saved(state, outbox)
+
+    def commit(self, commit: Commit) -> None:
+        """Apply one step durably, all or nothing. Outbox entries must follow the last one without a gap."""
+        both = commit.delete & commit.put.keys()
+        assert not both, f"both put and deleted: {sorted(both)}"
+        last = self._sequence
+        for entry in commit.outbox:
+            if entry.sequence != last + 1:
+                expected = f"expected {last + 1}; nothing was saved"
+                raise StateError(f"outbox entry {entry.sequence} cannot follow {last}: {expected}")
+            last = entry.sequence
+        with self._explained("written"), self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO state (key, value, checksum) VALUES (?, ?, ?)",
+                ((key, value, checksum(key.encode(), value)) for key, value in commit.put.items()),
+            )
+            connection.executemany("DELETE FROM state WHERE key = ?", ((key,) for key in sorted(commit.delete)))
+            connection.executemany(
+                "INSERT INTO outbox (sequence, key, value, checksum) VALUES (?, ?, ?, ?)",
+                ((entry.sequence, entry.key, entry.value, _outbox_checksum(entry)) for entry in commit.outbox),
+            )
+            write_about(connection, "sequence", last.to_bytes(NUMBER_BYTES, "little"))
+        self._sequence = last
+
+    def delivered(self, sequence: int) -> None:
+        """Forget outbox entries up to this sequence number, durably."""
+        arrived = max(self._delivered, min(sequence, self._sequence))
+        with self._explained("written"), self._transaction() as connection:
+            connection.execute("DELETE FROM outbox WHERE sequence <= ?", (arrived,))
+            write_about(connection, "delivered", arrived.to_bytes(NUMBER_BYTES, "little"))
+        self._delivered = arrived
+
+    def close(self) -> None:
+        """Release the file and the directory; a second call does nothing."""
+        try:
+            if self._connection is not None:
+                self._connection.close()
+        finally:
+            self._connection = None
+            self._lock.release()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StateError(f"the store {self.path} is closed")
+        return self._connection
+
+    def _number(self, key: str) -> int | None:
+        value = read_about(self._open(), key, self.path)
+        return None if value is None else int.from_bytes(value, "little")
+
+    def _state(self, connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+        for key, value, stored in connection.execute("SELECT key, value, checksum FROM state ORDER BY key"):
+            if not isinstance(value, bytes) or checksum(str(key).encode(), value) != stored:
+                raise self._damaged(f"state {key!r}")
+            yield key, value
+
+    def _outbox(self, connection: sqlite3.Connection) -> Iterator[OutboxEntry]:
+        for row in connection.execute("SELECT sequence, key, value, checksum FROM outbox ORDER BY sequence"):
+            entry = OutboxEntry(*row[:3])
+            typed = isinstance(entry.key, bytes) and isinstance(entry.value, bytes)
+            if not typed or _outbox_checksum(entry) != row[3]:
+                raise self._damaged(f"outbox entry {entry.sequence}")
+            yield entry
+
+    def _damaged(self, what: str) -> StateError:
+        return StateError(f"{self.path} is damaged ({what}): {start_afresh(self.path)}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # the first error counts; without a COMMIT the file stays as it was
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
+        """Turn what SQLite raises into a StateError with the way out."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, OverflowError) as error:
+            # Extended codes (SQLITE_IOERR_WRITE) begin with the plain one.
+            ways_out = (text for code, text in WAYS_OUT.items() if _code(error).startswith(code))
+            way_out = next(ways_out, start_afresh(self.path))
+            raise StateError(f"{self.path} could not be {done} ({error}): {way_out}") from error
+
+
+def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
+    """SQLite's name for an error; text in the file that is no UTF-8 has none, nor has a value beyond 2 GiB."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
+    return "SQLITE_TOOBIG" if isinstance(error, OverflowError) else "SQLITE_CANTOPEN"
+
+
+def _outbox_checksum(entry: OutboxEntry) -> bytes:
+    return checksum(entry.sequence.to_bytes(8, "little"), entry.key, entry.value)

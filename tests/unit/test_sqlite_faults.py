@@ -1,0 +1,238 @@
+"""What happens to the SQLite store when the file, the disk or a second process misbehaves?"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamcheck.adapters.sqlite.store import SqliteStore
+from streamcheck.errors import StateError
+from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
+
+ENTRY = OutboxEntry(1, b"id", b"{}")
+COMMITTED = Saved({"engine": b"state", "join": b"books"}, (ENTRY,))
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Path:
+    """A state directory with one commit in it."""
+    store = SqliteStore(tmp_path / "state", "payments")
+    store.commit(Commit(put=COMMITTED.state, outbox=COMMITTED.outbox))
+    store.close()
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def store(used: Path) -> Iterator[SqliteStore]:
+    opened = SqliteStore(used, "payments")
+    yield opened
+    opened.close()
+
+
+def tamper(directory: Path, *statements: str) -> None:
+    connection = sqlite3.connect(directory / "state.sqlite", isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def refusal(directory: Path, identity: str = "payments") -> str:
+    with pytest.raises(StateError) as caught:
+        SqliteStore(directory, identity)
+    # Whoever is refused leaves no lock behind.
+    with pytest.raises(StateError) as again:
+        SqliteStore(directory, identity)
+    assert str(again.value) == str(caught.value)
+    return str(caught.value)
+
+
+def test_only_the_owner_can_read(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "var" / "payments", "payments")
+    store.commit(Commit(put={"engine": b"state"}))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in store.path.parent.iterdir()}
+    store.close()
+    assert store.path.parent.stat().st_mode & 0o777 == 0o700
+    assert modes == dict.fromkeys(["lock", "state.sqlite", "state.sqlite-shm", "state.sqlite-wal"], 0o600)
+
+
+def test_every_commit_is_synced(store: SqliteStore) -> None:
+    assert store._connection is not None
+    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_newer_format(used: Path) -> None:
+    tamper(used, "PRAGMA user_version = 99")
+    assert "newer streamcheck (state format 99, this one reads 1): upgrade streamcheck" in refusal(used)
+
+
+def test_unknown_older_format(used: Path) -> None:
+    tamper(used, "PRAGMA user_version = 0")
+    assert "unknown state format 0" in refusal(used)
+
+
+def test_state_of_another_config(used: Path) -> None:
+    message = refusal(used, "orders")
+    assert "holds the state of config 'payments', not of 'orders'" in message
+    assert "state.dir of its own" in message
+
+
+def test_database_of_another_program(tmp_path: Path) -> None:
+    tamper(tmp_path, "CREATE TABLE photos (id INTEGER)")
+    assert "database of another program" in refusal(tmp_path)
+
+
+def test_no_database_at_all(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_bytes(b"version: 1\nname: payments\n" * 100)
+    message = refusal(tmp_path)
+    assert "is not a state database" in message
+    assert "move it aside" in message
+
+
+def test_empty_file_is_fresh(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").touch()
+    store = SqliteStore(tmp_path, "payments")
+    assert store.load() is None
+    store.close()
+
+
+def test_overwritten_page(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, "payments")
+    store.commit(Commit(put={f"key-{n}": b"x" * 50 for n in range(2000)}))
+    store.close()
+    with store.path.open("r+b") as file:
+        file.seek(4096 * 10)
+        file.write(b"\xa5" * 4096 * 5)
+    message = refusal(tmp_path)
+    assert "damaged" in message or "malformed" in message
+    assert "backup" in message
+
+
+def test_truncated_file(used: Path) -> None:
+    path = used / "state.sqlite"
+    os.truncate(path, path.stat().st_size // 2)
+    assert "restore" in refusal(used)
+
+
+def load_anew(directory: Path) -> Saved | None:
+    store = SqliteStore(directory, "payments")
+    try:
+        return store.load()
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE state SET value = x'00' WHERE key = 'engine'", "state 'engine'"),
+        ("UPDATE state SET key = 'other' WHERE key = 'engine'", "state 'other'"),
+        ("UPDATE state SET value = 'state' WHERE key = 'engine'", "state 'engine'"),
+        ("UPDATE outbox SET value = x'7b20'", "outbox entry 1"),
+        ("UPDATE outbox SET sequence = 2", "outbox entry 2"),
+        ("DELETE FROM outbox WHERE sequence = 1", "the outbox has gaps"),
+        ("UPDATE about SET value = x'05' WHERE key = 'sequence'", "about 'sequence'"),
+        ("DROP TABLE state", "no such table"),
+    ],
+)
+def test_changed_value_is_found(used: Path, statement: str, named: str) -> None:
+    assert load_anew(used) == COMMITTED
+    tamper(used, statement)
+    with pytest.raises(StateError) as caught:
+        load_anew(used)
+    assert named in str(caught.value)
+    assert "move it aside" in str(caught.value)
+
+
+def test_full_disk_leaves_the_former_commit(store: SqliteStore) -> None:
+    assert store._connection is not None
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StateError, match="the disk is full: free some space"):
+        store.commit(Commit(put={"engine": b"x" * 100_000, "a": b""}, outbox=(OutboxEntry(2, b"id", b"{}"),)))
+    assert store.load() == COMMITTED
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.commit(Commit(put={"engine": b"x" * 100_000}, outbox=(OutboxEntry(2, b"id", b"{}"),)))
+    loaded = store.load()
+    assert loaded is not None
+    assert len(loaded.state["engine"]) == 100_000
+
+
+def test_read_only_file(store: SqliteStore) -> None:
+    assert store._connection is not None
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StateError, match=r"cannot be written: check its owner"):
+        store.commit(Commit(put={"a": b""}))
+    with pytest.raises(StateError, match=r"cannot be written: check its owner"):
+        store.delivered(1)
+    assert store.load() == COMMITTED
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "check state.dir and its owner" in refusal(tmp_path / "state")
+
+
+def test_file_in_place_of_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    assert "check state.dir" in refusal(tmp_path / "state")
+
+
+def test_directory_in_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").mkdir()
+    assert "check state.dir" in refusal(tmp_path)
+
+
+def test_value_too_large_for_sqlite(store: SqliteStore) -> None:
+    assert store._connection is not None
+    store._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    with pytest.raises(StateError, match=r"outgrown what SQLite can keep"):
+        store.commit(Commit(put={"engine": b"x" * 2000}))
+    assert store.load() == COMMITTED
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from streamcheck.adapters.sqlite.store import SqliteStore
+from streamcheck.runtime.ports import Commit
+store = SqliteStore(Path(sys.argv[1]), "payments")
+def put():
+    yield "engine", b"uncommitted" * 100_000
+    print("in the middle of a transaction", flush=True)
+    sys.stdin.read()
+class Put(dict):
+    items = staticmethod(put)
+store.commit(Commit(put=Put()))
+"""
+
+
+def test_second_process_is_refused_and_a_crash_frees_the_directory(used: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    arguments = [sys.executable, "-c", HOLDER, str(used)]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "in the middle of a transaction\n"
+        assert f"in use by process {holder.pid} on " in refusal(used)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    store = SqliteStore(used, "payments")
+    assert store.load() == COMMITTED
+    store.close()
+
+
+def test_second_store_in_one_process_is_refused(store: SqliteStore) -> None:
+    assert f"in use by process {os.getpid()} on " in refusal(store.path.parent)
+    store.close()
+    reopened = SqliteStore(store.path.parent, "payments")
+    assert reopened.load() == COMMITTED
+    reopened.close()
