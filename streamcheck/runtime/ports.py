@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from streamcheck.core.types import IntArray, SourcePartition
+from streamcheck.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,23 @@ class PartitionStatus:
     log_start: int | None = None
 
 
+class SourceUnavailable(SourceError):  # noqa: N818 - a state of the world that passes, not a mistake
+    """The broker does not answer; it is worth trying again."""
+
+
+class GapError(SourceError):
+    """The position of one partition was removed by retention; `available` is where reading could go on."""
+
+    def __init__(self, source: SourcePartition, wanted: int, available: int) -> None:
+        self.source = source
+        self.wanted = wanted
+        self.available = available
+        super().__init__(
+            f"{source}: offset {wanted} was removed by retention, the topic now begins at {available}. "
+            "Set `on_gap: skip` to go on behind the gap (it is counted and journaled), or begin anew with --reset-state"
+        )
+
+
 class Source(Protocol):
     """Reads assigned partitions from given positions; one thread."""
 
@@ -50,10 +68,13 @@ class Source(Protocol):
         """All partitions of the configured topics, ascending. Raises SourceError for an unknown topic."""
 
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
-        """Begin reading at these offsets. Raises SourceError where retention has removed one."""
+        """Begin reading at these offsets. Raises GapError where retention has removed one."""
 
     def poll(self, timeout_s: float) -> list[RawBatch]:
-        """The next records of any partitions; an empty list when none came in time."""
+        """The next records of any partitions; an empty list when none came in time.
+
+        Raises SourceUnavailable while the broker is away, GapError where retention overtook reading.
+        """
 
     def status(self) -> Mapping[SourcePartition, PartitionStatus]:
         """Position and high watermark of every assigned partition."""
@@ -158,3 +179,6 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""

@@ -1,0 +1,206 @@
+"""The life of an alert: pending, firing, resolved; and its record, byte for byte (DESIGN section 10)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from streamcheck.core.components import State
+from streamcheck.core.plan import AlertRule, MonitorSpec
+from streamcheck.core.readings import AlertState
+
+SCHEMA = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ID_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a drifting step found, in the column's own unit."""
+
+    change_at_ms: int
+    value: float | None
+    reference: float | None
+    score: float | None
+    threshold: float | None
+    rows: int
+    direction: int
+    evidence: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An alert changes its state at the end of a pane. `opened_ms`: start of the pane that opened it (part of its id)."""
+
+    state: str
+    opened_ms: int
+    start_ms: int
+    end_ms: int
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An alert of one monitor and segment changed its state. noun: what its value is ("mean", "share of missing values")."""
+
+    spec: MonitorSpec
+    segment: tuple[tuple[str, str], ...]
+    noun: str
+    transition: Transition
+
+
+class AlertTracker:
+    """One monitor for one segment: at most one alert is open.
+
+    `pulsed`: the detector only says at which moment it drifts and then starts afresh (row detectors); its alert counts as
+    drifting until the cooldown has passed.
+    """
+
+    def __init__(self, rule: AlertRule, *, pulsed: bool) -> None:
+        self.rule = rule
+        self.pulsed = pulsed
+        self.state = AlertState.QUIET
+        self.opened_ms = 0
+        self.last_drift_end_ms = 0
+        self.finding: Finding | None = None
+
+    def step(self, start_ms: int, end_ms: int, drifting: Finding | None) -> list[Transition]:
+        """One more step of the detector over the pane [start_ms, end_ms); drifting: what it found, None when all is well."""
+        transitions: list[Transition] = []
+        if drifting is not None:
+            self.last_drift_end_ms = end_ms
+            if self.state is AlertState.QUIET:
+                self.opened_ms = start_ms
+                self.finding = drifting
+                if self.rule.for_ms > 0:
+                    self._go(AlertState.PENDING, "pending", start_ms, end_ms, transitions)
+                else:
+                    self._go(AlertState.FIRING, "firing", start_ms, end_ms, transitions)
+                return transitions
+            self._remember(drifting)
+        rested = end_ms - self.last_drift_end_ms
+        over = drifting is None and rested >= self.rule.cooldown_ms
+        if self.state is AlertState.PENDING:
+            over = over or (drifting is None and not self.pulsed)
+            if over:
+                self._go(AlertState.QUIET, "resolved", start_ms, end_ms, transitions)
+            elif end_ms - self.opened_ms >= self.rule.for_ms:
+                self._go(AlertState.FIRING, "firing", start_ms, end_ms, transitions)
+        elif self.state is AlertState.FIRING and over:
+            self._go(AlertState.QUIET, "resolved", start_ms, end_ms, transitions)
+        return transitions
+
+    def _remember(self, drifting: Finding) -> None:
+        """The newest numbers, with the start of the change as it was first estimated."""
+        assert self.finding is not None
+        first = self.finding.change_at_ms
+        self.finding = Finding(first, drifting.value, drifting.reference, drifting.score, drifting.threshold, drifting.rows, drifting.direction, drifting.evidence)
+
+    def _go(self, state: AlertState, word: str, start_ms: int, end_ms: int, transitions: list[Transition]) -> None:
+        assert self.finding is not None
+        self.state = state
+        transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, self.finding))
+        if state is AlertState.QUIET:
+            self.finding = None
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        finding = None
+        if self.finding is not None:
+            f = self.finding
+            finding = [f.change_at_ms, f.value, f.reference, f.score, f.threshold, f.rows, f.direction, [list(e) for e in f.evidence]]
+        return {"state": int(self.state), "opened_ms": self.opened_ms, "last_drift_end_ms": self.last_drift_end_ms, "finding": finding}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        self.state = AlertState(state["state"])
+        self.opened_ms = state["opened_ms"]
+        self.last_drift_end_ms = state["last_drift_end_ms"]
+        f = state["finding"]
+        self.finding = None if f is None else Finding(*f[:7], evidence=tuple((k, v) for k, v in f[7]))
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One published transition: sequence number, id and the exact bytes of its record."""
+
+    sequence: int
+    id: str
+    state: str
+    severity: str
+    monitor: str
+    record: bytes
+
+
+def digest(*parts: object) -> str:
+    """A short, stable name for a tuple of texts and numbers.
+
+    >>> digest("payments", "amount-adwin", 0)
+    '071e08360430b8c83f186138'
+    """
+    joined = orjson.dumps([str(p) for p in parts])
+    return hashlib.blake2b(joined, digest_size=_ID_BYTES).hexdigest()
+
+
+def iso(ms: int) -> str:
+    """Event time as text.
+
+    >>> iso(1_772_359_210_000)
+    '2026-03-01T10:00:10.000Z'
+    """
+    return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def alert_id(config: str, monitor: str, segment: tuple[tuple[str, str], ...], opened_ms: int) -> str:
+    """The same for all transitions of one alert; nothing but config, monitor, segment and first pane is in it."""
+    return digest(config, monitor, *(text for pair in segment for text in pair), opened_ms)
+
+
+def record(config: str, lineage: str, sequence: int, incident: str, change: Change) -> bytes:
+    """The record of one transition as published."""
+    spec, segment, transition = change.spec, change.segment, change.transition
+    finding = transition.finding
+    return orjson.dumps(
+        {
+            "schema": SCHEMA,
+            "id": alert_id(config, spec.id, segment, transition.opened_ms),
+            "lineage": lineage,
+            "sequence": sequence,
+            "incident": incident,
+            "state": transition.state,
+            "config": config,
+            "monitor": spec.id,
+            "column": spec.column,
+            "segment": dict(segment),
+            "severity": spec.rule.severity,
+            "owner": spec.rule.owner,
+            "runbook": spec.rule.runbook,
+            "pane_start": iso(transition.start_ms),
+            "pane_end": iso(transition.end_ms),
+            "change_at": iso(finding.change_at_ms),
+            "value": finding.value,
+            "reference": finding.reference,
+            "score": finding.score,
+            "threshold": finding.threshold,
+            "rows": finding.rows,
+            "detector": spec.detector.name,
+            "summary": summarise(change),
+            "evidence": dict(finding.evidence),
+        }
+    )
+
+
+def summarise(change: Change) -> str:
+    """One sentence for people: what, where, from, to, since when."""
+    spec, segment, noun, transition = change.spec, change.segment, change.noun, change.transition
+    finding = transition.finding
+    where = " for " + ", ".join(f"{field}={value}" for field, value in segment) if segment else ""
+    since = iso(finding.change_at_ms)[:19].replace("T", " ")
+    if transition.state == "resolved":
+        return f"{spec.column}{where} is back within its reference ({noun}), after a change at about {since}"
+    if finding.value is None or finding.reference is None:
+        return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
+    verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]
+    return f"{spec.column}{where} {verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows) since about {since}"

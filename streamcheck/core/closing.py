@@ -1,0 +1,201 @@
+"""What happens to one pane when it closes: rows into canonical order, labels to predictions, everything to the monitors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streamcheck.core.alerts import Change
+from streamcheck.core.board import Board
+from streamcheck.core.components import State
+from streamcheck.core.join import Correction, Join, Joined, Labels, Predictions
+from streamcheck.core.labelled import UNUSABLE, LabelledPane
+from streamcheck.core.monitors import Span
+from streamcheck.core.panes import PaneRows
+from streamcheck.core.partitions import PaneBuffer, Partition
+from streamcheck.core.plan import Column, Kind, Plan, Role, Target
+from streamcheck.core.readings import JoinReading
+from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.summaries import StreamSummary
+from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, SourcePartition, StreamRole
+
+CLASSES_MAX = 1_000
+"""Distinct classes of a multiclass model; a prediction beyond them is never right (code -1), a label beyond them code -2."""
+
+
+class Closing:
+    """Feeds closed panes to the join and to the board of monitors."""
+
+    def __init__(self, plan: Plan, board: Board) -> None:
+        self.plan = plan
+        self.board = board
+        self.join = Join(plan.join, len(plan.segmentations)) if plan.join is not None else None
+        self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
+        self._classes: dict[str, int] = {}
+        self._ordinal = 0  # of labelled rows, where labels sit in the prediction event
+        self._prediction = _place(plan, Role.PREDICTION)
+        self._score = _place(plan, Role.SCORE)
+        self._label = _place(plan, Role.LABEL)
+        self._deltas: dict[int, State] = {}
+
+    def step(self, span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], *, complete: bool) -> list[Change]:
+        """One pane with events. complete: nothing more could have come (a pane cut off by the end of a file says nothing of volume)."""
+        predictions = self._parts(buffers, StreamRole.PREDICTIONS)
+        pane = PaneRows(self.plan.predictions, predictions) if predictions else None
+        segments = self.board.number_segments(pane) if pane is not None else None
+        changes = self.board.step_rows(span, pane) if pane is not None else []
+        if complete and self.watches_silence:
+            changes += self.board.step_stream(span, _stream_summary(buffers))
+        if self.join is not None:
+            labels = self._parts(buffers, StreamRole.LABELS)
+            late = [(p.source, rows) for p, b in buffers for rows in b.late_rows]
+            if pane is not None or labels or late:
+                changes += self._step_join(span, self.join, pane, segments, late, labels)
+        elif self._label is not None and pane is not None:
+            assert segments is not None
+            changes += self._step_inline(span, pane, segments)
+        return changes
+
+    def step_empty(self, span: Span) -> list[Change]:
+        """One pane without events."""
+        return self.board.step_stream(span, StreamSummary(0, 0, 0))
+
+    def _parts(self, buffers: Sequence[tuple[Partition, PaneBuffer]], role: StreamRole) -> list[tuple[SourcePartition, Rows]]:
+        parts = []
+        for partition, buffer in buffers:
+            rows = buffer.taken(self.plan.limits.pane_rows) if partition.role is role else None
+            if rows is not None:
+                partition.excess += buffer.n_rows - len(rows)
+                parts.append((partition.source, rows))
+        return parts
+
+    # ------------------------------------------------------------------ labels
+    def _step_join(
+        self,
+        span: Span,
+        join: Join,
+        pane: PaneRows | None,
+        segments: CodeArray | None,
+        late: list[tuple[SourcePartition, Rows]],
+        labels: list[tuple[SourcePartition, Rows]],
+    ) -> list[Change]:
+        entering = self._entering(pane, segments, late)
+        joined, corrections, delta = join.step(span.end_ms, entering, self._labels(labels))
+        self._deltas[span.end_ms] = delta
+        return self._labelled(span, joined, corrections)
+
+    def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: list[tuple[SourcePartition, Rows]]) -> Predictions:
+        """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
+        blocks = []
+        if pane is not None:
+            assert segments is not None
+            rows = pane.rows
+            blocks.append(self._block(rows, pane.order, segments))
+        if late:
+            late_pane = PaneRows(self.plan.predictions, late)
+            blocks.append(self._block(late_pane.rows, late_pane.order, self.board.number_segments(late_pane)))
+        if not blocks:
+            n = len(self.plan.segmentations)
+            return Predictions([], np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((n, 0), np.int32))
+        return Predictions(
+            [i for b in blocks for i in b.ids],
+            np.concatenate([b.value for b in blocks]),
+            np.concatenate([b.score for b in blocks]),
+            np.concatenate([b.times for b in blocks]),
+            np.concatenate([b.segments for b in blocks], axis=1),
+        )
+
+    def _block(self, rows: Rows, order: np.ndarray[tuple[int], np.dtype[np.int64]], segments: CodeArray) -> Predictions:
+        ids = rows.ids
+        value = self._column(rows, self._prediction, missing_class=-1)[order]
+        score = self._column(rows, self._score, missing_class=-1)[order]
+        return Predictions([ids[i] for i in order.tolist()], value, score, rows.times[order], segments[:, order])
+
+    def _labels(self, parts: list[tuple[SourcePartition, Rows]]) -> Labels:
+        if not parts:
+            return Labels([], np.empty(0))
+        assert self.plan.labels is not None
+        rows = concatenate([part for _, part in parts])
+        rank = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
+        order = np.lexsort((rows.offsets, rank, rows.times))
+        column = self.plan.labels.columns[0]
+        value = self._column(rows, (column, 0), missing_class=-2)[order]
+        return Labels([rows.ids[i] for i in order.tolist()], value)
+
+    def _step_inline(self, span: Span, pane: PaneRows, segments: CodeArray) -> list[Change]:
+        """Labels inside the prediction event: rows are complete as they come."""
+        label = self._column(pane.rows, self._label, missing_class=-2)[pane.order]
+        at = np.flatnonzero(label != UNUSABLE)
+        if not len(at):
+            return []
+        order = pane.order[at]
+        ordinals = np.arange(self._ordinal, self._ordinal + len(at))
+        self._ordinal += len(at)
+        value, score = (self._column(pane.rows, c, missing_class=-1)[order] for c in (self._prediction, self._score))
+        return self._labelled(span, Joined(ordinals, value, label[at], score, pane.rows.times[order], segments[:, order]), [])
+
+    def _labelled(self, span: Span, joined: Joined, corrections: list[Correction]) -> list[Change]:
+        if self.plan.task is None or not (len(joined.ordinals) or corrections):
+            return []
+        names = tuple(s.name for s in self.plan.segmentations)
+        return self.board.step_labelled(span, LabelledPane(joined, self.plan.task, self._score is not None, names), corrections)
+
+    def _column(self, rows: Rows, place: tuple[Column, int] | None, *, missing_class: int) -> FloatArray:
+        """A prediction, score or label as numbers; UNUSABLE where the event has none."""
+        if place is None:
+            return np.full(len(rows), UNUSABLE)
+        column, at = place
+        if column.kind is Kind.NUMERIC:
+            return np.where(rows.status[at] == FieldStatus.OK, rows.numeric[at], UNUSABLE)
+        codes = rows.codes[at]
+        usable = rows.status[len(rows.numeric) + at] == FieldStatus.OK
+        if column.kind is Kind.BINARY:
+            return np.where(usable, codes, UNUSABLE)
+        return np.where(usable, self._class_codes(rows, at, missing_class)[codes], UNUSABLE)
+
+    def _class_codes(self, rows: Rows, at: int, missing_class: int) -> FloatArray:
+        """Numbers of the classes, given by first appearance in this call's rows (sorted by text: one pane, one order)."""
+        values = rows.dictionaries[at].values
+        used = np.unique(rows.codes[at])
+        table = np.full(len(values) + 1, float(missing_class))
+        for code in sorted(used[used >= 0].tolist(), key=values.__getitem__):
+            known = self._classes.get(values[code])
+            if known is None and len(self._classes) < CLASSES_MAX:
+                known = self._classes[values[code]] = len(self._classes)
+            if known is not None:
+                table[code] = known
+        return table
+
+    # ------------------------------------------------------------------ shown, state
+    def join_reading(self) -> JoinReading:
+        """The join's books; all zero where there is no join."""
+        return JoinReading() if self.join is None else self.join.reading()
+
+    def take_deltas(self) -> dict[int, State]:
+        """What the join took in since the last call, by end of pane."""
+        taken, self._deltas = self._deltas, {}
+        return taken
+
+    def export(self) -> State:
+        """The state, sharing no memory; the join's entries are in the deltas."""
+        return {"classes": list(self._classes), "ordinal": self._ordinal, "join": None if self.join is None else self.join.export()}
+
+    def restore(self, state: State, deltas: list[State]) -> None:
+        """Continue where `export` stood."""
+        self._classes = {name: code for code, name in enumerate(state["classes"])}
+        self._ordinal = state["ordinal"]
+        if self.join is not None:
+            self.join.restore(state["join"], deltas)
+
+
+def _place(plan: Plan, role: Role) -> tuple[Column, int] | None:
+    """A column of the predictions stream by its role, with its place among its kind."""
+    for members in (plan.predictions.numeric, plan.predictions.coded):
+        for at, column in enumerate(members):
+            if column.role is role:
+                return column, at
+    return None
+
+
+def _stream_summary(buffers: Sequence[tuple[Partition, PaneBuffer]]) -> StreamSummary:
+    of_predictions = [b for p, b in buffers if p.role is StreamRole.PREDICTIONS]
+    return StreamSummary(sum(b.n_rows for b in of_predictions), sum(b.late for b in of_predictions), sum(b.rejected.total() for b in of_predictions))

@@ -1,0 +1,275 @@
+"""The engine: batches in, closed panes' alerts out. A pure state machine (DESIGN section 3).
+
+One input + start positions + config + journal = one alert log, whatever the batching, the interleaving, crashes and restarts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from streamcheck.core import alerts
+from streamcheck.core.alerts import Alert, Change
+from streamcheck.core.board import Board
+from streamcheck.core.closing import Closing
+from streamcheck.core.components import State
+from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Skipped
+from streamcheck.core.monitors import Span
+from streamcheck.core.partitions import NEVER, Mark, Partition
+from streamcheck.core.plan import Plan
+from streamcheck.core.readings import EngineReading, PartitionReading
+from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
+
+EMPTY_PANES_MAX = 10_000
+"""Empty panes after which silence has said all it can (28 hours of 10 s panes); longer gaps cost nothing."""
+INCIDENT_PANES = 30
+"""Alerts that open within this many panes of one another belong to one incident (DETECTION: grouping)."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one input brought about, in order."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    journal: list[JournalEntry] = field(default_factory=list)
+    panes: int = 0
+
+
+class Engine:
+    """All state of one config; the runtime, a backtest and a test drive the same object.
+
+    >>> from streamcheck.core.plan import Schema, TimeRules
+    >>> predictions = Schema(StreamRole.PREDICTIONS, ("p",), None, None, (), 1024, 0)
+    >>> engine = Engine(Plan("demo", predictions, None, None, TimeRules(), None, (), ()), "lineage")
+    >>> engine.open({SourcePartition("p", 0): 0})
+    Outcome(alerts=[], strays=[], journal=[Opened(lineage='lineage', positions=((SourcePartition(topic='p', partition=0), 0),))], panes=0)
+    """
+
+    def __init__(self, plan: Plan, lineage: str) -> None:
+        self.plan = plan
+        self.lineage = lineage
+        self.board = Board(plan)
+        self.closing = Closing(plan, self.board)
+        self.partitions: dict[SourcePartition, Partition] = {}
+        self.open_from: int | None = None
+        """The first pane that is still open; None before any row."""
+        self.last_rows_pane: int | None = None
+        self.sequence = 0
+        self.digest = alerts.digest(plan.name, lineage)
+        self._incidents: dict[str, str] = {}
+        """Of every open alert, by alert id."""
+        self._last_incident: tuple[str, int] = ("", NEVER)
+
+    # ------------------------------------------------------------------ partitions
+    def open(self, positions: Mapping[SourcePartition, int]) -> Outcome:
+        """Begin a new life at these offsets."""
+        assert not self.partitions, "already open"
+        for source in sorted(positions):
+            self._add(source, Mark(positions[source], NEVER, NEVER))
+        return Outcome(journal=[Opened(self.lineage, tuple((s, positions[s]) for s in sorted(positions)))])
+
+    def add_partition(self, source: SourcePartition, offset: int = 0) -> Outcome:
+        """A partition that was made while running joins; it cannot reach panes that have closed."""
+        partition = self._add(source, Mark(offset, NEVER, NEVER))
+        return self._floor(partition, offset)
+
+    def skip_gap(self, source: SourcePartition, resumed_at: int) -> Outcome:
+        """Retention has removed records before they were read; go on behind the gap."""
+        partition = self.partitions[source]
+        entry = Skipped(source, partition.next_offset, resumed_at)
+        assert resumed_at >= partition.next_offset, f"{source}: a gap that ends at {resumed_at}, before {partition.next_offset}"
+        partition.next_offset = resumed_at
+        return Outcome(journal=[entry])
+
+    def replay_journal(self, entries: Iterable[JournalEntry]) -> None:
+        """Make floors known before the rows they concern are read (a backtest with a live run's journal)."""
+        for entry in entries:
+            if isinstance(entry, Floored):
+                partition = self.partitions.get(entry.source) or self._add(entry.source, Mark(entry.offset, NEVER, NEVER))
+                partition.raise_floor(entry.offset, entry.floor_ms)
+
+    def _add(self, source: SourcePartition, start: Mark) -> Partition:
+        assert source not in self.partitions, f"{source} is known"
+        role = StreamRole.PREDICTIONS if source.topic in self.plan.predictions.topics else StreamRole.LABELS
+        self.partitions[source] = Partition(source, role, self.plan.time, start)
+        self.partitions = dict(sorted(self.partitions.items()))
+        return self.partitions[source]
+
+    # ------------------------------------------------------------------ input
+    def feed(self, batch: Batch) -> Outcome:
+        """Take one batch in and close every pane that it completes."""
+        partition = self.partitions[batch.source]
+        outcome = Outcome()
+        if partition.idle and (len(batch) or len(batch.rejects.offsets)):
+            outcome.journal += self._wake(partition, batch)
+        outcome.strays = partition.feed(batch, self._open_from())
+        self._close_ready(outcome)
+        return outcome
+
+    def set_idle(self, source: SourcePartition) -> Outcome:
+        """The partition has been read to its end and has been silent for long: it holds no pane back any more."""
+        partition = self.partitions[source]
+        partition.idle, partition.idle_at = True, partition.next_offset
+        outcome = Outcome()
+        self._close_ready(outcome)
+        return outcome
+
+    def wake(self, source: SourcePartition) -> Outcome:
+        """An idle partition has new records that are not read yet (met at a restart): it counts again."""
+        partition = self.partitions[source]
+        assert partition.idle_at is not None, f"{source} is not idle"
+        partition.idle = False
+        return self._floor(partition, partition.idle_at)
+
+    def advance(self, until_ms: int) -> Outcome:
+        """All partitions are silent: close what ends at `until_ms` or before (DESIGN section 4, rule 6)."""
+        assert all(p.idle for p in self.partitions.values()), "a partition that is not idle decides by its own rows"
+        outcome = Outcome()
+        if self.open_from is not None and until_ms // self.plan.time.pane_ms > self.open_from:
+            self._close_until(until_ms, outcome)
+            outcome.journal.append(Advanced(until_ms))
+        return outcome
+
+    def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
+        """The input has ended (a file): open panes close, and event time goes no further than a journal says it went."""
+        outcome = Outcome()
+        for partition in self.partitions.values():
+            partition.end_of_input(self._open_from())
+        ends = [(max(p.buffers) + 1) * self.plan.time.pane_ms for p in self.partitions.values() if p.buffers]
+        advanced = [entry.until_ms for entry in journal if isinstance(entry, Advanced)]
+        if advanced:
+            self._close_until(max(advanced), outcome)
+        if ends and max(ends) > max(advanced, default=NEVER):
+            self._close_until(max(ends), outcome, complete=False)
+        return outcome
+
+    def _wake(self, partition: Partition, batch: Batch) -> list[JournalEntry]:
+        """A partition that was out of the minimum speaks again: what has closed meanwhile is closed to it.
+
+        Rejects alone do not bring it back into the minimum, but where they count must be on record as well.
+        """
+        assert partition.idle_at is not None
+        new = [int(o) for o in (*batch.offsets[:1], *batch.rejects.offsets[:1])]
+        fresh = batch.next_offset > partition.idle_at
+        if len(batch) and int(batch.offsets[-1]) >= partition.idle_at:
+            partition.idle = False
+        if not fresh:
+            return []
+        return self._floor(partition, max(min(new), partition.idle_at)).journal
+
+    def _floor(self, partition: Partition, offset: int) -> Outcome:
+        floor = self._open_from() * self.plan.time.pane_ms
+        if self.open_from is None or floor <= partition.watermark:
+            return Outcome()
+        partition.raise_floor(offset, floor)
+        return Outcome(journal=[Floored(partition.source, offset, floor)])
+
+    # ------------------------------------------------------------------ panes
+    def _open_from(self) -> int:
+        return NEVER if self.open_from is None else self.open_from
+
+    def _close_ready(self, outcome: Outcome) -> None:
+        awake = [p.watermark for p in self.partitions.values() if not p.idle]
+        if awake and min(awake) > NEVER:
+            self._close_until(min(awake), outcome)
+        elif not awake:  # nobody holds anything back: what the newest rows have completed is complete
+            newest = max(p.watermark for p in self.partitions.values())
+            if newest > NEVER:
+                self._close_until(newest, outcome)
+
+    def _close_until(self, until_ms: int, outcome: Outcome, *, complete: bool = True) -> None:
+        """Close every pane that ends at `until_ms` or before, empty ones too."""
+        target = until_ms // self.plan.time.pane_ms
+        if self.open_from is not None and target <= self.open_from:
+            return
+        for pane in sorted({pane for p in self.partitions.values() for pane in p.buffers if pane < target}):
+            self._pass_empty_panes(pane, outcome)
+            self._close(pane, outcome, complete=complete)
+        self._pass_empty_panes(target, outcome)
+        self.open_from = target
+
+    def _pass_empty_panes(self, until: int, outcome: Outcome) -> None:
+        """Panes without a single event, up to `until`: only monitors of the stream notice them."""
+        if self.last_rows_pane is None or self.open_from is None or not self.closing.watches_silence:
+            return
+        for pane in range(self.open_from, min(until, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
+            self._publish(pane, self.closing.step_empty(self._span(pane)), outcome)
+            outcome.panes += 1
+
+    def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
+        buffers = [(p, buffer) for p in self.partitions.values() if (buffer := p.close(pane)) is not None]
+        changes = self.closing.step(self._span(pane), buffers, complete=complete)
+        self._publish(pane, changes, outcome)
+        self.open_from = pane + 1
+        self.last_rows_pane = pane
+        outcome.panes += 1
+
+    def _span(self, pane: int) -> Span:
+        return Span(pane * self.plan.time.pane_ms, (pane + 1) * self.plan.time.pane_ms)
+
+    def _publish(self, pane: int, changes: list[Change], outcome: Outcome) -> None:
+        for change in changes:
+            self.sequence += 1
+            key = alerts.alert_id(self.plan.name, change.spec.id, change.segment, change.transition.opened_ms)
+            incident = self._incident_of(key, change.transition.opened_ms)
+            record = alerts.record(self.plan.name, self.lineage, self.sequence, incident, change)
+            self.digest = alerts.digest(self.digest, record.decode())
+            if change.transition.state == "resolved":
+                del self._incidents[key]
+            outcome.alerts.append(Alert(self.sequence, key, change.transition.state, change.spec.rule.severity, change.spec.id, record))
+
+    def _incident_of(self, alert: str, opened_ms: int) -> str:
+        """The incident of an open alert: that of alerts which opened shortly before it, else one of its own."""
+        if alert not in self._incidents:
+            near = INCIDENT_PANES * self.plan.time.pane_ms
+            last, last_ms = self._last_incident
+            incident = last if opened_ms - last_ms <= near else alerts.digest(self.plan.name, "incident", opened_ms)
+            self._incidents[alert] = incident
+            self._last_incident = (incident, opened_ms)
+        return self._incidents[alert]
+
+    # ------------------------------------------------------------------ shown
+    def reading(self) -> EngineReading:
+        """Everything to show, as one immutable value."""
+        awake = [p.watermark for p in self.partitions.values() if not p.idle]
+        watermark = min(awake, default=NEVER)
+        shown = tuple(
+            PartitionReading(
+                source,
+                None if p.newest == NEVER else p.newest,
+                None if p.watermark == NEVER else p.watermark,
+                p.idle,
+                p.accepted,
+                p.late,
+                tuple(sorted(p.rejected.items())),
+            )
+            for source, p in self.partitions.items()
+        )
+        return EngineReading(
+            monitors=self.board.readings(),
+            partitions=shown,
+            join=self.closing.join_reading(),
+            watermark_ms=None if watermark == NEVER else watermark,
+            closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
+            open_rows=sum(p.open_rows for p in self.partitions.values()),
+            alerts=self.sequence,
+            limits=(("pane_rows", sum(p.excess for p in self.partitions.values())), ("segments", self.board.overflowed())),
+        )
+
+    # ------------------------------------------------------------------ state
+    def core_state(self) -> State:
+        """The engine's own part of the state (see saving.py)."""
+        return {
+            "sequence": self.sequence,
+            "digest": self.digest,
+            "open_from": self.open_from,
+            "last_rows_pane": self.last_rows_pane,
+            "incidents": dict(self._incidents),
+            "last_incident": list(self._last_incident),
+        }
+
+    def restore_core(self, state: State) -> None:
+        """Continue where `core_state` stood."""
+        self.sequence, self.digest = state["sequence"], state["digest"]
+        self.open_from, self.last_rows_pane = state["open_from"], state["last_rows_pane"]
+        self._incidents = dict(state["incidents"])
+        self._last_incident = (state["last_incident"][0], state["last_incident"][1])

@@ -1,0 +1,97 @@
+"""Rows whose label has joined: blocks for detectors, windows for gauges and thresholds, per segment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamcheck.core.alerts import Change
+from streamcheck.core.components import State
+from streamcheck.core.join import Joined
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.monitors import PaneInstance, Span
+from streamcheck.core.plan import MonitorSpec, Task
+from streamcheck.core.summaries import LabelledRows
+from streamcheck.core.types import FloatArray, IntArray, Signal
+from streamcheck.core.windows import RollingWindow
+
+UNUSABLE = -1.7e308
+"""Stands in the join for a prediction or score that the event did not carry: a NaN never enters a state."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPane:
+    """The rows that one pane completed, in canonical order. `segmentations`: the names of the rows of `joined.segments`."""
+
+    joined: Joined
+    task: Task
+    scored: bool
+    segmentations: tuple[str, ...]
+
+    def usable(self, *, with_score: bool) -> IntArray:
+        """Positions of rows with a prediction (and a score)."""
+        usable = self.joined.prediction != UNUSABLE
+        return np.flatnonzero(usable & (self.joined.score != UNUSABLE) if with_score else usable)
+
+    def rows(self, index: IntArray) -> LabelledRows:
+        """The rows at these positions."""
+        j = self.joined
+        return LabelledRows(j.prediction[index], j.label[index], j.score[index] if self.scored else None, self.task)
+
+    def split(self, index: IntArray, by: str | None) -> Iterator[tuple[int, IntArray]]:
+        """The positions of each segment that occurs, segment numbers ascending, canonical order kept."""
+        if not len(index):
+            return
+        if by is None:
+            yield 0, index
+            return
+        numbers = self.joined.segments[self.segmentations.index(by)][index]
+        for number in np.unique(numbers).tolist():
+            yield number, index[numbers == number]
+
+
+class LabelledInstance(PaneInstance):
+    """Blocks of completed rows -> measure -> detector; or a threshold on the measure of the rolling window."""
+
+    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, window: RollingWindow | None) -> None:
+        super().__init__(spec, segment, arl)
+        self.window = window
+        self.on_window = spec.detector.name == "threshold" and window is not None
+        if self.on_window:
+            self.reference = None
+        self._open_block: FloatArray = np.empty((3, 0))
+
+    @property
+    def needs_score(self) -> bool:
+        """Whether rows without a score say nothing to this monitor."""
+        return self.measure.needs is Needs.LABELLED_SCORE
+
+    def step_rows(self, span: Span, rows: LabelledRows) -> list[Change]:
+        """New completed rows, in canonical order."""
+        if not self.on_window:
+            return self.step(span, self._blocks(rows))
+        assert self.window is not None
+        estimate: Any = self.measure.estimate(self.window.rows())
+        if estimate is None:
+            return []
+        return self.judge(span, Signal(estimate.value, estimate.value, 1.0, estimate.n, estimate.value, estimate.value))
+
+    def _blocks(self, rows: LabelledRows) -> list[LabelledRows]:
+        """Complete blocks; what is left waits for the next pane."""
+        score = rows.score if rows.score is not None else np.zeros(len(rows.label))
+        pending = np.concatenate([self._open_block, np.stack([rows.prediction, rows.label, score])], axis=1)
+        size = self.spec.block_rows
+        complete = pending.shape[1] // size
+        self._open_block = pending[:, complete * size :].copy()
+        blocks = [pending[:, i * size : (i + 1) * size] for i in range(complete)]
+        return [LabelledRows(b[0], b[1], b[2] if rows.score is not None else None, rows.task) for b in blocks]
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        return super().export() | {"block": self._open_block.copy()}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        self._open_block = np.asarray(state["block"])

@@ -1,0 +1,147 @@
+"""All rows of one pane that closes: in canonical order for row detectors and the join, folded per segment for the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamcheck.core.plan import Column, Kind, Schema, Segmentation
+from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.segments import PaneGroups, group
+from streamcheck.core.summaries import CategoricalPane, CategoricalSummary, Layout, NumericPane, NumericSummary, fold_categorical, fold_numeric
+from streamcheck.core.types import OTHER_SEGMENT, BoolArray, CodeArray, FieldStatus, FloatArray, IntArray, SourcePartition
+
+FOLD_ROWS = 65_536
+"""Rows that are summed in one go: sums are cut here, never where a poll happened to end, so that their bits are always the same."""
+CATEGORIES_MAX = 1_000
+"""Distinct categories of one column in one pane; the rest, by first canonical appearance, count as `__other__`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The usable values of one column in canonical order, and the positions of their rows in the pane."""
+
+    values: FloatArray
+    rows: IntArray
+
+
+class PaneRows:
+    """The on-time predictions of one pane, one part for each source partition (ascending), each in offset order."""
+
+    def __init__(self, schema: Schema, parts: Sequence[tuple[SourcePartition, Rows]]) -> None:
+        self._numeric = {c.name: place for place, c in enumerate(schema.numeric)}
+        self._coded = {c.name: place for place, c in enumerate(schema.coded)}
+        self._columns: Mapping[str, Column] = {c.name: c for c in schema.columns}
+        self.rows = concatenate([rows for _, rows in parts])
+        ends = np.cumsum([len(rows) for _, rows in parts])
+        self._cuts = [(int(a), min(int(a) + FOLD_ROWS, int(end))) for start, end in zip([0, *ends[:-1]], ends, strict=True) for a in range(start, end, FOLD_ROWS)]
+        rank = np.repeat(np.arange(len(parts)), [len(rows) for _, rows in parts])
+        self.order: IntArray = np.lexsort((self.rows.offsets, rank, self.rows.times))
+        self._groups: dict[str, PaneGroups] = {}
+        self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
+        self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
+        self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def coded_places(self, names: Sequence[str]) -> list[int]:
+        """Where these categorical columns stand in `rows.codes`."""
+        return [self._coded[name] for name in names]
+
+    def add_segments(self, segmentation: Segmentation, numbers: CodeArray) -> None:
+        """Say how a segmentation cuts this pane: each row's segment number."""
+        self._groups[segmentation.name] = group(numbers)
+
+    def segments(self, by: Segmentation | None) -> list[int]:
+        """The segment numbers that occur, ascending; a single 0 for all rows together."""
+        return [0] if by is None else self._groups[by.name].segments.tolist()
+
+    def is_coded(self, column: str) -> bool:
+        """Whether the column is categorical or binary."""
+        return column in self._coded
+
+    # ------------------------------------------------------------------ rows
+    def usable(self, column: str) -> BoolArray:
+        """Which rows have a usable value, in the pane's own order."""
+        place = self._numeric[column] if column in self._numeric else len(self._numeric) + self._coded[column]
+        return self.rows.status[place] == FieldStatus.OK
+
+    def values(self, column: str) -> FloatArray:
+        """The column as numbers, in the pane's own order: codes 0 and 1 of a binary column, else its numeric values."""
+        if column in self._numeric:
+            return self.rows.numeric[self._numeric[column]]
+        assert self._columns[column].kind is Kind.BINARY, f"{column} is not a number"
+        return self.rows.codes[self._coded[column]].astype(np.float64)
+
+    def select(self, column: str) -> Selection:
+        """The usable values in canonical order."""
+        usable = self.usable(column)[self.order]
+        rows = self.order[usable]
+        return Selection(self.values(column)[rows], rows)
+
+    def split(self, selection: Selection, by: Segmentation | None) -> list[tuple[int, FloatArray]]:
+        """The selected values of each segment that occurs among them, canonical order kept."""
+        if by is None:
+            return [(0, selection.values)] if len(selection.values) else []
+        groups = self._groups[by.name]
+        of_row = groups.groups[selection.rows]
+        order = np.argsort(of_row, kind="stable")
+        bounds = np.searchsorted(of_row[order], np.arange(len(groups.segments) + 1))
+        return [
+            (int(number), selection.values[order[start:stop]])
+            for number, start, stop in zip(groups.segments.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+            if stop > start
+        ]
+
+    # ------------------------------------------------------------------ summaries
+    def numeric_summary(self, column: str, by: Segmentation | None, segment: int, layout: Layout | None) -> NumericSummary:
+        """What is remembered of a numeric column for one segment that occurs."""
+        key = (column, by.name if by else "")
+        fold = self._numeric_folds.get(key)
+        if fold is None:
+            place = self._numeric[column]
+            values, status, valid = self.rows.numeric[place], self.rows.status[place], self._columns[column].range
+            groups, n_groups = self._grouping(by)
+            for start, stop in self._cuts:
+                part = fold_numeric(values[start:stop], status[start:stop], layout, valid, None if groups is None else groups[start:stop], n_groups)
+                if fold is None:
+                    fold = part
+                else:
+                    fold.add(part)
+            assert fold is not None
+            self._numeric_folds[key] = fold
+        return fold.summary(self._group_of(by, segment))
+
+    def coded_summary(self, column: str, by: Segmentation | None, segment: int) -> CategoricalSummary:
+        """What is remembered of a categorical column for one segment that occurs."""
+        key = (column, by.name if by else "")
+        fold = self._coded_folds.get(key)
+        if fold is None:
+            codes, categories = self._compact(column)
+            groups, n_groups = self._grouping(by)
+            status = self.rows.status[len(self._numeric) + self._coded[column]]
+            fold = self._coded_folds[key] = fold_categorical(codes, status, categories, groups, n_groups)  # counts: no cuts needed
+        return fold.summary(self._group_of(by, segment))
+
+    def _grouping(self, by: Segmentation | None) -> tuple[CodeArray | None, int]:
+        return (None, 1) if by is None else (self._groups[by.name].groups, len(self._groups[by.name].segments))
+
+    def _group_of(self, by: Segmentation | None, segment: int) -> int:
+        return 0 if by is None else int(np.searchsorted(self._groups[by.name].segments, segment))
+
+    def _compact(self, column: str) -> tuple[CodeArray, tuple[str, ...]]:
+        """The column's codes into just the categories of this pane, which are sorted as texts."""
+        if column not in self._categories:
+            place = self._coded[column]
+            codes, values = self.rows.codes[place], self.rows.dictionaries[place].values
+            used, first = np.unique(codes[self.order], return_index=True)
+            used = used[np.argsort(first)]
+            used = used[used >= 0]
+            named = sorted(used[:CATEGORIES_MAX].tolist(), key=values.__getitem__)
+            table = np.full(len(values) + 1, -1, np.int32)  # the last place serves code -1
+            table[used] = len(named)
+            table[named] = np.arange(len(named), dtype=np.int32)
+            names = tuple(values[code] for code in named) + ((OTHER_SEGMENT,) if len(used) > CATEGORIES_MAX else ())
+            self._categories[column] = (table[codes], names)
+        return self._categories[column]

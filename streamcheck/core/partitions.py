@@ -1,0 +1,290 @@
+"""One source partition: which pane does a row belong to, is it late, is its time a clock's mistake? (DESIGN section 4)
+
+Everything here depends on the partition's own rows in offset order, and on journaled floors: never on how batches were cut
+or how partitions interleave. That is what makes a replay exact.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamcheck.core.plan import TimeRules
+from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.types import Batch, IntArray, Rejects, SourcePartition, Stray, StreamRole
+
+NEVER = -(2**62)
+"""Before all event times: newest and floor of a partition that has seen nothing."""
+CONFIRMATIONS = 3
+"""Further rows at or beyond a jump (less max_jump) that make it believed."""
+PATIENCE = 10
+"""Further rows after which an unconfirmed jump is rejected: three times the confirmations, and one for luck."""
+JUMP_REASON = "implausible jump in time"
+LATE_REASON = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where reading may start again: an offset, with newest and floor as they were just before it."""
+
+    offset: int
+    newest: int
+    floor: int
+
+
+@dataclass(slots=True)
+class PaneBuffer:
+    """What one source partition has brought for one open pane."""
+
+    mark: Mark
+    rows: list[Rows] = field(default_factory=list)
+    n_rows: int = 0
+    late_rows: list[Rows] = field(default_factory=list)
+    """Late predictions: they enter the join of this pane, not its statistics."""
+    late: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def taken(self, rows_max: int) -> Rows | None:
+        """The first `rows_max` on-time rows in offset order; None when there are none."""
+        if not self.rows:
+            return None
+        merged = concatenate(self.rows)
+        self.rows = [merged]
+        return merged.slice(0, min(rows_max, len(merged)))
+
+
+@dataclass(slots=True)
+class _Aside:
+    rows: Rows
+    mark: Mark
+    confirmed: int = 0
+    age: int = 0
+
+    @property
+    def time(self) -> int:
+        return int(self.rows.times[0])
+
+
+class Partition:
+    """State of one source partition: its clock and the buffers of its open panes."""
+
+    def __init__(self, source: SourcePartition, role: StreamRole, rules: TimeRules, start: Mark) -> None:
+        self.source = source
+        self.role = role
+        self.rules = rules
+        self.newest = start.newest
+        self.floor = start.floor
+        self.next_offset = start.offset
+        self.idle = False
+        self.idle_at: int | None = None
+        self.floors: list[tuple[int, int]] = []
+        """Journaled (offset, floor) that reading has not passed for good, ascending."""
+        self.buffers: dict[int, PaneBuffer] = {}
+        self.unplaced: Counter[str] = Counter()
+        self.unplaced_mark: Mark | None = None
+        self._aside: list[_Aside] = []
+        self.accepted = 0
+        self.late = 0
+        self.rejected: Counter[str] = Counter()
+        self.excess = 0
+
+    # ------------------------------------------------------------------ clock
+    @property
+    def watermark(self) -> int:
+        """Every pane that ends here or before holds all rows it will ever get from this partition."""
+        return max(self.newest - self.rules.lateness_ms, self.floor)
+
+    @property
+    def open_rows(self) -> int:
+        """Rows held in memory."""
+        return sum(b.n_rows + sum(map(len, b.late_rows)) for b in self.buffers.values()) + len(self._aside)
+
+    def position(self) -> Mark:
+        """Where to read again after a restart so that every open pane is complete."""
+        marks = [b.mark for b in self.buffers.values()] + [a.mark for a in self._aside]
+        if self.unplaced_mark is not None:
+            marks.append(self.unplaced_mark)
+        return min(marks, key=lambda m: m.offset, default=Mark(self.next_offset, self.newest, self.floor))
+
+    def raise_floor(self, offset: int, floor: int) -> None:
+        """From `offset` on, no pane that ends at `floor` or before is open to this partition."""
+        self.floors.append((offset, floor))
+        self.floors.sort()
+
+    def forget_floors(self) -> None:
+        """Drop journaled floors that no restart can meet again."""
+        position = self.position().offset
+        self.floors = [(offset, floor) for offset, floor in self.floors if offset >= position]
+
+    # ------------------------------------------------------------------ input
+    def feed(self, batch: Batch, open_from: int) -> list[Stray]:
+        """Take a batch in. Rows of panes before `open_from` are met again after a restart and are passed over."""
+        assert batch.next_offset >= self.next_offset, f"{self.source}: offset {batch.next_offset} after {self.next_offset}"
+        assert not len(batch) or batch.offsets[0] >= self.next_offset, f"{self.source}: offset {batch.offsets[0]} again"
+        strays: list[Stray] = []
+        rows, rejects = Rows.of(batch), batch.rejects
+        for offset, floor in [f for f in self.floors if self.next_offset <= f[0] < batch.next_offset]:
+            cut, cut_rejects = (int(np.searchsorted(a, offset)) for a in (rows.offsets, rejects.offsets))
+            before = Rejects(rejects.offsets[:cut_rejects], rejects.reasons[:cut_rejects])
+            self._feed(rows.slice(0, cut), before, open_from, strays, batch.raw)
+            rows = rows.slice(cut, len(rows))
+            rejects = Rejects(rejects.offsets[cut_rejects:], rejects.reasons[cut_rejects:])
+            self.floor = max(self.floor, floor)
+        self._feed(rows, rejects, open_from, strays, batch.raw)
+        self.next_offset = batch.next_offset
+        return strays
+
+    def end_of_input(self, open_from: int) -> None:
+        """Nothing follows: what was set aside is believed."""
+        for aside in self._aside:
+            self._admit(aside.rows, open_from, [])
+        self._aside = []
+
+    def _feed(self, rows: Rows, rejects: Rejects, open_from: int, strays: list[Stray], raw: object) -> None:
+        start, newest_at_start = 0, self.newest
+        newest_after = np.empty(len(rows), np.int64)
+        while start < len(rows):
+            stop = self._plausible_until(rows, start)
+            if stop > start:
+                self._admit(rows.slice(start, stop), open_from, strays)
+                newest_after[start:stop] = np.maximum(np.maximum.accumulate(rows.times[start:stop]), newest_at_start if start == 0 else newest_after[start - 1])
+            else:
+                stop = start + 1
+                self._suspect(rows.slice(start, stop), open_from, strays)
+                newest_after[start] = self.newest
+            start = stop
+        places = np.searchsorted(rows.offsets, rejects.offsets) - 1
+        for offset, reason, place in zip(rejects.offsets.tolist(), rejects.reasons, places.tolist(), strict=True):
+            newest = int(newest_after[place]) if place >= 0 else newest_at_start
+            self._reject(Mark(offset, newest, self.floor), reason, open_from, strays, raw)
+
+    def _plausible_until(self, rows: Rows, start: int) -> int:
+        """The end of the run of rows from `start` on that can be admitted together."""
+        if self._aside:
+            return start
+        times = rows.times[start:]
+        before = np.maximum.accumulate(np.concatenate(([self.newest], times[:-1])))
+        jumps = (before > NEVER) & (times - before > self.rules.max_jump_ms)
+        return start + int(jumps.argmax()) if jumps.any() else len(rows)
+
+    def _suspect(self, row: Rows, open_from: int, strays: list[Stray]) -> None:
+        """One row while jumps are open, or the one that opens them."""
+        time, jump = int(row.times[0]), self.rules.max_jump_ms
+        for aside in self._aside:
+            aside.age += 1
+            aside.confirmed += time >= aside.time - jump
+        if self.newest > NEVER and time - self.newest > jump:
+            self._aside.append(_Aside(row, Mark(int(row.offsets[0]), self.newest, self.floor)))
+        else:
+            self._admit(row, open_from, strays)
+        self._settle(open_from, strays)
+
+    def _settle(self, open_from: int, strays: list[Stray]) -> None:
+        """Believe what has been confirmed and what lies within reach of it; give up what has waited too long."""
+        found = True
+        while found:
+            reach = self.newest + self.rules.max_jump_ms
+            found = False
+            for aside in self._aside:
+                if aside.confirmed >= CONFIRMATIONS or aside.time <= reach:
+                    self._aside.remove(aside)
+                    self._admit(aside.rows, open_from, strays)
+                    found = True
+                    break
+        for aside in [a for a in self._aside if a.age >= PATIENCE]:
+            self._aside.remove(aside)
+            self._reject(Mark(aside.mark.offset, self.newest, self.floor), JUMP_REASON, open_from, strays, aside.rows.raw)
+
+    def _admit(self, rows: Rows, open_from: int, strays: list[Stray]) -> None:
+        pane_ms, lateness = self.rules.pane_ms, self.rules.lateness_ms
+        before = np.maximum.accumulate(np.concatenate(([self.newest], rows.times[:-1])))
+        watermark = np.maximum(before - lateness, self.floor)
+        late = (rows.times // pane_ms + 1) * pane_ms <= watermark
+        self.newest = max(self.newest, int(rows.times.max()))
+        self._place_waiting_rejects(int(rows.times[0]), open_from)
+        if not late.any():
+            self._place(rows, rows.times // pane_ms, before, open_from)
+        elif self.role is StreamRole.LABELS:
+            known = np.where(late, watermark, rows.times)  # a label counts when it became known, at the earliest now
+            self._place(rows.at_times(known), known // pane_ms, before, open_from)
+        else:
+            on_time = np.flatnonzero(~late)
+            if len(on_time):
+                self._place(rows.take(on_time), rows.times[on_time] // pane_ms, before[on_time], open_from)
+            self._late(rows, np.flatnonzero(late), before, watermark, open_from, strays)
+
+    def _place(self, rows: Rows, panes: IntArray, before: IntArray, open_from: int) -> None:
+        for pane, index in _by_pane(panes):
+            if pane < open_from:
+                continue
+            part = rows if len(index) == len(rows) else rows.take(index)
+            buffer = self._buffer(pane, Mark(int(part.offsets[0]), int(before[index[0]]), self.floor))
+            buffer.rows.append(part)
+            buffer.n_rows += len(part)
+
+    def _late(self, rows: Rows, index: IntArray, before: IntArray, watermark: IntArray, open_from: int, strays: list[Stray]) -> None:
+        # Late rows are few; each is accounted for by itself.
+        for i in index.tolist():
+            offset = int(rows.offsets[i])
+            mark = Mark(offset, int(before[i]), self.floor)
+            counted_in = self._account_pane(mark.newest)
+            if counted_in >= open_from:
+                self._buffer(counted_in, mark).late += 1
+                strays.append(Stray(self.source, offset, LATE_REASON, rows.raw))
+            joins_in = int(watermark[i]) // self.rules.pane_ms
+            if joins_in >= open_from:
+                known = rows.slice(i, i + 1).at_times(watermark[i : i + 1])
+                self._buffer(joins_in, mark).late_rows.append(known)
+
+    def _reject(self, mark: Mark, reason: str, open_from: int, strays: list[Stray], raw: object) -> None:
+        if mark.newest == NEVER and self.floor == NEVER:
+            self.unplaced[reason] += 1
+            self.unplaced_mark = self.unplaced_mark or mark
+            strays.append(Stray(self.source, mark.offset, reason, raw))
+            return
+        pane = self._account_pane(mark.newest)
+        if pane >= open_from:
+            self._buffer(pane, mark).rejected[reason] += 1
+            strays.append(Stray(self.source, mark.offset, reason, raw))
+
+    def _account_pane(self, newest: int) -> int:
+        return max(newest, self.floor) // self.rules.pane_ms
+
+    def _place_waiting_rejects(self, time: int, open_from: int) -> None:
+        """Events rejected before the first row count in that row's pane."""
+        if self.unplaced_mark is None:
+            return
+        pane = self._account_pane(time)
+        if pane >= open_from:
+            self._buffer(pane, self.unplaced_mark).rejected.update(self.unplaced)
+        self.unplaced.clear()
+        self.unplaced_mark = None
+
+    def _buffer(self, pane: int, mark: Mark) -> PaneBuffer:
+        buffer = self.buffers.get(pane)
+        if buffer is None:
+            buffer = self.buffers[pane] = PaneBuffer(mark)
+        elif mark.offset < buffer.mark.offset:
+            buffer.mark = mark
+        return buffer
+
+    # ------------------------------------------------------------------ output
+    def close(self, pane: int) -> PaneBuffer | None:
+        """Hand over the buffer of a pane that closes, its rows counted."""
+        buffer = self.buffers.pop(pane, None)
+        if buffer is not None:
+            self.accepted += buffer.n_rows
+            self.late += buffer.late
+            self.rejected.update(buffer.rejected)
+        return buffer
+
+
+def _by_pane(panes: IntArray) -> list[tuple[int, IntArray]]:
+    """Positions of each pane's rows, panes ascending, rows in their own order."""
+    low, high = int(panes.min()), int(panes.max())
+    if low == high:
+        return [(low, np.arange(len(panes)))]
+    order = np.argsort(panes, kind="stable")
+    ordered = panes[order]
+    starts = np.flatnonzero(np.diff(ordered)) + 1
+    return [(int(ordered[cut[0]]), order[cut]) for cut in np.split(np.arange(len(panes)), starts)]

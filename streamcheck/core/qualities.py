@@ -1,0 +1,66 @@
+"""How good is the model lately: every quality of a task over each rolling window, with its interval and n."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from streamcheck.core.components import build, components
+from streamcheck.core.labelled import UNUSABLE, LabelledInstance
+from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.plan import Task
+from streamcheck.core.readings import AlertState, Reading
+from streamcheck.core.summaries import LabelledRows
+
+NOT_ENOUGH = "not enough data"
+_NEEDS = {
+    Task.BINARY: (Needs.LABELLED_CLASS, Needs.LABELLED_BINARY),
+    Task.MULTICLASS: (Needs.LABELLED_CLASS,),
+    Task.REGRESSION: (Needs.LABELLED_NUMBER,),
+}
+
+
+def qualities(task: Task | None, *, scored: bool) -> tuple[str, ...]:
+    """The measures that a task's labelled rows allow.
+
+    >>> import streamcheck.core.measures
+    >>> qualities(Task.REGRESSION, scored=False)
+    ('bias', 'mae', 'rmse')
+    """
+    if task is None:
+        return ()
+    needs = (*_NEEDS[task], Needs.LABELLED_SCORE) if scored and task is Task.BINARY else _NEEDS[task]
+    return tuple(name for name, cls in components("measure").items() if getattr(cls, "needs", None) in needs)
+
+
+def labelled_readings(instances: Iterable[LabelledInstance], task: Task | None, *, scored: bool) -> tuple[Reading, ...]:
+    """One reading for each monitor on a window, and for each quality of a window that has no monitor of its own."""
+    of_window: dict[int, list[LabelledInstance]] = {}
+    for instance in instances:
+        of_window.setdefault(id(instance.window), []).append(instance)
+    readings: list[Reading] = []
+    for members in of_window.values():
+        window = members[0].window
+        assert window is not None
+        rows = window.rows()
+        monitored = {member.measure.name for member in members}
+        readings += [_with_estimate(member.reading(), member.measure, rows) for member in members]
+        for name in qualities(task, scored=scored):
+            if name not in monitored:
+                blank = replace(
+                    members[0].reading(), column=name, measure=name, detector="", alert=AlertState.QUIET, value=None, reference=None, score=None, threshold=None
+                )
+                readings.append(_with_estimate(blank, build("measure", name, {}), rows))
+    return tuple(readings)
+
+
+def _with_estimate(reading: Reading, measure: Measure, rows: LabelledRows) -> Reading:
+    """The reading with the window's value in place of the last block's."""
+    if measure.needs is Needs.LABELLED_SCORE and rows.score is not None:
+        usable = np.flatnonzero(rows.score != UNUSABLE)
+        rows = LabelledRows(rows.prediction[usable], rows.label[usable], rows.score[usable], rows.task)
+    estimate: Any = measure.estimate(rows)
+    if estimate is None:
+        return replace(reading, status=NOT_ENOUGH, value=None, low=None, high=None, rows=len(rows.label))
+    return replace(reading, value=estimate.value, low=estimate.low, high=estimate.high, rows=estimate.n)

@@ -1,0 +1,87 @@
+"""Rows as columns: the part of a batch that belongs to one pane, and how such parts become one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, StatusArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """n rows of one stream, columns as in Batch; `raw` and dictionaries are shared with the batch they came from."""
+
+    offsets: IntArray
+    times: IntArray
+    ids: list[str] | tuple[()]
+    numeric: FloatArray
+    codes: CodeArray
+    status: StatusArray
+    dictionaries: tuple[Dictionary, ...]
+    raw: object = None
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @staticmethod
+    def of(batch: Batch) -> "Rows":
+        """All rows of a batch."""
+        return Rows(batch.offsets, batch.times, batch.ids, batch.numeric, batch.codes, batch.status, batch.dictionaries, batch.raw)
+
+    def take(self, index: IntArray) -> "Rows":
+        """The rows at these positions, in this order."""
+        ids = [self.ids[i] for i in index.tolist()] if self.ids else ()
+        return Rows(self.offsets[index], self.times[index], ids, self.numeric[:, index], self.codes[:, index], self.status[:, index], self.dictionaries, self.raw)
+
+    def slice(self, start: int, stop: int) -> "Rows":
+        """The rows from start to stop; views, nothing is copied but the ids."""
+        if start == 0 and stop == len(self):
+            return self
+        cut = np.s_[start:stop]
+        ids = self.ids[cut] if self.ids else ()
+        return Rows(self.offsets[cut], self.times[cut], ids, self.numeric[:, cut], self.codes[:, cut], self.status[:, cut], self.dictionaries, self.raw)
+
+    def at_times(self, times: IntArray) -> "Rows":
+        """The same rows with other event times."""
+        return Rows(self.offsets, times, self.ids, self.numeric, self.codes, self.status, self.dictionaries, self.raw)
+
+
+def concatenate(parts: Sequence[Rows]) -> Rows:
+    """One Rows out of several (at least one), codes rewritten to common dictionaries where they differ."""
+    if len(parts) == 1:
+        return parts[0]
+    codes, dictionaries = _unify(parts)
+    ids: list[str] | tuple[()] = [i for part in parts for i in part.ids] if parts[0].ids or any(part.ids for part in parts) else ()
+    return Rows(
+        np.concatenate([p.offsets for p in parts]),
+        np.concatenate([p.times for p in parts]),
+        ids,
+        np.concatenate([p.numeric for p in parts], axis=1),
+        codes,
+        np.concatenate([p.status for p in parts], axis=1),
+        dictionaries,
+    )
+
+
+def _unify(parts: Sequence[Rows]) -> tuple[CodeArray, tuple[Dictionary, ...]]:
+    first = parts[0].dictionaries
+    if all(p.dictionaries is first or all(a is b for a, b in zip(p.dictionaries, first, strict=True)) for p in parts):
+        return np.concatenate([p.codes for p in parts], axis=1), first
+    common = tuple(Dictionary() for _ in first)
+    rewritten = []
+    for part in parts:
+        codes = np.empty_like(part.codes)
+        for column, (theirs, ours) in enumerate(zip(part.dictionaries, common, strict=True)):
+            codes[column] = recode(part.codes[column], theirs, ours)
+        rewritten.append(codes)
+    return np.concatenate(rewritten, axis=1), common
+
+
+def recode(codes: CodeArray, theirs: Dictionary, ours: Dictionary) -> CodeArray:
+    """Codes of one dictionary as codes of another, which grows as needed; -1 stays -1."""
+    used = np.unique(codes)
+    table = np.full(len(theirs) + 1, -1, np.int32)  # the last place serves code -1
+    for code in used[used >= 0].tolist():
+        table[code] = ours.encode(theirs.values[code])
+    return table[codes]

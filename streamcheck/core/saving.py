@@ -1,0 +1,143 @@
+"""The engine's state as keyed, checksummed bytes: what changed since the last commit, and back again."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamcheck.core import codec
+from streamcheck.core.alerts import digest
+from streamcheck.core.components import State
+from streamcheck.core.engine import Engine
+from streamcheck.core.partitions import Mark, Partition
+from streamcheck.core.plan import Plan
+from streamcheck.core.types import SourcePartition, StreamRole
+from streamcheck.errors import StateError
+
+VERSION = 1
+_KIND = "streamcheck.state"
+_JOIN = "join/"
+_PANE_DIGITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """Keyed state to write and keys to delete, to be committed together."""
+
+    put: Mapping[str, bytes]
+    delete: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """An engine as it was at the last commit. `restarted`: monitors that begin afresh because their config changed."""
+
+    engine: Engine
+    restarted: tuple[str, ...]
+
+
+class Saver:
+    """Follows one engine and says at each commit what has changed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._join_keys: list[str] = []
+
+    def take(self) -> StateChange:
+        """Everything that changed since the last call."""
+        engine = self.engine
+        for partition in engine.partitions.values():
+            partition.forget_floors()
+        states: dict[str, State] = {"engine": _engine_state(engine)}
+        states |= engine.board.take_changes()
+        put = {key: codec.encode(_KIND, VERSION, state) for key, state in states.items()}
+        for end_ms, delta in engine.closing.take_deltas().items():
+            key = f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}"
+            put[key] = codec.encode(_KIND, VERSION, delta)
+            self._join_keys.append(key)
+        return StateChange(put, self._expired())
+
+    def _expired(self) -> frozenset[str]:
+        join = self.engine.closing.join
+        oldest = join.oldest_pane_end() if join is not None else None
+        if oldest is None:
+            return frozenset()
+        gone = [key for key in self._join_keys if int(key[len(_JOIN) :]) < oldest]
+        self._join_keys = self._join_keys[len(gone) :]
+        return frozenset(gone)
+
+    def resume(self, saved: Mapping[str, bytes]) -> None:
+        """Know which join keys a store holds already."""
+        self._join_keys = sorted(key for key in saved if key.startswith(_JOIN))
+
+
+def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
+    """The engine of a saved state. Raises StateError when it is damaged, newer, or of a config with other streams or times."""
+    states = {key: _decode(data) for key, data in saved.items()}
+    if "engine" not in states:
+        raise StateError("the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state")
+    core = states.pop("engine")
+    if core["meaning"] != meaning(plan):
+        raise StateError(
+            f"the saved state of {plan.name!r} was made with other `streams` or `time` settings, which give old numbers another meaning; "
+            "give the config another `name`, or reset its state with --reset-state"
+        )
+    engine = Engine(plan, core["lineage"])
+    for saved_partition in core["partitions"]:
+        _restore_partition(engine, saved_partition)
+    engine.restore_core(core["engine"])
+    deltas = [states.pop(key) for key in sorted(states) if key.startswith(_JOIN)]
+    engine.closing.restore(core["closing"], deltas)
+    restarted = engine.board.restore(states)
+    return Restored(engine, tuple(restarted))
+
+
+def meaning(plan: Plan) -> str:
+    """Changes when the topics, fields or time rules change: then no part of an old state can be used."""
+    time = plan.time
+    return digest(plan.name, plan.predictions, plan.labels, plan.task, time.pane_ms, time.lateness_ms, time.max_jump_ms, plan.segmentations)
+
+
+def positions(engine: Engine) -> dict[SourcePartition, int]:
+    """Where reading starts again for each source partition."""
+    return {source: p.position().offset for source, p in engine.partitions.items()}
+
+
+def _engine_state(engine: Engine) -> State:
+    return {
+        "lineage": engine.lineage,
+        "meaning": meaning(engine.plan),
+        "partitions": [_partition_state(p) for p in engine.partitions.values()],
+        "engine": engine.core_state(),
+        "closing": engine.closing.export(),
+    }
+
+
+def _partition_state(partition: Partition) -> State:
+    mark = partition.position()
+    return {
+        "topic": partition.source.topic,
+        "partition": partition.source.partition,
+        "mark": [mark.offset, mark.newest, mark.floor],
+        "idle_at": partition.idle_at if partition.idle else None,
+        "floors": [list(floor) for floor in partition.floors],
+        "counts": [partition.accepted, partition.late, partition.excess],
+        "rejected": dict(partition.rejected),
+    }
+
+
+def _restore_partition(engine: Engine, state: State) -> None:
+    source = SourcePartition(state["topic"], state["partition"])
+    role = StreamRole.PREDICTIONS if source.topic in engine.plan.predictions.topics else StreamRole.LABELS
+    partition = Partition(source, role, engine.plan.time, Mark(*state["mark"]))
+    partition.idle, partition.idle_at = state["idle_at"] is not None, state["idle_at"]
+    partition.floors = [(offset, floor) for offset, floor in state["floors"]]
+    partition.accepted, partition.late, partition.excess = state["counts"]
+    partition.rejected = Counter(state["rejected"])
+    engine.partitions[source] = partition
+
+
+def _decode(data: bytes) -> State:
+    version, state = codec.decode(_KIND, data)
+    if version > VERSION:
+        raise StateError(f"the saved state has format {version}, this streamcheck reads up to {VERSION}: upgrade streamcheck")
+    return state

@@ -1,0 +1,92 @@
+"""Which slice does a row belong to? Segment values become numbers by first canonical appearance, up to a limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamcheck.core.components import State
+from streamcheck.core.plan import Segmentation
+from streamcheck.core.rows import Rows
+from streamcheck.core.types import MISSING_SEGMENT, OTHER_SEGMENT, CodeArray, Dictionary, IntArray
+
+SegmentKey = tuple[str, ...]
+"""The values of a segmentation's fields, in its order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaneGroups:
+    """How one segmentation cuts a pane: the segment numbers that occur (ascending), and each row's place among them."""
+
+    segments: IntArray
+    groups: CodeArray
+
+
+class SegmentTable:
+    """The segments of one segmentation. Number 0 is `__other__`: everything beyond `segments_max` distinct values.
+
+    >>> table = SegmentTable(Segmentation(("tier",)), 2)
+    >>> [table.number(("premium",)), table.number(("general",)), table.number(("new",)), table.number(("premium",))]
+    [1, 2, 0, 1]
+    """
+
+    def __init__(self, segmentation: Segmentation, segments_max: int) -> None:
+        self.segmentation = segmentation
+        self.segments_max = segments_max
+        self.keys: list[SegmentKey] = [(OTHER_SEGMENT,) * len(segmentation.fields)]
+        self._numbers: dict[SegmentKey, int] = {self.keys[0]: 0}
+        self.overflowed = 0
+
+    def number(self, key: SegmentKey) -> int:
+        """The segment's number, given a new one while there is room, else 0."""
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        if len(self.keys) > self.segments_max:
+            return 0
+        self._numbers[key] = len(self.keys)
+        self.keys.append(key)
+        return len(self.keys) - 1
+
+    def numbers(self, rows: Rows, columns: Sequence[int], order: IntArray) -> CodeArray:
+        """Each row's segment number (n,). columns: places of the fields in `rows.codes`; order: canonical order of the rows.
+
+        New values are numbered by first canonical appearance.
+        """
+        combined = np.zeros(len(rows), np.int64)
+        for column in columns:
+            combined = combined * (len(rows.dictionaries[column]) + 1) + (rows.codes[column] + 1)
+        distinct, first, place = np.unique(combined[order], return_index=True, return_inverse=True)
+        numbers = np.zeros(len(distinct), np.int32)
+        for at in np.argsort(first, kind="stable").tolist():
+            row = int(order[first[at]])
+            numbers[at] = self.number(tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns))
+        out = np.empty(len(rows), np.int32)
+        out[order] = numbers[place]
+        if len(self.keys) > self.segments_max:
+            self.overflowed += int((out == 0).sum())
+        return out
+
+    @staticmethod
+    def _value(dictionary: Dictionary, code: int) -> str:
+        return MISSING_SEGMENT if code < 0 else dictionary.values[code]
+
+    def label(self, number: int) -> tuple[tuple[str, str], ...]:
+        """Field and value pairs, for alerts and gauges."""
+        return tuple(zip(self.segmentation.fields, self.keys[number], strict=True))
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        return {"keys": [list(key) for key in self.keys], "overflowed": self.overflowed}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        self.keys = [tuple(key) for key in state["keys"]]
+        self._numbers = {key: number for number, key in enumerate(self.keys)}
+        self.overflowed = state["overflowed"]
+
+
+def group(numbers: CodeArray) -> PaneGroups:
+    """The distinct segment numbers of a pane and each row's place among them."""
+    segments, groups = np.unique(numbers, return_inverse=True)
+    return PaneGroups(segments.astype(np.int64), groups.astype(np.int32))

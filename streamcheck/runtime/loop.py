@@ -1,0 +1,286 @@
+"""The loop: poll, decode, feed, commit, deliver. One thread of control; everything it decides is in the core.
+
+The order of a commit, which a crash may cut anywhere:
+1. dead letters and late events have arrived (the position to be committed covers them);
+2. one store transaction: changed state, positions within it, journal, outbox;
+3. the outbox is delivered, and the store is told so;
+4. progress is shown to lag tools.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from streamcheck.core import saving
+from streamcheck.core.alerts import Alert
+from streamcheck.core.engine import Engine, Outcome
+from streamcheck.core.journal import JournalEntry
+from streamcheck.core.types import Batch, SourcePartition
+from streamcheck.errors import DeliveryError
+from streamcheck.runtime.delivery import Outbox, StrayPost
+from streamcheck.runtime.opening import BOOK, Opened, journal_put
+from streamcheck.runtime.ports import Clock, Commit, GapError, OutboxEntry, PartitionStatus, RawBatch, Source, SourceUnavailable, Store
+from streamcheck.runtime.silence import SilenceWatch
+from streamcheck.runtime.telemetry import BrokerReading, Phase, Telemetry
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+STATUS_EVERY_S = 1.0
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 30.0
+OPEN_ROWS_MAX = 2_000_000
+"""Rows of open panes in memory at which partitions that run ahead are paused: about 150 B each, 300 MB."""
+
+Decode = Callable[[RawBatch], Batch]
+Listener = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRules:
+    """How often to commit, when a partition counts as silent, and whether to stop at the end of the topics as they are at start."""
+
+    commit_every_s: float = 5.0
+    idle_after_s: float = 30.0
+    open_rows_max: int = OPEN_ROWS_MAX
+    until_end: bool = False
+    skip_gaps: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done."""
+
+    events: int = 0
+    alerts: int = 0
+    panes: int = 0
+    commits: int = 0
+
+
+class Loop:
+    """Runs one engine over one source until told to stop."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        source: Source,
+        store: Store,
+        outbox: Outbox,
+        strays: StrayPost,
+        decoders: Mapping[str, Decode],
+        clock: Clock,
+        telemetry: Telemetry,
+        rules: LoopRules,
+        listener: Listener | None = None,
+    ) -> None:
+        self.engine: Engine = opened.engine
+        self._saver = opened.saver
+        self._source = source
+        self._store = store
+        self._outbox = outbox
+        self._strays = strays
+        self._decoders = decoders
+        self._clock = clock
+        self._telemetry = telemetry
+        self._rules = rules
+        self._listener = listener
+        self.tally = Tally()
+        self._alerts: list[Alert] = []
+        self._journal: list[JournalEntry] = list(opened.journal)
+        self._journal_length = opened.journal_length
+        self._book = opened.book
+        self._digest = self.engine.digest
+        self._dirty = opened.fresh or bool(opened.journal)
+        self._dirty_since_s: float | None = None
+        self._last_commit_s = clock.monotonic()
+        self._status_at_s = 0.0
+        self._status: Mapping[SourcePartition, PartitionStatus] = {}
+        self._ends: dict[SourcePartition, int] | None = None
+        self._paused: frozenset[SourcePartition] = frozenset()
+        self._silence = SilenceWatch(rules.idle_after_s, self.engine.partitions, clock.monotonic())
+
+    # ------------------------------------------------------------------ life
+    def run(self, stopping: Callable[[], bool]) -> Tally:
+        """Go on until `stopping` says so (or the end is reached, where the rules ask for that); commits before it returns."""
+        self._begin()
+        retry_s = 0.0
+        while not stopping() and not self._at_end():
+            try:
+                self._turn()
+                retry_s = 0.0
+            except GapError as error:
+                self._skip(error)
+            except SourceUnavailable as error:
+                retry_s = min(max(2 * retry_s, RETRY_FIRST_S), RETRY_MAX_S)
+                self._lost(error, retry_s)
+                self._wait(retry_s, stopping)
+        self._telemetry.publish(replace(self._telemetry.read(), phase=Phase.STOPPING))
+        self._commit(force=True)
+        self._publish(Phase.STOPPING)
+        return self.tally
+
+    def _begin(self) -> None:
+        try:
+            self._source.start(saving.positions(self.engine))
+        except GapError as error:
+            self._skip(error)
+        self._look()
+        for source, partition in self.engine.partitions.items():
+            at = self._status.get(source)
+            if partition.idle and at is not None and at.high_watermark is not None and (partition.idle_at or 0) < at.high_watermark:
+                self._take(self.engine.wake(source))
+        if self._dirty:
+            self._commit(force=True)
+
+    def _turn(self) -> None:
+        """One poll and what follows from it."""
+        full = self._outbox.full
+        batches = [] if full else self._source.poll(POLL_S)
+        if full:
+            self._clock.sleep(POLL_S)
+        now_s = self._clock.monotonic()
+        for raw in batches:
+            batch = self._decoders[raw.source.topic](raw)
+            self._silence.heard(batch, now_s)
+            self.tally.events += len(batch) + len(batch.rejects.offsets)
+            self._take(self.engine.feed(batch))
+        if now_s - self._status_at_s >= STATUS_EVERY_S:
+            self._look()
+            self._mind_silence(now_s)
+            self._mind_memory()
+            self._publish(None)
+        self._telemetry.beat(now_s)
+        if self._alerts or now_s - self._last_commit_s >= self._rules.commit_every_s:
+            self._commit(force=False)
+        self._outbox.deliver(self._digest, now_s)
+
+    def _take(self, outcome: Outcome) -> None:
+        """Keep what must be committed; rejected events go on their way at once."""
+        self._alerts += outcome.alerts
+        self._journal += outcome.journal
+        self._strays.send(outcome.strays)
+        self.tally.panes += outcome.panes
+        if outcome.panes or outcome.journal:
+            self._dirty = True
+            self._dirty_since_s = self._dirty_since_s or self._clock.monotonic()
+        if self._listener is not None:
+            self._listener(outcome)
+
+    # ------------------------------------------------------------------ commit
+    def _commit(self, *, force: bool) -> None:
+        """Steps 1 to 4 above. Without a closed pane there is nothing to commit."""
+        now_s = self._clock.monotonic()
+        if self._dirty:
+            try:
+                self._strays.flush()
+            except DeliveryError as error:
+                log.warning("the commit waits for dead letters: %s", error)
+                return
+            self._commit_state()
+            self._dirty, self._dirty_since_s = False, None
+            self.tally.commits += 1
+        self._last_commit_s = now_s
+        if force:
+            self._outbox.deliver(self._digest, now_s)
+        self._source.committed(saving.positions(self.engine))
+
+    def _commit_state(self) -> None:
+        entries = tuple(OutboxEntry(alert.sequence, alert.id.encode(), alert.record) for alert in self._alerts)
+        self._book = self._book.after(entry.value for entry in entries)
+        change = self._saver.take()
+        put = {**change.put, **journal_put(self._journal, self._journal_length)}
+        if entries:
+            put[BOOK] = self._book.export()
+        self._store.commit(Commit(put, change.delete, entries))
+        self._journal_length += len(self._journal)
+        self.tally.alerts += len(entries)
+        self._journal, self._alerts = [], []
+        self._digest = self.engine.digest
+        self._outbox.add(entries)
+        self._telemetry.publish(replace(self._telemetry.read(), last_commit_ms=self._clock.now_ms()))
+
+    # ------------------------------------------------------------------ watching
+    def _look(self) -> None:
+        """Where reading stands, and whether partitions have been added."""
+        self._status_at_s = self._clock.monotonic()
+        new = sorted(set(self._source.partitions()) - self.engine.partitions.keys())
+        if new:
+            for source in new:
+                log.info("%s is new: it joins from offset 0", source)
+                self._take(self.engine.add_partition(source))
+            self._source.start({source: p.next_offset for source, p in self.engine.partitions.items()})
+        self._status = self._source.status()
+        if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
+            self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
+
+    def _mind_silence(self, now_s: float) -> None:
+        for source in self._silence.silent(self.engine, self._status, now_s):
+            self._take(self.engine.set_idle(source))
+        until_ms = self._silence.advance_until_ms(self.engine, now_s)
+        if until_ms is not None:
+            self._take(self.engine.advance(until_ms))
+
+    def _mind_memory(self) -> None:
+        """Partitions that run ahead wait while too many rows are open."""
+        partitions = self.engine.partitions
+        held = sum(p.open_rows for p in partitions.values())
+        paused: frozenset[SourcePartition] = frozenset()
+        if held > (self._rules.open_rows_max // 2 if self._paused else self._rules.open_rows_max):
+            slowest = min((p.watermark for p in partitions.values() if not p.idle), default=0)
+            paused = frozenset(s for s, p in partitions.items() if p.watermark > slowest + self.engine.plan.time.pane_ms)
+        if paused != self._paused:
+            log.info("%d rows of open panes are held; paused: %s", held, ", ".join(map(str, sorted(paused))) or "none")
+            self._paused = paused
+            self._source.pause(paused)
+
+    def _at_end(self) -> bool:
+        if not self._rules.until_end or self._ends is None:
+            return False
+        return all(self.engine.partitions[source].next_offset >= end for source, end in self._ends.items())
+
+    def _skip(self, error: GapError) -> None:
+        """Go on behind records that retention has removed, where the config allows it."""
+        if not self._rules.skip_gaps:
+            raise error
+        log.warning("%s: offsets %d to %d were removed by retention before they were read; going on behind them", error.source, error.wanted, error.available)
+        self._take(self.engine.skip_gap(error.source, error.available))
+        self._source.start({source: p.next_offset for source, p in self.engine.partitions.items()})
+
+    def _lost(self, error: SourceUnavailable, retry_s: float) -> None:
+        broker = self._telemetry.read().broker
+        if broker.connected or not broker.message:
+            log.error("%s; trying again until it is back", error)
+            broker = BrokerReading(connected=False, since_ms=self._clock.now_ms(), message=str(error))
+        log.debug("next try in %.1f s", retry_s)
+        self._telemetry.publish(replace(self._telemetry.read(), broker=broker))
+
+    def _wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+        end_s = self._clock.monotonic() + seconds
+        while not stopping() and self._clock.monotonic() < end_s:
+            self._telemetry.beat(self._clock.monotonic())
+            self._clock.sleep(min(POLL_S, seconds))
+
+    def _publish(self, phase: Phase | None) -> None:
+        lag = {source: max(0, (s.high_watermark or s.position) - s.position) for source, s in self._status.items()}
+        behind = self._ends is None or any(self.engine.partitions[source].next_offset < end for source, end in self._ends.items())
+        before = self._telemetry.read()
+        broker = before.broker
+        if not broker.connected:
+            if broker.message:
+                log.info("the broker answers again")
+            broker = BrokerReading(connected=True, since_ms=self._clock.now_ms())
+        self._telemetry.publish(
+            replace(
+                before,
+                phase=phase or (Phase.CATCHING_UP if behind else Phase.LIVE),
+                engine=self.engine.reading(),
+                broker=broker,
+                lag=tuple(sorted(lag.items())),
+                commit_waiting_since_s=self._dirty_since_s,
+                alerts=self._book,
+                delivered=self._outbox.delivered,
+                outbox=len(self._outbox),
+                dead_letters=self._strays.sent,
+                beat_s=self._clock.monotonic(),
+            )
+        )

@@ -1,0 +1,86 @@
+"""How a run begins: a new life at the start positions, or exactly where the last one was committed."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streamcheck.core import journal, saving
+from streamcheck.core.engine import Engine
+from streamcheck.core.journal import JournalEntry
+from streamcheck.core.plan import Plan
+from streamcheck.core.types import SourcePartition
+from streamcheck.errors import SourceError
+from streamcheck.runtime.ports import OutboxEntry, Source, Store
+from streamcheck.runtime.telemetry import AlertBook
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal/"
+BOOK = "alert-book"
+_DIGITS = 12
+
+
+def new_lineage(config: str, positions: Mapping[SourcePartition, int], nonce: bytes) -> str:
+    """The name of one life of a config's state: config name, start positions, and a nonce made when the state was."""
+    places = [f"{source}:{offset}" for source, offset in sorted(positions.items())]
+    return hashlib.blake2b("\n".join([config, *places]).encode() + nonce, digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Opened:
+    """An engine ready to go on, with what else the store held."""
+
+    engine: Engine
+    saver: saving.Saver
+    journal: list[JournalEntry] = field(default_factory=list)
+    """Entries made by opening itself, not committed yet."""
+    journal_length: int = 0
+    outbox: tuple[OutboxEntry, ...] = ()
+    book: AlertBook = field(default_factory=AlertBook)
+    fresh: bool = True
+
+
+def open_engine(plan: Plan, store: Store, source: Source, start: Mapping[SourcePartition, int] | None, nonce: bytes) -> Opened:
+    """The engine of the saved state, or of a new life at `start` (asked for only then, by the caller's own rule).
+
+    Raises StateError for a state that cannot be used, SourceError where partitions have vanished.
+    """
+    saved = store.load()
+    if saved is None:
+        assert start is not None, "a fresh store needs start positions"
+        engine = Engine(plan, new_lineage(plan.name, start, nonce))
+        outcome = engine.open(start)
+        return Opened(engine, saving.Saver(engine), outcome.journal)
+    state = dict(saved.state)
+    entries = [state.pop(key) for key in sorted(state) if key.startswith(JOURNAL)]
+    book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
+    restored = saving.restore(plan, state)
+    for monitor in restored.restarted:
+        log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
+    opened = Opened(restored.engine, saving.Saver(restored.engine), [], len(entries), saved.outbox, book, fresh=False)
+    opened.saver.resume(state)
+    opened.journal += _match_partitions(restored.engine, source)
+    return opened
+
+
+def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
+    """Partitions that are there now against those of the state."""
+    there = set(source.partitions())
+    gone = sorted(engine.partitions.keys() - there)
+    if gone:
+        names = ", ".join(map(str, gone))
+        raise SourceError(
+            f"{names}: the saved state has read this, and it is not there any more. A topic that was made again, or another cluster? "
+            "Go back to the old one, give the config another `name`, or begin anew with --reset-state"
+        )
+    added: list[JournalEntry] = []
+    for partition in sorted(there - engine.partitions.keys()):
+        log.info("%s is new: it joins from offset 0", partition)
+        added += engine.add_partition(partition).journal
+    return added
+
+
+def journal_put(entries: list[JournalEntry], length: int) -> dict[str, bytes]:
+    """The keyed state of journal entries, numbered on from `length`."""
+    return {f"{JOURNAL}{number:0{_DIGITS}d}": journal.to_bytes(entry) for number, entry in enumerate(entries, length)}
