@@ -1,0 +1,186 @@
+"""Which numbers does Prometheus get? Every gauge and counter, declared once: name, labels, meaning, samples.
+
+A number that is not there (warming up, not enough data) has no sample: never NaN, never a zero that means nothing.
+Label values that change over time come from the engine's readings, whose number its limits bound.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from streamcheck.core.readings import PartitionReading, Reading
+from streamcheck.runtime.telemetry import Phase, Snapshot, segment_text
+
+Sample = tuple[tuple[str, ...], float | None]
+"""Label values, in the order of the gauge's labels, and the number (None: no sample)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One snapshot with its readings' labels, made once for all gauges."""
+
+    snapshot: Snapshot
+    readings: tuple[tuple[tuple[str, ...], Reading], ...]
+
+    @staticmethod
+    def of(snapshot: Snapshot) -> "Scrape":
+        """Label the readings of a snapshot."""
+        labelled = (
+            ((snapshot.config, reading.monitor, reading.column, segment_text(reading.segment)), reading)
+            for reading in snapshot.engine.monitors
+        )
+        return Scrape(snapshot, tuple(labelled))
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One family: a gauge, or a counter (exposed under name + `_total`)."""
+
+    name: str
+    labels: tuple[str, ...]
+    help: str
+    samples: Callable[[Scrape], Iterable[Sample]]
+    kind: Literal["gauge", "counter"] = "gauge"
+
+
+MONITOR = ("config", "monitor", "column", "segment")
+QUALITY = (*MONITOR, "measure")
+PARTITION = ("topic", "partition")
+
+
+def _of_readings(number: Callable[[Reading], float | None]) -> Callable[[Scrape], Iterator[Sample]]:
+    return lambda scrape: ((labels, number(reading)) for labels, reading in scrape.readings)
+
+
+def _of_qualities(number: Callable[[Reading], float | None]) -> Callable[[Scrape], Iterator[Sample]]:
+    """Readings with an interval are those of labelled rows."""
+    return lambda scrape: (
+        ((*labels, reading.measure), number(reading))
+        for labels, reading in scrape.readings
+        if reading.low is not None or reading.high is not None
+    )
+
+
+def _of_partitions(number: Callable[[PartitionReading], float | None]) -> Callable[[Scrape], Iterator[Sample]]:
+    return lambda scrape: (
+        ((reading.source.topic, str(reading.source.partition)), number(reading))
+        for reading in scrape.snapshot.engine.partitions
+    )
+
+
+def _of_service(number: Callable[[Snapshot], float | None]) -> Callable[[Scrape], Iterator[Sample]]:
+    return lambda scrape: iter((((), number(scrape.snapshot)),))
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _events(scrape: Scrape) -> Iterator[Sample]:
+    for reading in scrape.snapshot.engine.partitions:
+        source = (reading.source.topic, str(reading.source.partition))
+        yield (*source, "accepted"), reading.accepted
+        yield (*source, "late"), reading.late
+        yield (*source, "rejected"), sum(count for _, count in reading.rejected)
+
+
+def _rejected(scrape: Scrape) -> Iterator[Sample]:
+    for reading in scrape.snapshot.engine.partitions:
+        for reason, count in reading.rejected:
+            yield (reading.source.topic, str(reading.source.partition), reason), count
+
+
+def _join(scrape: Scrape) -> Iterator[Sample]:
+    books = scrape.snapshot.engine.join
+    yield ("predictions", "matched"), books.predictions_matched
+    yield ("predictions", "duplicate"), books.predictions_duplicate
+    yield ("predictions", "expired"), books.predictions_expired
+    yield ("predictions", "evicted"), books.predictions_evicted
+    yield ("labels", "matched"), books.labels_matched
+    yield ("labels", "correction"), books.labels_corrections
+    yield ("labels", "duplicate"), books.labels_duplicate
+    yield ("labels", "expired"), books.labels_expired
+    yield ("labels", "evicted"), books.labels_evicted
+
+
+def _join_pending(scrape: Scrape) -> Iterator[Sample]:
+    yield ("predictions",), scrape.snapshot.engine.join.predictions_pending
+    yield ("labels",), scrape.snapshot.engine.join.labels_pending
+
+
+def _join_entered(scrape: Scrape) -> Iterator[Sample]:
+    yield ("predictions",), scrape.snapshot.engine.join.predictions
+    yield ("labels",), scrape.snapshot.engine.join.labels
+
+
+def _alerts(scrape: Scrape) -> Iterator[Sample]:
+    for (state, severity), count in scrape.snapshot.alerts.total:
+        yield (scrape.snapshot.config, state, severity), count
+
+
+def _phases(scrape: Scrape) -> Iterator[Sample]:
+    return (((phase.value,), float(scrape.snapshot.phase is phase)) for phase in Phase)
+
+
+GAUGES = (
+    Gauge("streamcheck_value", MONITOR, "The column's value in its own unit, as the monitor sees it now.",
+          _of_readings(lambda reading: reading.value)),
+    Gauge("streamcheck_reference", MONITOR, "What the reference says is normal, in the unit of streamcheck_value.",
+          _of_readings(lambda reading: reading.reference)),
+    Gauge("streamcheck_score", MONITOR, "The detector's score; it drifts above streamcheck_threshold.",
+          _of_readings(lambda reading: reading.score)),
+    Gauge("streamcheck_threshold", MONITOR, "The score above which the detector says drift.",
+          _of_readings(lambda reading: reading.threshold)),
+    Gauge("streamcheck_rows", MONITOR, "Rows behind streamcheck_value.",
+          _of_readings(lambda reading: reading.rows)),
+    Gauge("streamcheck_alert_state", MONITOR, "The monitor's alert: 0 quiet, 1 pending, 2 firing.",
+          _of_readings(lambda reading: int(reading.alert))),
+    Gauge("streamcheck_accuracy", QUALITY, "A quality of labelled rows, as `measure` names it (accuracy, f1, mae).",
+          _of_qualities(lambda reading: reading.value)),
+    Gauge("streamcheck_accuracy_low", QUALITY, "Lower end of the 95 % interval of streamcheck_accuracy.",
+          _of_qualities(lambda reading: reading.low)),
+    Gauge("streamcheck_accuracy_high", QUALITY, "Upper end of the 95 % interval of streamcheck_accuracy.",
+          _of_qualities(lambda reading: reading.high)),
+    Gauge("streamcheck_alerts", ("config", "state", "severity"), "Alert transitions so far, by the state that began.",
+          _alerts, "counter"),
+    Gauge("streamcheck_events", (*PARTITION, "outcome"), "Events read: accepted, late or rejected.",
+          _events, "counter"),
+    Gauge("streamcheck_rejected", (*PARTITION, "reason"), "Rejected events by reason.",
+          _rejected, "counter"),
+    Gauge("streamcheck_watermark_seconds", PARTITION, "Event time before which rows are late, as Unix time.",
+          _of_partitions(lambda reading: _seconds(reading.watermark_ms))),
+    Gauge("streamcheck_newest_seconds", PARTITION, "The newest accepted event time of the partition, as Unix time.",
+          _of_partitions(lambda reading: _seconds(reading.newest_ms))),
+    Gauge("streamcheck_idle", PARTITION, "1 while the partition is silent and does not hold event time back.",
+          _of_partitions(lambda reading: float(reading.idle))),
+    Gauge("streamcheck_lag_records", PARTITION, "Records between the position and the end of the partition.",
+          lambda scrape: (((s.topic, str(s.partition)), lag) for s, lag in scrape.snapshot.lag)),
+    Gauge("streamcheck_closed_until_seconds", (), "Event time up to which all panes have been judged, as Unix time.",
+          _of_service(lambda snapshot: _seconds(snapshot.engine.closed_until_ms))),
+    Gauge("streamcheck_open_rows", (), "Rows that wait for their pane to close.",
+          _of_service(lambda snapshot: snapshot.engine.open_rows)),
+    Gauge("streamcheck_join_pending", ("stream",), "Predictions without a label yet, labels without a prediction yet.",
+          _join_pending),
+    Gauge("streamcheck_join_entered", ("stream",), "Predictions and labels that came to the join.",
+          _join_entered, "counter"),
+    Gauge("streamcheck_join", ("stream", "outcome"), "What became of predictions and labels in the join.",
+          _join, "counter"),
+    Gauge("streamcheck_limit_hits", ("limit",), "How often each limit of the config has bitten.",
+          lambda scrape: (((name,), count) for name, count in scrape.snapshot.engine.limits), "counter"),
+    Gauge("streamcheck_last_commit_seconds", (), "Wall-clock time of the last commit, as Unix time.",
+          _of_service(lambda snapshot: _seconds(snapshot.last_commit_ms))),
+    Gauge("streamcheck_outbox_entries", (), "Alert transitions that have not arrived at the alerts topic yet.",
+          _of_service(lambda snapshot: snapshot.outbox)),
+    Gauge("streamcheck_delivered_sequence", (), "Sequence number of the last alert transition that has arrived.",
+          _of_service(lambda snapshot: snapshot.delivered)),
+    Gauge("streamcheck_dead_letters", (), "Rejected events sent to the dead-letter topic by this process.",
+          _of_service(lambda snapshot: snapshot.dead_letters), "counter"),
+    Gauge("streamcheck_broker_connected", (), "1 while the broker answers, 0 while it does not.",
+          _of_service(lambda snapshot: float(snapshot.broker.connected))),
+    Gauge("streamcheck_phase", ("phase",), "1 for what the service is doing, 0 for what it is not.",
+          _phases),
+    Gauge("streamcheck_started_seconds", (), "Wall-clock time of the start of this process, as Unix time.",
+          _of_service(lambda snapshot: _seconds(snapshot.started_ms))),
+    Gauge("streamcheck_info", ("config", "version"), "Always 1; says which config and version this is.",
+          lambda scrape: iter((((scrape.snapshot.config, scrape.snapshot.version), 1.0),))),
+)
