@@ -13,7 +13,7 @@ FUNCTION_LINES_MAX = 70
 LAYERS: dict[str, tuple[str, ...]] = {
     "streamcheck": (),
     "streamcheck.__main__": ("streamcheck.cli",),
-    "streamcheck.adapters": ("streamcheck.runtime.ports", "streamcheck.core"),
+    "streamcheck.adapters": ("streamcheck.runtime.ports", "streamcheck.runtime.telemetry", "streamcheck.core"),
     "streamcheck.cli": ("streamcheck",),
     "streamcheck.config": ("streamcheck.config", "streamcheck.core"),
     "streamcheck.core": ("streamcheck.core",),
