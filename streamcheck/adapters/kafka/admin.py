@@ -1,0 +1,153 @@
+"""What the cluster says of its topics, and the topics that streamcheck makes for itself."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import NoError, TopicAlreadyExistsError, for_code
+from kafka.protocol.consumer import OffsetSpec
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from streamcheck.adapters.kafka.client import BrokerUnavailable, connect, explain, quieten
+from streamcheck.core.components import nearest
+from streamcheck.core.types import SourcePartition
+from streamcheck.errors import DeliveryError, SourceError
+
+UNLIMITED = "-1"
+
+ALERTS_TOPIC = {"cleanup.policy": "delete", "retention.ms": UNLIMITED, "retention.bytes": UNLIMITED}
+POSITIONS_TOPIC = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(1 << 20),  # the least a broker takes: the newest segment is never compacted, and read at start
+    "min.cleanable.dirty.ratio": "0.1",
+}
+STRAY_TOPIC = {"cleanup.policy": "delete"}
+
+
+class Cluster:
+    """Questions to the cluster, each bounded by the request time-out. Connects at the first.
+
+    Raises SourceError; BrokerUnavailable where none answers.
+    """
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        quieten()
+        self._settings = settings
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the connection; the next question makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def partitions(self, topics: Iterable[str]) -> tuple[SourcePartition, ...]:
+        """All partitions of the topics, ascending. Raises SourceError with the nearest name for a missing one."""
+        wanted = sorted(topics)
+        found = {topic["name"]: topic for topic in self._ask("describing topics", "describe_topics", wanted)}
+        for name in wanted:
+            if name not in found or found[name]["error_code"]:
+                raise self._missing(name, found.get(name, {}).get("error_code", 3))
+        return tuple(
+            SourcePartition(name, index)
+            for name in wanted
+            for index in sorted(part["partition_index"] for part in found[name]["partitions"])
+        )
+
+    def _missing(self, name: str, error_code: int) -> SourceError:
+        if error_code != 3:  # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
+            return SourceError(f"topic {name!r} cannot be read: {for_code(error_code).__name__}")
+        others = [topic for topic in self._ask("listing topics", "list_topics") if not topic.startswith("__")]
+        close = nearest(name, others)
+        hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(sorted(others)[:20]) or 'none'}"
+        return SourceError(f"topic {name!r} does not exist on this cluster; {hint}")
+
+    def log_starts(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, int]:
+        """The first offset that each partition still holds."""
+        return self._offsets(dict.fromkeys(sources, OffsetSpec.EARLIEST))
+
+    def high_watermarks(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, int]:
+        """The offset after the last replicated record, those of open transactions included."""
+        return self._offsets(dict.fromkeys(sources, OffsetSpec.LATEST))
+
+    def offsets_at(self, sources: Iterable[SourcePartition], time_ms: int) -> dict[SourcePartition, int]:
+        """The first offset whose record timestamp is `time_ms` or later; the high watermark where there is none."""
+        found = self._offsets(dict.fromkeys(sources, time_ms))
+        after = [source for source, offset in found.items() if offset < 0]
+        return {**found, **(self.high_watermarks(after) if after else {})}
+
+    def _offsets(self, wanted: Mapping[SourcePartition, int]) -> dict[SourcePartition, int]:
+        if not wanted:
+            return {}
+        specs = {TopicPartition(*source): spec for source, spec in wanted.items()}
+        found = self._ask("listing offsets", "list_partition_offsets", specs)
+        return {SourcePartition(*where): at.offset for where, at in found.items()}
+
+    def commit(self, group: str, positions: Mapping[SourcePartition, int]) -> None:
+        """Show positions as a consumer group's. Raises SourceError where the group has live members of its own."""
+        offsets = {TopicPartition(*source): OffsetAndMetadata(at, "", -1) for source, at in positions.items()}
+        outcome = self._ask("committing offsets", "alter_group_offsets", group, offsets)
+        refused = {where: error for where, error in outcome.items() if error is not NoError}
+        for where, error in refused.items():
+            raise SourceError(f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}")
+
+    def topic_settings(self, topic: str) -> dict[str, str]:
+        """The settings of a topic that is there, defaults included."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        found = self._ask("reading topic settings", "describe_configs", [resource], config_filter="all")
+        return {name: str(entry["value"]) for kind in found.values() for name, entry in kind[topic].items()}
+
+    def ensure(self, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
+        """Make the topic when it is not there, replicated as the broker does by default."""
+        found = self._ask("describing topics", "describe_topics", [topic])
+        if any(there["name"] == topic and there["error_code"] == 0 for there in found):
+            return
+        spec = {topic: {"num_partitions": partitions, "configs": dict(settings)}}
+        try:
+            self._ask("creating topics", "create_topics", spec, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            return  # another process was faster
+
+    def _ask(self, doing: str, question: str, *args: object, **more: object) -> Any:
+        try:
+            if self._client is None:
+                self._client = connect(KafkaAdminClient, self._settings)
+            return getattr(self._client, question)(*args, **more)
+        except TopicAlreadyExistsError:
+            raise
+        except Exception as error:
+            explained = explain(error, self._settings, doing)
+            if isinstance(explained, BrokerUnavailable):
+                self.close()  # with all that it remembers of the cluster: leaders and coordinators move
+            raise explained from error
+
+
+def prepare_alerts(cluster: Cluster, topic: str, positions_topic: str) -> int:
+    """Make the alerts and positions topics where they are missing; the largest record that both take, in bytes.
+
+    Raises DeliveryError where an existing one has a clean-up policy that would lose alerts or positions.
+    """
+    cluster.ensure(topic, 1, ALERTS_TOPIC)
+    cluster.ensure(positions_topic, 1, POSITIONS_TOPIC)
+    alerts, positions = cluster.topic_settings(topic), cluster.topic_settings(positions_topic)
+    if "compact" in alerts["cleanup.policy"]:
+        raise DeliveryError(
+            f"alerts topic {topic!r} is compacted: Kafka would delete the pending and firing transitions of each alert "
+            "and keep its last. Set cleanup.policy=delete on it, or name another topic"
+        )
+    if "compact" not in positions["cleanup.policy"]:
+        raise DeliveryError(
+            f"positions topic {positions_topic!r} is not compacted: retention would delete the mark of what has been "
+            "delivered. Set cleanup.policy=compact on it"
+        )
+    return min(int(alerts["max.message.bytes"]), int(positions["max.message.bytes"]))

@@ -1,0 +1,191 @@
+"""Alert transitions to Kafka, each exactly once for a read_committed reader.
+
+One transaction holds the alert records and a marker that says how far they go. Whatever goes wrong, the producer is
+thrown away: a new one is made, which fences the old, and the marker tells what is still to be sent. No exception is told
+from another, because after any of them only the marker knows whether the transaction was committed.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
+
+from streamcheck.adapters.kafka.admin import Cluster, prepare_alerts
+from streamcheck.adapters.kafka.client import ForeignMarker, check_settings, connect, explain, quieten
+from streamcheck.adapters.kafka.marker import Marker, read_marker
+from streamcheck.adapters.kafka.watchdog import Watchdog
+from streamcheck.errors import DeliveryError
+from streamcheck.runtime.ports import OutboxEntry
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+BACK_OFF_S = 0.5
+
+OVERHEAD_BYTES = 512
+"""Of a record beyond its key and value, and of the batch around it: header, lengths, our own header field."""
+
+MAX_BLOCK_MS, DELIVERY_MS, TRANSACTION_MS = 10_000, 12_000, 30_000
+"""Each below the watchdog's limit, but for the transaction's: the broker aborts an orphan after it."""
+
+SENT_AT = "streamcheck-sent-at"
+
+
+class KafkaAlertSink:
+    """A runtime.ports.AlertSink. `marker`: what had arrived when last known; its digest is for the caller to compare.
+
+    name: the config's; the transactional id and the marker's key come from it. replace_lineage: take a marker of
+    another lineage for none (`--new-lineage`). Raises DeliveryError when alerts could not be sent, ForeignMarker (a
+    DeliveryError) when the topic belongs to another lineage.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, object],
+        topic: str,
+        name: str,
+        *,
+        replace_lineage: bool = False,
+        watchdog: Watchdog | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        check_settings(settings)
+        quieten()
+        self.marker: Marker | None = None
+        self._settings = dict(settings)
+        self._topic = topic
+        self._positions_topic = f"{topic}.positions"
+        self._name = name
+        self._replace_lineage = replace_lineage
+        self._watchdog = watchdog or Watchdog()
+        self._attempts = attempts
+        self._lineage = ""
+        self._record_bytes_max = 0
+        self._producer: Any = None
+
+    def open(self, lineage: str) -> int:
+        """Fence predecessors and tell the last sequence number that has arrived (0: none)."""
+        self._lineage = lineage
+        try:
+            with Cluster(self._settings) as cluster:
+                self._record_bytes_max = prepare_alerts(cluster, self._topic, self._positions_topic)
+            self._renew()
+        except Exception as error:
+            self._abandon()
+            if isinstance(error, DeliveryError):
+                raise
+            explained = explain(error, self._settings, "opening the alerts topic")
+            raise DeliveryError(f"alerts topic {self._topic!r}: {explained}") from error
+        return self.marker.sequence if self.marker else 0
+
+    def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
+        """Deliver all entries, once; those that have arrived already are left out."""
+        assert self._lineage, "open() comes first"
+        if not entries:
+            return
+        self._check_sizes(entries)
+        for attempt in range(1, self._attempts + 1):
+            try:
+                if self._producer is None:
+                    self._renew()
+                self._deliver(entries, digest)
+            except DeliveryError:
+                self._abandon()
+                raise
+            except Exception as error:  # all alike: only the marker knows what became of it
+                self._abandon()
+                log.warning("sending alerts, attempt %d of %d: %s", attempt, self._attempts, error)
+                if attempt == self._attempts:
+                    raise DeliveryError(
+                        f"{len(entries)} alerts could not be sent to {self._topic!r} in {attempt} attempts "
+                        f"({error}); they stay in the outbox"
+                    ) from error
+                time.sleep(BACK_OFF_S * attempt)
+            else:
+                return
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._abandon()
+
+    def _deliver(self, entries: Sequence[OutboxEntry], digest: str) -> None:
+        arrived = self.marker.sequence if self.marker else 0
+        last = entries[-1].sequence
+        if arrived > last or (self.marker and arrived == last and self.marker.digest != digest):
+            raise DeliveryError(
+                f"the alerts topic is at sequence {arrived}, which this process did not send: another process runs "
+                f"config {self._name!r} with a copy of this state. Stop one of them"
+            )
+        rest = [entry for entry in entries if entry.sequence > arrived]
+        if rest:
+            self._transact(rest, Marker(self._lineage, last, digest))
+
+    def _transact(self, entries: Sequence[OutboxEntry], marker: Marker) -> None:
+        headers = [(SENT_AT, datetime.now(UTC).isoformat(timespec="milliseconds").encode())]
+        producer, watch = self._producer, self._watchdog
+        with watch.stage("handing alerts to the producer"):
+            producer.begin_transaction()
+            futures = [producer.send(self._topic, key=e.key, value=e.value, headers=headers) for e in entries]
+            key = self._name.encode()
+            futures.append(producer.send(self._positions_topic, key=key, value=marker.encode(), partition=0))
+        with watch.stage("flushing alerts"):
+            producer.flush(DELIVERY_MS / 1000)
+            for future in futures:
+                future.get(timeout=0)  # flush proves nothing: a record that expired is done as well
+        with watch.stage("committing the transaction of alerts"):
+            producer.commit_transaction()
+        self.marker = marker
+
+    def _renew(self) -> None:
+        """A new producer, which fences every older one of this name, and what has arrived by then."""
+        self._abandon()
+        with self._watchdog.stage("connecting the producer of alerts"):
+            producer = connect(
+                KafkaProducer,
+                {"compression_type": "zstd", **self._settings},
+                transactional_id=f"{self._name}-alerts",
+                transaction_timeout_ms=TRANSACTION_MS,
+                acks="all",
+                linger_ms=5,
+                max_block_ms=MAX_BLOCK_MS,
+                delivery_timeout_ms=DELIVERY_MS,
+                max_request_size=self._record_bytes_max + OVERHEAD_BYTES,
+                allow_auto_create_topics=False,
+            )
+        self._producer = producer
+        with self._watchdog.stage("fencing earlier producers of alerts"):
+            producer.init_transactions()
+        with Cluster(self._settings) as cluster:
+            found = read_marker(self._settings, cluster, self._positions_topic, self._name.encode())
+        if found and found.lineage != self._lineage:
+            if not self._replace_lineage:
+                raise ForeignMarker(found, self._lineage)
+            log.warning("starting lineage %s over %s, as asked for", self._lineage, found)
+            found = None
+        self.marker = found
+
+    def _check_sizes(self, entries: Sequence[OutboxEntry]) -> None:
+        for entry in entries:
+            size = len(entry.key) + len(entry.value) + OVERHEAD_BYTES
+            if size > self._record_bytes_max:
+                raise DeliveryError(
+                    f"alert with sequence {entry.sequence} needs {size} bytes, but topic {self._topic!r} takes "
+                    f"{self._record_bytes_max}: raise its max.message.bytes"
+                )
+
+    def _abandon(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            abandon(producer)
+
+
+def abandon(producer: Any) -> None:
+    """Close a producer without waiting for what it still holds."""
+    try:
+        producer.close(timeout=0)
+    except KafkaTimeoutError:  # close() flushes first, and gives up where batches are under way
+        producer._sender.force_close()  # noqa: SLF001 - there is no public way to let go of them

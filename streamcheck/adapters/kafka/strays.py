@@ -1,0 +1,126 @@
+"""Dead letters and late events to Kafka: at least once, the original bytes, keyed by where they came from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+
+from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
+from streamcheck.adapters.kafka.client import check_settings, connect, explain, quieten
+from streamcheck.adapters.kafka.sink import DELIVERY_MS, MAX_BLOCK_MS, OVERHEAD_BYTES, abandon
+from streamcheck.adapters.kafka.watchdog import Watchdog
+from streamcheck.errors import DeliveryError
+from streamcheck.runtime.ports import StrayRecord
+
+WAITING_BYTES_MAX = 16 << 20
+"""Handed over and not yet known to have arrived; beyond it `send` flushes."""
+
+KEY_BYTES_MAX = 4_096
+"""Of the original key, which travels in a header."""
+
+REASON, TOPIC, PARTITION, OFFSET = "reason", "source-topic", "source-partition", "source-offset"
+ORIGINAL_KEY, TRUNCATED_FROM, NO_VALUE = "source-key", "truncated-from", "no-value"
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class KafkaStraySink:
+    """A runtime.ports.StraySink. The topic is made when it is missing; nothing is connected before the first flush.
+
+    Record: key "topic/partition/offset", value the original bytes, headers as named above. An original larger than the
+    topic takes is cut, and a header says how long it was. What could not be sent stays here for the next flush.
+    """
+
+    def __init__(self, settings: Mapping[str, object], topic: str, *, watchdog: Watchdog | None = None) -> None:
+        check_settings(settings)
+        quieten()
+        self._settings = dict(settings)
+        self._topic = topic
+        self._watchdog = watchdog or Watchdog()
+        self._record_bytes_max = 0
+        self._producer: Any = None
+        self._waiting: list[StrayRecord] = []
+        self._waiting_bytes = 0
+
+    def send(self, records: Sequence[StrayRecord]) -> None:
+        """Hand over; flushes where much is waiting, and raises DeliveryError when that fails."""
+        self._waiting += records
+        self._waiting_bytes += sum(len(record.value or b"") + OVERHEAD_BYTES for record in records)
+        if self._waiting_bytes > WAITING_BYTES_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Return once everything handed over has arrived. Raises DeliveryError; what has not arrived is kept."""
+        if not self._waiting:
+            return
+        try:
+            with self._watchdog.stage(f"sending to {self._topic}"):
+                if self._producer is None:
+                    self._connect()
+                failed = self._deliver(self._waiting, self._record_bytes_max)
+                too_large = [record for record, error in failed if isinstance(error, _TOO_LARGE)]
+                failed = [(record, error) for record, error in failed if not isinstance(error, _TOO_LARGE)]
+                failed += self._deliver(too_large, 0)  # the topic's limit has been lowered since
+        except Exception as error:
+            self.close()
+            raise self._failure(explain(error, self._settings, "sending")) from error
+        self._waiting = [record for record, _ in failed]
+        self._waiting_bytes = sum(len(record.value or b"") + OVERHEAD_BYTES for record in self._waiting)
+        if failed:
+            self.close()
+            raise self._failure(failed[0][1]) from failed[0][1]
+
+    def close(self) -> None:
+        """Release the connection. What is still waiting stays in memory only: flush first."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            abandon(producer)
+
+    def _deliver(self, records: Sequence[StrayRecord], bytes_max: int) -> list[tuple[StrayRecord, Exception]]:
+        """Those that have not arrived, each with the reason."""
+        sent = []
+        for record in records:  # one by one, as the client takes them; strays are few
+            key, value, headers = encode(record, bytes_max)
+            sent.append((record, self._producer.send(self._topic, key=key, value=value, headers=headers)))
+        self._producer.flush(DELIVERY_MS / 1000)
+        return [(record, future.exception) for record, future in sent if future.failed()]
+
+    def _connect(self) -> None:
+        with Cluster(self._settings) as cluster:
+            cluster.ensure(self._topic, -1, STRAY_TOPIC)
+            self._record_bytes_max = int(cluster.topic_settings(self._topic)["max.message.bytes"])
+        self._producer = connect(
+            KafkaProducer,
+            {"compression_type": "zstd", **self._settings},
+            acks="all",
+            enable_idempotence=False,  # else one record that the broker refuses would end the producer for good
+            linger_ms=5,
+            max_block_ms=MAX_BLOCK_MS,
+            delivery_timeout_ms=DELIVERY_MS,
+            max_request_size=self._record_bytes_max + OVERHEAD_BYTES,
+            allow_auto_create_topics=False,
+        )
+
+    def _failure(self, cause: Exception) -> DeliveryError:
+        return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")
+
+
+def encode(record: StrayRecord, bytes_max: int) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """Key, value and headers of a stray, the value cut so that all of it fits into `bytes_max` where that can be."""
+    source, value = record.source, record.value or b""
+    headers = [
+        (REASON, record.reason.encode()),
+        (TOPIC, source.topic.encode()),
+        (PARTITION, str(source.partition).encode()),
+        (OFFSET, str(record.offset).encode()),
+    ]
+    if record.value is None:
+        headers.append((NO_VALUE, b"1"))
+    if record.key is not None:
+        headers.append((ORIGINAL_KEY, record.key[:KEY_BYTES_MAX]))
+    key = f"{source.topic}/{source.partition}/{record.offset}".encode()
+    room = max(0, bytes_max - OVERHEAD_BYTES - len(key) - sum(len(name) + len(text) + 10 for name, text in headers))
+    if len(value) > room:
+        headers.append((TRUNCATED_FROM, str(len(value)).encode()))
+    return key, value[:room], headers

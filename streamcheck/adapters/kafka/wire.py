@@ -1,0 +1,262 @@
+"""What records are in these bytes: Kafka's record batches (format v2) as columns, without an object per record.
+
+Format: https://kafka.apache.org/documentation/#recordbatch. Older message sets (v0, v1) are read by kafka-python.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from crc32c import crc32c
+from kafka.errors import CorruptRecordError
+
+from streamcheck.adapters.kafka.codecs import MalformedBatch, decompress
+from streamcheck.core.types import IntArray
+
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+_LENGTH = struct.Struct(">qi")
+_CONTROL_KEY = struct.Struct(">hh")
+_MAGIC_AT = 16
+_CRC_FROM = 21
+_LENGTH_BYTES_MIN = 14
+"""Bytes after the length field of the smallest legacy message: CRC, magic, attributes, two lengths."""
+
+_CODEC, _LOG_APPEND, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
+_VARINT_BITS_MAX = 64
+
+Payload = bytes | memoryview
+
+
+class Header(NamedTuple):
+    """The fixed part of a record batch, as on the wire."""
+
+    base_offset: int
+    length: int
+    leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_offset_delta: int
+    first_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    records: int
+
+    @property
+    def last_offset(self) -> int:
+        """The last offset that belongs to the batch, kept even when compaction has removed its record."""
+        return self.base_offset + self.last_offset_delta
+
+    @property
+    def codec(self) -> int:
+        """How the records are compressed; `codecs` names the numbers."""
+        return self.attributes & _CODEC
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the batch was written inside a transaction."""
+        return bool(self.attributes & _TRANSACTIONAL)
+
+    @property
+    def control(self) -> bool:
+        """Whether the batch is a transaction's end mark, not data."""
+        return bool(self.attributes & _CONTROL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """n records as columns: offsets and timestamps (n,) int64, keys and values n bytes or None.
+
+    size: bytes of memory behind them.
+    """
+
+    offsets: IntArray
+    timestamps: IntArray
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    size: int
+
+    def since(self, offset: int) -> "Records":
+        """The records at or after `offset`."""
+        at = int(np.searchsorted(self.offsets, offset))
+        if at == 0:
+            return self
+        return Records(self.offsets[at:], self.timestamps[at:], self.keys[at:], self.values[at:], self.size)
+
+
+def slices(data: bytes) -> Iterator[memoryview]:
+    """The complete batches in a fetch response, one after the other; a cut one at the end is left out.
+
+    Raises CorruptRecordError where the first length makes no sense: the next batch cannot be found then.
+    """
+    view, at = memoryview(data), 0
+    while at + _LENGTH.size <= len(view):
+        _, length = _LENGTH.unpack_from(view, at)
+        if length < _LENGTH_BYTES_MIN:
+            if at:
+                return
+            raise CorruptRecordError("the broker's answer is no record batch")
+        end = at + _LENGTH.size + length
+        if end > len(view):
+            return
+        yield view[at:end]
+        at = end
+
+
+def magic(batch: memoryview) -> int:
+    """The format version of a batch."""
+    return batch[_MAGIC_AT]
+
+
+def base_offset(batch: memoryview) -> int:
+    """The first offset of a batch of any format."""
+    offset: int = _LENGTH.unpack_from(batch)[0]
+    return offset
+
+
+def header(batch: memoryview) -> Header:
+    """The header of a v2 batch. Raises MalformedBatch where there are too few bytes for one."""
+    if len(batch) < _HEADER.size:
+        raise MalformedBatch
+    return Header._make(_HEADER.unpack_from(batch))
+
+
+def intact(batch: memoryview, head: Header) -> bool:
+    """Whether the checksum matches the bytes it covers (all from the attributes on)."""
+    return bool(crc32c(batch[_CRC_FROM:]) == head.crc)
+
+
+def payload(batch: memoryview, head: Header, limit: int) -> Payload:
+    """The records' bytes, decompressed, at most `limit`. Raises a BatchFault."""
+    if head.records < 0 or head.last_offset_delta < 0:
+        raise MalformedBatch
+    return decompress(head.codec, batch[_HEADER.size :], limit)
+
+
+def aborts(batch: memoryview, head: Header) -> bool:
+    """Whether a control batch ends its transaction by an abort. Raises MalformedBatch."""
+    marks = records([(head, batch[_HEADER.size :])]).keys
+    key = marks[0] if marks else None
+    if key is None or len(key) < _CONTROL_KEY.size:
+        raise MalformedBatch
+    return bool(_CONTROL_KEY.unpack_from(key)[1] == 0)
+
+
+def records(batches: Sequence[tuple[Header, Payload]]) -> Records:
+    """The records of consecutive batches, together. Raises MalformedBatch when any of them is no sequence of records.
+
+    Only the way from record to record is walked in Python, because each begins where the one before ends; everything
+    inside is decoded as columns. Headers of records are stepped over unread.
+    """
+    data = b"".join([part for _, part in batches])
+    try:
+        starts = _starts(data, batches)
+        return _columns(data, starts, batches)
+    except IndexError as error:  # a length led beyond the end
+        raise MalformedBatch from error
+
+
+def _starts(data: bytes, batches: Sequence[tuple[Header, Payload]]) -> npt.NDArray[np.int64]:
+    starts: list[int] = []
+    append = starts.append
+    at = end = 0
+    for head, part in batches:
+        end += len(part)
+        for _ in repeat(None, head.records):
+            append(at)
+            first = data[at]
+            if first < 0x80:
+                at += 1 + (first >> 1)
+            elif (second := data[at + 1]) < 0x80:
+                at += 2 + (second << 6) + ((first & 0x7F) >> 1)
+            else:
+                at = _after_long(data, at)
+        if at != end:
+            raise MalformedBatch
+    return np.array(starts, np.int64)
+
+
+def _after_long(data: bytes, at: int) -> int:
+    """Where a record of 8 KiB or more ends: its length takes three bytes or more."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return at + (value >> 1)
+        shift += 7
+        if shift >= _VARINT_BITS_MAX:
+            raise MalformedBatch
+
+
+def _varints(octets: npt.NDArray[np.uint8], at: IntArray) -> tuple[IntArray, IntArray]:
+    """The zigzag varints that begin at each position, and where each ends."""
+    octet = octets[at]
+    value = (octet & 0x7F).astype(np.uint64)
+    at = at + 1
+    more = np.flatnonzero(octet > 0x7F)
+    shift = 7
+    while len(more):
+        if shift >= _VARINT_BITS_MAX:
+            raise MalformedBatch
+        octet = octets[at[more]]
+        value[more] |= (octet & 0x7F).astype(np.uint64) << np.uint64(shift)
+        at[more] += 1
+        more = more[octet > 0x7F]
+        shift += 7
+    half = (value >> np.uint64(1)).view(np.int64)
+    return half ^ -(value & np.uint64(1)).view(np.int64), at
+
+
+def _columns(data: bytes, starts: npt.NDArray[np.int64], batches: Sequence[tuple[Header, Payload]]) -> Records:
+    octets = np.frombuffer(data, np.uint8)
+    length, at = _varints(octets, starts)
+    ends = at + length
+    elapsed, at = _varints(octets, at + 1)  # + 1: attributes, unused
+    delta, at = _varints(octets, at)
+    key_length, key_at = _varints(octets, at)
+    key_ends = key_at + np.maximum(key_length, 0)
+    if (key_length < -1).any() or (key_ends > ends).any():
+        raise MalformedBatch
+    value_length, value_at = _varints(octets, key_ends)
+    value_ends = value_at + np.maximum(value_length, 0)
+    if (value_length < -1).any() or (value_ends >= ends).any():  # the number of headers takes a byte at least
+        raise MalformedBatch
+    headers, at = _varints(octets, value_ends)
+    if (headers < 0).any() or (at > ends).any() or (at != ends)[headers == 0].any():
+        raise MalformedBatch
+    offsets, timestamps = _stamps(batches, delta, elapsed)
+    keys = _cut(data, key_at, key_ends, key_length)
+    values = _cut(data, value_at, value_ends, value_length)
+    return Records(offsets, timestamps, keys, values, len(data))
+
+
+def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed: IntArray) -> tuple[IntArray, IntArray]:
+    counts = [head.records for head, _ in batches]
+    fixed = [(h.base_offset, h.last_offset_delta, h.first_timestamp, h.max_timestamp) for h, _ in batches]
+    base, last, first, newest = np.repeat(np.array(fixed, np.int64), counts, axis=0).T
+    if (delta < 0).any() or (delta > last).any():
+        raise MalformedBatch
+    offsets = base + delta
+    if (offsets[1:] <= offsets[:-1]).any():
+        raise MalformedBatch
+    appended = np.repeat([bool(head.attributes & _LOG_APPEND) for head, _ in batches], counts)
+    return offsets, np.where(appended, newest, first + elapsed)
+
+
+def _cut(data: bytes, starts: IntArray, ends: IntArray, lengths: IntArray) -> list[bytes | None]:
+    absent = lengths < 0
+    if absent.all():
+        return [None] * len(starts)
+    # one bytes object per record is what the decoder takes; there is no array of them
+    cut: list[bytes | None] = [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    for at in np.flatnonzero(absent).tolist():
+        cut[at] = None
+    return cut
