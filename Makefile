@@ -46,7 +46,7 @@ kafka: $(VENV)/.run ## start a local broker for trying things out (needs Java 17
 demo-kafka: $(VENV)/.run ## the demo through a real broker
 	@$(BIN)/python tools/demo_kafka.py $(ARGS)
 
-docs: $(VENV)/.run ## regenerate docs/cli.md and docs/components.md
+docs: $(VENV)/.run ## regenerate the reference pages of docs/ from the code
 	@$(BIN)/python tools/gen_docs.py
 
 clean: ## remove what the targets above made
