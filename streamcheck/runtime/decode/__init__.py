@@ -1,0 +1,48 @@
+"""What does a record say? Bytes of one source partition in, columns and rejects out.
+
+The parser is msgspec, and only msgspec: its answer to an odd document is part of the semantics, so nothing falls back
+to another parser. (Measured on 370-byte events with ten features, one core: msgspec 0.9 µs to parse and 0.6 µs to
+columns, orjson 1.7 and 1.0; bench/decode.py measures the whole.) Each event is judged in this order; the first that
+applies is the reason why it is rejected:
+
+| what is found | reason |
+|---|---|
+| the source could not produce a record at this offset | the source's own words |
+| no value | tombstone |
+| more than `message_bytes_max` bytes; nothing is parsed | too large |
+| no JSON (RFC 8259): truncated, trailing text, NaN or Infinity, a byte order mark, a lone surrogate | not JSON |
+| invalid UTF-8 in a named field; nested deeper than 500 levels | not JSON |
+| a number, text, list, true, false or null at the top | not an object |
+| id absent, null or "" | missing id |
+| id neither text nor whole number, or longer than 256 characters | bad id |
+| time field absent or null | missing time |
+| time not in the declared unit, or outside 1970-01-01 to 9999-12-31 UTC | bad time |
+| no time field is declared and the record has no timestamp in that range | bad time |
+| time field more than `max_future_ms` past the record's own timestamp (where the record has one) | time in future |
+| labels stream: label absent or null | missing label |
+| labels stream: label that its column cannot take | bad label |
+
+Ids: a whole number counts as its decimal text. Times: numbers in s, ms, us or ns, floored to ms; whole numbers exactly,
+fractional seconds after rounding to the microsecond (so that …200.123 is 123 ms, although no float is). ISO 8601 text:
+see `times`. What no column, id or time names is checked for JSON grammar only: invalid UTF-8 or 1e400 in it does no
+harm. Of duplicate keys the last one counts.
+
+One bad field spoils that field, not its event. Status of a column's value:
+
+| value | numeric | categorical | binary |
+|---|---|---|---|
+| absent or null, or a part of its dotted path is | MISSING | MISSING | MISSING |
+| a number | OK, nearest float | OK: its text | OK: 1 and 0, else WRONG_TYPE |
+| a number beyond the range of a float (1e400, 400 digits) | NON_FINITE | NON_FINITE | NON_FINITE |
+| true, false | WRONG_TYPE | OK: "true", "false" | OK: 1 and 0 |
+| text | WRONG_TYPE | OK | OK: "1", "true" and "0", "false", else WRONG_TYPE |
+| list or object; a part of its path is no object | WRONG_TYPE | WRONG_TYPE | WRONG_TYPE |
+
+Of a text longer than 64 characters a category keeps the first 40, "…" and 8 hex digits of a digest of the whole. The
+text of a number: decimal digits for a whole one (1, 1.0 and 1e0 are all "1"), else Python's shortest repr. A binary
+column with `positive` takes every value that has a text: 1 where it equals `positive`, else 0.
+"""
+
+from streamcheck.runtime.decode.decoder import Decoder
+
+__all__ = ["Decoder"]

@@ -1,0 +1,33 @@
+"""Which event is this? The id that predictions and labels are joined by."""
+
+MISSING_ID = "missing id"
+BAD_ID = "bad id"
+ID_LENGTH_MAX = 256
+"""Characters. The join keeps millions of ids; a longer one is not an id."""
+
+_ID_BITS = 1024
+"""A whole number of more bits has over 300 digits; it is not even written out."""
+
+
+def read_ids(values: list[object]) -> tuple[list[str], dict[int, str]]:
+    """The ids as text ("" where there is none), and position -> reason of those.
+
+    >>> read_ids(["a", 7, None, 1.5])
+    (['a', '7', '', ''], {2: 'missing id', 3: 'bad id'})
+    """
+    if set(map(type, values)) == {str}:
+        lengths = list(map(len, values))  # type: ignore[arg-type]  # all are str
+        if min(lengths) > 0 and max(lengths) <= ID_LENGTH_MAX:
+            return values, {}  # type: ignore[return-value]
+    ids: list[str] = []
+    doubts: dict[int, str] = {}
+    # Per row: ids of several types, or some that are none.
+    for at, value in enumerate(values):
+        if isinstance(value, str) and 0 < len(value) <= ID_LENGTH_MAX:
+            ids.append(value)
+        elif type(value) is int and value.bit_length() <= _ID_BITS and len(str(value)) <= ID_LENGTH_MAX:
+            ids.append(str(value))
+        else:
+            ids.append("")
+            doubts[at] = MISSING_ID if value is None or value == "" else BAD_ID
+    return ids, doubts
