@@ -9,11 +9,19 @@ import numpy as np
 
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
-from streamcheck.runtime.ports import Commit, PartitionStatus, RawBatch, Saved, Store
+from streamcheck.runtime.ports import (
+    Commit,
+    GapError,
+    PartitionStatus,
+    RawBatch,
+    Saved,
+    SourceUnavailable,
+    Store,
+)
 
 
 class ManualClock:
-    """A clock that moves only when told to; implements ports.Clock.
+    """A clock that moves only when told to, or when someone sleeps on it; implements ports.Clock.
 
     >>> clock = ManualClock(now_ms=1000)
     >>> clock.advance(2.5)
@@ -37,6 +45,10 @@ class ManualClock:
     def monotonic(self) -> float:
         """Seconds since the clock was made."""
         return self._elapsed_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self.advance(seconds)
 
 
 class MemoryStore:
@@ -149,15 +161,17 @@ class Aborted(BaseException):
 
 
 class Step(Enum):
-    """What a script may hold besides batches: a crash, and a poll that returns nothing."""
+    """What a script may hold besides batches: a crash, a poll that returns nothing, a broker that does not answer."""
 
     ABORT = "abort"
     SILENCE = "silence"
+    AWAY = "away"
 
 
 ABORT: Final = Step.ABORT
 SILENCE: Final = Step.SILENCE
-ScriptItem = RawBatch | Literal[Step.ABORT, Step.SILENCE] | Callable[[], object]
+AWAY: Final = Step.AWAY
+ScriptItem = RawBatch | Literal[Step.ABORT, Step.SILENCE, Step.AWAY] | Callable[[], object]
 
 
 def raw_batch(
@@ -187,9 +201,10 @@ class ScriptedSource:
     """Topics in memory that grow as a script says; implements ports.Source.
 
     Each poll first delivers what the topics hold beyond the reader's positions (as after a restart), else it takes the
-    next item: a RawBatch is appended to its topic and delivered; SILENCE returns nothing; ABORT raises Aborted, once;
-    a callable is called (advance a clock, stop the loop), and the poll returns nothing. After the last item polls
-    return nothing and `on_end` is called each time. Use the same object for the run after a crash: its topics stay.
+    next item: a RawBatch is appended to its topic and delivered; SILENCE returns nothing; AWAY raises SourceUnavailable
+    and ABORT raises Aborted, once; a callable is called (advance a clock, stop the loop), and the poll returns nothing.
+    After the last item polls return nothing and `on_end` is called each time. Use the same object for the run after a
+    crash: its topics stay.
 
     >>> source = ScriptedSource([raw_batch("t", 0, [b"a", b"b"], first_offset=0), ABORT])
     >>> source.start({SourcePartition("t", 0): 0})
@@ -227,12 +242,11 @@ class ScriptedSource:
         return tuple(self._log)
 
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
-        """Begin reading at these offsets. Raises SourceError for unknown partitions and removed offsets."""
+        """Begin reading at these offsets. Raises SourceError for unknown partitions, GapError for removed offsets."""
         for source, position in positions.items():
             if source not in self._log:
                 raise SourceError(f"{source} does not exist; the script has {', '.join(map(str, self._log))}")
-            if position < self._log_start[source]:
-                raise SourceError(f"offset {position} of {source} is gone: it begins at {self._log_start[source]}")
+            self._refuse_gap(source, position)
         self._positions = dict(positions)
         self._paused = frozenset()
 
@@ -241,7 +255,7 @@ class ScriptedSource:
         self._log_start[source] = log_start
 
     def poll(self, timeout_s: float) -> list[RawBatch]:  # noqa: ARG002 - nothing is ever waited for
-        """The next step of the script."""
+        """The next step of the script. Raises GapError where `forget` has overtaken reading."""
         waiting = self._waiting()
         if waiting:
             return waiting
@@ -253,6 +267,8 @@ class ScriptedSource:
         self._next += 1
         if item is ABORT:
             raise Aborted(f"scripted crash at item {self._next - 1}")
+        if item is AWAY:
+            raise SourceUnavailable(f"scripted absence at item {self._next - 1}")
         if isinstance(item, RawBatch):
             end = self._end(item.source)
             first = min([*item.offsets[:1].tolist(), *(offset for offset, _ in item.faults), item.next_offset])
@@ -281,15 +297,20 @@ class ScriptedSource:
         """Forget the reader; the topics stay."""
         self._positions = {}
 
+    def _refuse_gap(self, source: SourcePartition, position: int) -> None:
+        if position < self._log_start[source]:
+            raise GapError(source, position, self._log_start[source])
+
     def _end(self, source: SourcePartition) -> int:
         log = self._log[source]
-        return log[-1].next_offset if log else self._log_start[source]
+        return max(log[-1].next_offset if log else 0, self._log_start[source])
 
     def _waiting(self) -> list[RawBatch]:
         found: list[RawBatch] = []
         for source, position in self._positions.items():
             if source in self._paused:
                 continue
+            self._refuse_gap(source, position)
             found.extend(_tail(batch, position) for batch in self._log[source] if batch.next_offset > position)
             self._positions[source] = max(position, self._end(source))
         return found
@@ -312,6 +333,7 @@ def _tail(batch: RawBatch, position: int) -> RawBatch:
 
 __all__ = [
     "ABORT",
+    "AWAY",
     "SILENCE",
     "Aborted",
     "FailingStore",
