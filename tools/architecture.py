@@ -143,9 +143,9 @@ def pickles(tree: ast.Module) -> Iterator[Finding]:
 
 def impurities(tree: ast.Module) -> Iterator[Finding]:
     """Clock, files, unseeded randomness, `hash` (it differs between processes)."""
-    for node, target in imported(tree, ("streamcheck", "core", "x")):
+    for statement, target in imported(tree, ("streamcheck", "core", "x")):
         if target.startswith(("random.", "numpy.random.")) and target.split(".")[-1] not in SEEDED:
-            yield node.lineno, f"core may not import {target}: only seeded generators"
+            yield statement.lineno, f"core may not import {target}: only seeded generators"
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
