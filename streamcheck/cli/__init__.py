@@ -1,0 +1,74 @@
+"""The command line: `main` and the table of its commands. Only click is imported here; commands when they run."""
+
+import difflib
+import importlib
+
+import click
+
+from streamcheck import __version__
+from streamcheck.errors import ConfigError, StreamcheckError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("streamcheck.cli.check:check", "Find every mistake in a config."),
+    "explain": ("streamcheck.cli.explain:explain", "Show the monitors, limits and budget that a config comes to."),
+    "list": (
+        "streamcheck.cli.components:list_components",
+        "Show detectors, measures and references with their parameters.",
+    ),
+    "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),
+}
+"""name: (module:function, help in one line). A command is one file; this line is all that `--help` needs."""
+
+EXIT_FAILURE = 1
+EXIT_MISTAKE = 2
+
+
+class LazyGroup(click.Group):
+    """Commands out of the table, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        """The command, its module imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command named by the first argument, or a usage error with the nearest name."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else f" Commands: {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
+        """The table's lines, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what a user can act upon is told in plain lines, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(EXIT_MISTAKE)
+        except StreamcheckError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(EXIT_FAILURE)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="streamcheck")
+def main() -> None:
+    """Streaming drift and accuracy monitoring for machine-learning services on Kafka.
+
+    Exit codes: 0 done, 1 failed, 2 a mistake in the config or the command line.
+    """

@@ -1,0 +1,167 @@
+"""Do the parts of a config agree with one another? What no single setting shows: labels, times, topics, owners."""
+
+from streamcheck.config.document import Findings, Path
+from streamcheck.config.models import Config, Reference
+from streamcheck.config.streams import TimeSource
+from streamcheck.config.surface import PREDICTIONS
+from streamcheck.config.wording import Usable
+from streamcheck.core.plan import MonitorSpec
+
+LABELS: Path = ("streams", "labels")
+OPEN_PANES_MANY = 1_000
+"""Panes kept open by lateness beyond which memory and delay surprise people."""
+
+
+def check_parts(usable: Usable, findings: Findings) -> None:
+    """Everything that concerns several settings; mistakes and warnings go to `findings`."""
+    _check_labels(usable, findings)
+    _check_task(usable, findings)
+    _check_times(usable, findings)
+    _check_topics(usable, findings)
+    _check_references(usable, findings)
+    _check_outputs(usable, findings)
+
+
+def check_owners(specs: tuple[MonitorSpec, ...], findings: Findings) -> None:
+    """Warn where alerts would belong to nobody."""
+    nobody = sum(spec.rule.owner is None for spec in specs)
+    if nobody:
+        findings.warning(
+            ("alerts",), f"nobody owns the alerts of {nobody} of {len(specs)} monitors; write alerts: {{owner: TEAM}}"
+        )
+
+
+def _check_labels(usable: Usable, findings: Findings) -> None:
+    predictions, labels = usable.config.streams.predictions, usable.config.streams.labels
+    if labels is not None and predictions.id is None and usable.sure(*PREDICTIONS, "id"):
+        findings.mistake(PREDICTIONS, "labels are joined by id; add id: FIELD to the predictions")
+    if labels is not None and predictions.label is not None:
+        findings.mistake(
+            (*PREDICTIONS, "label"),
+            "the label is in the prediction event, so there can be no labels stream; remove one of the two",
+        )
+    if (
+        (labels is not None or predictions.label is not None)
+        and predictions.prediction is None
+        and usable.sure(*PREDICTIONS, "prediction")
+    ):
+        findings.mistake(PREDICTIONS, "labels are compared with what the model said; add prediction: FIELD")
+
+
+def _check_task(usable: Usable, findings: Findings) -> None:
+    predictions = usable.config.streams.predictions
+    if predictions.task is None and predictions.prediction is not None and usable.sure(*PREDICTIONS, "task"):
+        findings.mistake(
+            PREDICTIONS, "say what the model predicts; add task: binary, task: multiclass or task: regression"
+        )
+    if predictions.positive is not None and predictions.task in ("multiclass", "regression"):
+        findings.mistake(
+            (*PREDICTIONS, "positive"), f"a positive class is for task: binary; here it is {predictions.task}"
+        )
+
+
+def _check_times(usable: Usable, findings: Findings) -> None:
+    config = usable.config
+    labels = config.streams.labels
+    sources: list[tuple[Path, TimeSource | None]] = [((*PREDICTIONS, "time"), config.streams.predictions.time)]
+    if labels is not None:
+        sources.append(((*LABELS, "time"), labels.time))
+    for here, source in sources:
+        if source is not None and usable.sure(*here):
+            _check_time_source(here, source, findings)
+    if (
+        labels is not None
+        and (labels.time is None) != (config.streams.predictions.time is None)
+        and usable.sure(*LABELS, "time")
+    ):
+        named, other = (LABELS, "predictions") if labels.time is not None else (PREDICTIONS, "labels")
+        findings.warning(
+            (*named, "time"),
+            f"this stream names a time field and the {other} do not: field times and record timestamps may differ",
+        )
+    if config.time.max_jump < config.time.pane and usable.sure("time"):
+        findings.mistake(("time", "max_jump"), "expected max_jump of at least one pane")
+    if config.time.lateness > OPEN_PANES_MANY * config.time.pane and usable.sure("time"):
+        findings.warning(
+            ("time", "lateness"),
+            f"keeps {config.time.lateness // config.time.pane:,} panes open at once; longer panes save memory",
+        )
+
+
+def _check_time_source(here: Path, source: TimeSource, findings: Findings) -> None:
+    if source.step is not None and (source.field is not None or source.unit is not None):
+        findings.mistake((*here, "step"), "expected field and unit, or step, not both")
+    elif source.step is None and source.field is None:
+        findings.mistake(here, "expected {field: FIELD, unit: ms}; left out, the record timestamp counts")
+    elif source.step is None and source.unit is None:
+        findings.mistake(here, "the unit is not guessed; add unit: s, ms, us, ns or iso8601")
+
+
+def _topics(config: Config) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = [((*PREDICTIONS, "topic"), topic) for topic in config.streams.predictions.topic]
+    if config.streams.labels is not None:
+        found += [((*LABELS, "topic"), topic) for topic in config.streams.labels.topic]
+    outputs = (
+        (("alerts", "topic"), config.alerts.topic),
+        (("alerts", "operations_topic"), config.alerts.operations_topic),
+        (("journal", "topic"), config.journal and config.journal.topic),
+        (("dead_letter", "topic"), config.dead_letter and config.dead_letter.topic),
+        (("late", "topic"), config.late and config.late.topic),
+    )
+    return found + [(here, topic) for here, topic in outputs if topic]
+
+
+def _check_topics(usable: Usable, findings: Findings) -> None:
+    """A topic has one role: an output that is read again would feed on itself."""
+    first: dict[str, Path] = {}
+    for here, topic in _topics(usable.config):
+        if not usable.sure(*here):
+            continue
+        if topic in first and first[topic] != here:
+            where = ".".join(str(part) for part in first[topic])
+            findings.mistake(
+                here, f"{findings.document.shown(here)} is the topic of {where} already; a topic has one role"
+            )
+        first.setdefault(topic, here)
+
+
+def _check_references(usable: Usable, findings: Findings) -> None:
+    references: list[tuple[Path, Reference | None]] = [(("reference",), usable.config.reference)]
+    references += [
+        (("monitors", at, "reference"), entry.reference) for at, entry in enumerate(usable.config.monitors or ())
+    ]
+    for here, reference in references:
+        if reference is None or not usable.sure(*here):
+            continue
+        if reference.profile is not None:
+            findings.mistake(
+                (*here, "profile"),
+                "reference profiles are not available in this release; use auto, first, rolling or season",
+            )
+            continue
+        kinds = [k for k in ("first", "rolling", "season") if getattr(reference, k) is not None]
+        if len(kinds) > 1:
+            findings.mistake(here, f"expected one kind of reference, got {' and '.join(kinds)}")
+        elif reference.over is not None and reference.season is None:
+            findings.mistake(
+                (*here, "over"), "over says how far back a season looks; add season: hour_of_day or hour_of_week"
+            )
+        elif not kinds and findings.document.has(here) and not _says_auto(findings, here):
+            findings.mistake(here, "expected auto, {first: 1h}, {rolling: 7d} or {season: hour_of_week, over: 4w}")
+
+
+def _says_auto(findings: Findings, here: Path) -> bool:
+    return bool(findings.document.at(here) == "auto")
+
+
+def _check_outputs(usable: Usable, findings: Findings) -> None:
+    config = usable.config
+    if config.kafka is not None and config.alerts.topic is None and usable.sure("alerts"):
+        findings.warning(
+            ("alerts",),
+            "no topic for alerts is named, so they are shown but not published; write alerts: {topic: NAME}",
+        )
+    if "join_disk" in config.limits.model_fields_set:
+        findings.warning(
+            ("limits", "join_disk"), "has no effect in this release: predictions wait in memory, within join_memory"
+        )

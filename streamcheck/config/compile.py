@@ -1,0 +1,117 @@
+"""What does a config come to? The plan that the engine runs, and the settings of the runtime around it."""
+
+from streamcheck.config.models import Config
+from streamcheck.config.settings import JoinStorage, Settings, Topics
+from streamcheck.config.streams import TimeSource
+from streamcheck.config.surface import LABEL, PREDICTION, Surface
+from streamcheck.config.values import path_parts
+from streamcheck.core.plan import (
+    Column,
+    JoinRules,
+    Kind,
+    Limits,
+    MonitorSpec,
+    Plan,
+    Role,
+    Schema,
+    TimeField,
+    TimeRules,
+    TimeUnit,
+)
+from streamcheck.core.types import StreamRole
+
+JOIN_ENTRY_BYTES = 256
+"""What a waiting prediction takes in memory: its id (90 as a str), its place in a dict (100), its numbers (60)."""
+
+
+def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...]) -> Plan:
+    """The plan; segmentations are the declared ones, then those that only monitors use."""
+    used = (spec.by for spec in monitors if spec.by is not None)
+    rules = config.time
+    return Plan(
+        name=config.name,
+        predictions=_predictions(config, surface),
+        labels=_labels(config, surface),
+        task=surface.task,
+        time=TimeRules(rules.pane, rules.lateness, rules.idle_after, rules.max_jump),
+        join=_join(config),
+        segmentations=tuple(dict.fromkeys((*surface.segmentations, *used))),
+        monitors=monitors,
+        budget=config.alarm_budget,
+        limits=Limits(config.limits.segments, config.limits.pane_rows),
+    )
+
+
+def _predictions(config: Config, surface: Surface) -> Schema:
+    stream = config.streams.predictions
+    return Schema(
+        StreamRole.PREDICTIONS,
+        stream.topic,
+        path_parts(stream.id) if stream.id else None,
+        _time(stream.time),
+        surface.columns,
+        config.limits.message_bytes,
+        config.time.max_future,
+    )
+
+
+def _labels(config: Config, surface: Surface) -> Schema | None:
+    stream = config.streams.labels
+    if stream is None:
+        return None
+    said = surface.column(PREDICTION)
+    kind, positive = (said.kind, said.positive) if said else (Kind.CATEGORICAL, None)
+    label = Column(LABEL, path_parts(stream.label), kind, Role.LABEL, positive=positive)
+    return Schema(
+        StreamRole.LABELS,
+        stream.topic,
+        path_parts(stream.id),
+        _time(stream.time),
+        (label,),
+        config.limits.message_bytes,
+        config.time.max_future,
+    )
+
+
+def _time(source: TimeSource | None) -> TimeField | None:
+    if source is None or source.field is None or source.unit is None:
+        return None
+    return TimeField(path_parts(source.field), TimeUnit(source.unit))
+
+
+def _join(config: Config) -> JoinRules | None:
+    labels, limits = config.streams.labels, config.limits
+    if labels is None:
+        return None
+    waiting = limits.join_memory // JOIN_ENTRY_BYTES
+    return JoinRules(labels.horizon, labels.corrections == "last", waiting, limits.pending_labels)
+
+
+def compile_settings(config: Config, kafka: dict[str, object] | None) -> Settings:
+    """The runtime's settings; kafka: the checked options, None where the config has none."""
+    labels = config.streams.labels
+    steps = [
+        stream.time.step if stream is not None and stream.time else None
+        for stream in (config.streams.predictions, labels)
+    ]
+    return Settings(
+        name=config.name,
+        kafka=None if kafka is None else {"group_id": config.name, **kafka},
+        start=config.start,
+        on_gap=config.on_gap,
+        topics=Topics(
+            config.alerts.topic,
+            config.alerts.operations_topic,
+            config.journal.topic if config.journal else None,
+            config.dead_letter.topic if config.dead_letter else None,
+            config.late.topic if config.late else None,
+        ),
+        state_dir=config.state.dir or f"var/{config.name}",
+        commit_every_ms=config.state.commit_every,
+        listen=config.prometheus.listen,
+        join=JoinStorage(config.limits.join_memory, config.limits.join_disk),
+        idle_after_ms=config.time.idle_after,
+        predictions_step_ms=steps[0],
+        labels_step_ms=steps[1],
+        owner=config.alerts.owner,
+    )

@@ -1,0 +1,57 @@
+"""Which monitors does a config get without asking? One table, and what completes a monitor that is half written."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streamcheck.core.measures.base import Measure
+
+DETECTOR = "cusum"
+WINDOW_ROWS = 1_000
+"""Labelled rows behind a quality's gauges: an accuracy of 0.9 is then known to 0.02 (two standard errors)."""
+BLOCK_ROWS = 50
+
+
+class Signals(StrEnum):
+    """What a monitor's subject offers to look at."""
+
+    NUMERIC = "numeric feature, score, numeric prediction"
+    CATEGORICAL = "categorical feature, class prediction"
+    CATEGORICAL_FEATURE = "categorical feature"
+    FEATURE = "every feature"
+    RANGED = "feature with a range"
+    STREAM = "the predictions stream"
+    LABELLED_CLASS = "labelled rows of classes"
+    LABELLED_NUMBER = "labelled rows of numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """One default monitor: a measure, watched by cusum on this side. Labelled ones run per segmentation, too."""
+
+    signals: Signals
+    measure: str
+    side: str = "both"
+
+
+DEFAULTS: tuple[Default, ...] = (
+    Default(Signals.NUMERIC, "mean_shift"),
+    Default(Signals.NUMERIC, "scale"),
+    Default(Signals.NUMERIC, "psi", "up"),
+    Default(Signals.CATEGORICAL, "category_shift", "up"),
+    Default(Signals.CATEGORICAL_FEATURE, "unseen", "up"),
+    Default(Signals.FEATURE, "missing_rate"),
+    Default(Signals.FEATURE, "wrong_type_rate", "up"),
+    Default(Signals.RANGED, "out_of_range", "up"),
+    Default(Signals.STREAM, "volume"),
+    Default(Signals.LABELLED_CLASS, "accuracy", "down"),
+    Default(Signals.LABELLED_NUMBER, "mae", "up"),
+    Default(Signals.LABELLED_NUMBER, "bias"),
+)
+
+
+def side(measure: type[Measure]) -> str:
+    """On which side of normal does this measure mean trouble?"""
+    for default in DEFAULTS:
+        if default.measure == measure.name:
+            return default.side
+    return {1: "up", -1: "down", 0: "both"}[measure.direction]

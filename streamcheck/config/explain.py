@@ -1,0 +1,213 @@
+"""What does a config come to, for people? Monitors with everything filled in, the budget, the limits they bear."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from streamcheck.config.compile import JOIN_ENTRY_BYTES
+from streamcheck.config.load import Loaded
+from streamcheck.config.models import LimitsSection
+from streamcheck.config.shares import calibrated
+from streamcheck.config.values import budget_text, duration_text, size_text
+from streamcheck.core.components import find
+from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.plan import ComponentSpec, MonitorSpec, Plan, Target, Window
+
+DURATION_PARAMS = ("span_ms", "over_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorView:
+    """One monitor, everything filled in.
+
+    input: what the detector is fed; threshold: where it comes from; share: of the budget, 0 outside it;
+    panes_per_alarm: the average number of panes between false alarms that the share comes to, None outside the budget.
+    """
+
+    id: str
+    column: str
+    segments: str
+    measure: str
+    measure_params: dict[str, Any]
+    detector: str
+    params: dict[str, Any]
+    input: str
+    threshold: str
+    reference: str
+    window: str | None
+    block_rows: int | None
+    alert_for: str
+    cooldown: str
+    severity: str
+    owner: str | None
+    runbook: str | None
+    share: float
+    panes_per_alarm: int | None
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A config, explained; `facts` are lines about time, budget and limits, each a subject and what holds of it."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    monitors: tuple[MonitorView, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {"name": self.name, "facts": dict(self.facts), "monitors": [asdict(view) for view in self.monitors]}
+
+
+def explain(loaded: Loaded) -> Explanation:
+    """Everything that `streamcheck explain` prints."""
+    plan = loaded.plan
+    return Explanation(plan.name, tuple(_facts(loaded)), tuple(_view(spec, plan) for spec in plan.monitors))
+
+
+def component_params(family: str, spec: ComponentSpec) -> dict[str, Any]:
+    """All parameters of a component, defaults included; durations as a config writes them."""
+    given = dict(spec.params)
+    params = {p.name: given.get(p.name, p.default) for p in find(family, spec.name).params}
+    return {
+        name.removesuffix("_ms") if name in DURATION_PARAMS else name: duration_text(value)
+        if name in DURATION_PARAMS and isinstance(value, int)
+        else value
+        for name, value in params.items()
+    }
+
+
+def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
+    rows = issubclass(find("detector", spec.detector.name), RowDetector)
+    in_budget = calibrated(spec)
+    panes = plan.budget.period_ms / plan.time.pane_ms / plan.budget.alarms / spec.share if spec.share else None
+    return MonitorView(
+        id=spec.id,
+        column=spec.column,
+        segments=spec.by.name if spec.by else "all",
+        measure=spec.measure.name if spec.measure else "rows",
+        measure_params=component_params("measure", spec.measure) if spec.measure else {},
+        detector=spec.detector.name,
+        params=component_params("detector", spec.detector),
+        input=_input(spec),
+        threshold=_threshold(in_budget=in_budget, rows=rows),
+        reference=_reference(spec),
+        window=_window(spec.window) if spec.window and not rows else None,
+        block_rows=spec.block_rows if spec.target is Target.LABELLED and not rows else None,
+        alert_for=duration_text(spec.rule.for_ms),
+        cooldown=duration_text(spec.rule.cooldown_ms),
+        severity=spec.rule.severity,
+        owner=spec.rule.owner,
+        runbook=spec.rule.runbook,
+        share=spec.share,
+        panes_per_alarm=None if panes is None else math.floor(panes),
+        default=spec.default,
+    )
+
+
+def _standardised(spec: MonitorSpec) -> bool:
+    cls = find("detector", spec.detector.name)
+    return issubclass(cls, RowDetector) and spec.detector.auto and cls.domain is Domain.REAL
+
+
+def _input(spec: MonitorSpec) -> str:
+    cls = find("detector", spec.detector.name)
+    if not issubclass(cls, RowDetector):
+        if spec.target is not Target.LABELLED:
+            return "one value per pane"
+        return (
+            f"the window of {_window(spec.window)}"
+            if _on_window(spec)
+            else f"one value per {spec.block_rows} labelled rows"
+        )
+    if _standardised(spec):
+        return "every row, standardised by the reference"
+    return "every row as it is" + ("" if cls.domain is Domain.REAL else " (0/1 and shares are never standardised)")
+
+
+def _on_window(spec: MonitorSpec) -> bool:
+    return spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
+
+
+def _threshold(*, in_budget: bool, rows: bool) -> str:
+    if in_budget:
+        return "chosen by its share of the budget"
+    return "the method's own, outside the budget" if rows else "as given, outside the budget"
+
+
+def _reference(spec: MonitorSpec) -> str:
+    rows = issubclass(find("detector", spec.detector.name), RowDetector)
+    if (rows and not _standardised(spec)) or _on_window(spec):
+        return "none"
+    params = component_params("reference", spec.reference)
+    return " ".join([spec.reference.name, *(f"{name}={value}" for name, value in params.items())])
+
+
+def _window(window: Window | None) -> str:
+    if window is None:
+        return "all rows"
+    return f"{window.rows} rows" if window.rows is not None else duration_text(window.span_ms or 0)
+
+
+def _facts(loaded: Loaded) -> list[tuple[str, str]]:
+    plan, settings, limits = loaded.plan, loaded.settings, loaded.config.limits
+    inside = sum(1 for spec in plan.monitors if spec.share)
+    outside = len(plan.monitors) - inside
+    facts = [
+        (
+            "predictions",
+            f"{', '.join(plan.predictions.topics)}: {len(plan.predictions.columns)} columns, time from {_clock(plan)}",
+        ),
+        ("time", _times(plan)),
+        ("start", settings.start if isinstance(settings.start, str) else f"event time {settings.start} ms"),
+        ("segments", ", ".join(s.name for s in plan.segmentations) or "none"),
+        (
+            "budget",
+            f"{budget_text(plan.budget)} for {inside} monitors" + (f"; {outside} outside it" if outside else ""),
+        ),
+        ("alerts", f"topic {settings.topics.alerts}" if settings.topics.alerts else "shown, not published"),
+        ("state", f"{settings.state_dir}, committed at least every {duration_text(settings.commit_every_ms)}"),
+        ("page and gauges", ":".join(map(str, settings.listen)) if settings.listen else "off"),
+        ("limits", _limits(limits)),
+    ]
+    if plan.labels is not None and plan.join is not None:
+        facts.insert(1, ("labels", _labels(plan)))
+        facts.append(("join", _join(plan)))
+    return facts
+
+
+def _clock(plan: Plan) -> str:
+    return ".".join(plan.predictions.time.path) if plan.predictions.time else "the record timestamp"
+
+
+def _times(plan: Plan) -> str:
+    rules = plan.time
+    return (
+        f"panes of {duration_text(rules.pane_ms)}, lateness {duration_text(rules.lateness_ms)}, "
+        f"a partition is idle after {duration_text(rules.idle_after_ms)}"
+    )
+
+
+def _limits(limits: LimitsSection) -> str:
+    return (
+        f"{limits.segments:,} values per segmentation, {limits.pane_rows:,} rows per partition and pane, "
+        f"{size_text(limits.message_bytes)} per event"
+    )
+
+
+def _labels(plan: Plan) -> str:
+    assert plan.labels is not None
+    assert plan.join is not None
+    counts = "the last label counts" if plan.join.corrections_last else "the first label counts"
+    return f"{', '.join(plan.labels.topics)}: joined for {duration_text(plan.join.horizon_ms)}, {counts}"
+
+
+def _join(plan: Plan) -> str:
+    """What event rate the join's limits bear at the configured horizon."""
+    assert plan.join is not None
+    seconds = plan.join.horizon_ms / 1000
+    return (
+        f"{plan.join.predictions_max:,} predictions ({size_text(plan.join.predictions_max * JOIN_ENTRY_BYTES)}) and "
+        f"{plan.join.labels_max:,} early labels may wait; that bears {plan.join.predictions_max / seconds:,.1f} "
+        f"predictions/s over {duration_text(plan.join.horizon_ms)}; beyond that the oldest are evicted and counted"
+    )

@@ -1,0 +1,157 @@
+"""Which of kafka-python's options may a config set, and of which kind? Those of 3.0; a test compares the names."""
+
+from typing import Any
+
+from streamcheck.config.document import Findings, Path
+
+TEXT, COUNT, SWITCH, SERVERS = "a text", "a whole number", "true or false", "HOST:PORT or a list of them"
+
+OPTIONS: dict[str, str] = {
+    "api_version": TEXT,
+    "batch_size": COUNT,
+    "bootstrap_servers": SERVERS,
+    "bootstrap_timeout_ms": COUNT,
+    "check_crcs": SWITCH,
+    "client_dns_lookup": TEXT,
+    "client_id": TEXT,
+    "client_rack": TEXT,
+    "compression_type": TEXT,
+    "connections_max_idle_ms": COUNT,
+    "delivery_timeout_ms": COUNT,
+    "enable_incremental_fetch_sessions": SWITCH,
+    "exclude_internal_topics": SWITCH,
+    "fetch_max_bytes": COUNT,
+    "fetch_max_wait_ms": COUNT,
+    "fetch_min_bytes": COUNT,
+    "group_id": TEXT,
+    "linger_ms": COUNT,
+    "max_block_ms": COUNT,
+    "max_partition_fetch_bytes": COUNT,
+    "max_poll_records": COUNT,
+    "max_request_size": COUNT,
+    "metadata_max_age_ms": COUNT,
+    "metric_group_prefix": TEXT,
+    "metrics_enabled": SWITCH,
+    "metrics_num_samples": COUNT,
+    "metrics_sample_window_ms": COUNT,
+    "proxy_url": TEXT,
+    "receive_buffer_bytes": COUNT,
+    "receive_message_max_bytes": COUNT,
+    "reconnect_backoff_max_ms": COUNT,
+    "reconnect_backoff_ms": COUNT,
+    "request_timeout_ms": COUNT,
+    "retry_backoff_ms": COUNT,
+    "sasl_kerberos_domain_name": TEXT,
+    "sasl_kerberos_name": TEXT,
+    "sasl_kerberos_service_name": TEXT,
+    "sasl_mechanism": TEXT,
+    "sasl_plain_password": TEXT,
+    "sasl_plain_username": TEXT,
+    "security_protocol": TEXT,
+    "send_buffer_bytes": COUNT,
+    "socks5_proxy": TEXT,
+    "ssl_cafile": TEXT,
+    "ssl_certfile": TEXT,
+    "ssl_check_hostname": SWITCH,
+    "ssl_ciphers": TEXT,
+    "ssl_crlfile": TEXT,
+    "ssl_keyfile": TEXT,
+    "ssl_password": TEXT,
+    "transaction_timeout_ms": COUNT,
+}
+_ASSIGNED = "streamcheck assigns all partitions itself; its position lives with its state, not in the consumer group"
+_PRODUCER = "exactly-once alerts depend on it, so streamcheck sets it"
+_OBJECT = "it takes a Python object, which a config cannot hold"
+OWNED: dict[str, str] = {
+    "acks": _PRODUCER,
+    "allow_auto_create_topics": "a mistyped topic must be an error, not a new topic",
+    "auto_commit_interval_ms": "progress is committed with the state: state.commit_every",
+    "auto_offset_reset": "where reading begins is set by start: earliest, latest or a time",
+    "consumer_timeout_ms": "the loop polls with its own time limit",
+    "default_offset_commit_callback": _OBJECT,
+    "enable_auto_commit": "progress is committed with the state: state.commit_every",
+    "enable_idempotence": _PRODUCER,
+    "group_instance_id": _ASSIGNED,
+    "heartbeat_interval_ms": _ASSIGNED,
+    "isolation_level": "only committed records are read, so that aborted transactions never count",
+    "kafka_client": _OBJECT,
+    "key_deserializer": "streamcheck decodes events itself, so that one bad event cannot stop the rest",
+    "key_serializer": "streamcheck encodes its records itself",
+    "max_in_flight_requests_per_connection": _PRODUCER,
+    "max_poll_interval_ms": _ASSIGNED,
+    "metric_reporters": _OBJECT,
+    "partition_assignment_strategy": _ASSIGNED,
+    "partitioner": _OBJECT,
+    "retries": _PRODUCER,
+    "sasl_oauth_token_provider": _OBJECT,
+    "selector": _OBJECT,
+    "session_timeout_ms": _ASSIGNED,
+    "socket_options": _OBJECT,
+    "ssl_context": _OBJECT,
+    "transactional_id": _PRODUCER,
+    "value_deserializer": "streamcheck decodes events itself, so that one bad event cannot stop the rest",
+    "value_serializer": "streamcheck encodes its records itself",
+}
+ALLOW_PLAINTEXT_SASL = "allow_plaintext_sasl"
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
+
+def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
+    """The options as the client takes them; every mistake goes to `findings`, without a value that a variable held."""
+    path: Path = ("kafka",)
+    client: dict[str, Any] = {}
+    known = tuple(sorted((*OPTIONS, ALLOW_PLAINTEXT_SASL)))
+    for name, value in options.items():
+        here = (*path, name)
+        if name in OWNED:
+            findings.mistake(here, f"streamcheck sets {name} itself: {OWNED[name]}; leave it out")
+        elif name not in known:
+            findings.unknown(here, "option of kafka-python", known, name=name)
+        else:
+            kind = OPTIONS.get(name, SWITCH)
+            converted = _convert(kind, value)
+            if converted is None:
+                findings.mistake(here, f"expected {kind}, got {findings.document.shown(here)}")
+            client[name] = converted
+    if "bootstrap_servers" not in options:
+        findings.mistake(path, "bootstrap_servers is missing; write bootstrap_servers: HOST:PORT")
+    allowed = client.pop(ALLOW_PLAINTEXT_SASL, False)
+    _check_security(client, findings, plaintext_allowed=bool(allowed))
+    return client
+
+
+def _convert(kind: str, value: object) -> object:
+    """The value as the client wants it, None where it is of another kind. Numbers may come as text from a variable."""
+    if kind == COUNT:
+        whole = (
+            int(value)
+            if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < 19
+            else value
+        )
+        return whole if type(whole) is int and whole >= -1 else None
+    if kind == SWITCH:
+        return {"true": True, "false": False}.get(str(value).lower())
+    if kind == SERVERS:
+        servers = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        usable = isinstance(servers, list) and servers and all(isinstance(s, str) and s and ":" in s for s in servers)
+        return servers if usable else None
+    return value if isinstance(value, str) and value else None
+
+
+def _check_security(client: dict[str, Any], findings: Findings, *, plaintext_allowed: bool) -> None:
+    """No password over an open line unless the user says so; no SASL setting that would silently do nothing."""
+    protocol = client.get("security_protocol", "PLAINTEXT")
+    where: Path = ("kafka", "security_protocol")
+    if protocol is not None and protocol not in PROTOCOLS:
+        findings.unknown(where, "protocol", PROTOCOLS, name=protocol)
+    elif protocol == "SASL_PLAINTEXT" and not plaintext_allowed:
+        findings.mistake(
+            where,
+            f"SASL_PLAINTEXT sends passwords in the open; use SASL_SSL, or add {ALLOW_PLAINTEXT_SASL}: true",
+        )
+    elif protocol in ("PLAINTEXT", "SSL"):
+        for name in client:
+            if name.startswith("sasl_"):
+                findings.mistake(
+                    ("kafka", name), f"{name} has no effect without SASL; write security_protocol: SASL_SSL"
+                )

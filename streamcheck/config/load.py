@@ -1,0 +1,75 @@
+"""Which plan and settings does a config file come to, or what is wrong with it? All mistakes at once, in file order."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+import streamcheck.core.detectors
+import streamcheck.core.measures
+import streamcheck.core.references  # noqa: F401 (these three imports register the components that a config may name)
+from streamcheck.config.checks import check_owners, check_parts
+from streamcheck.config.compile import compile_plan, compile_settings
+from streamcheck.config.document import TEXT_BYTES_MAX, Findings, Unreadable, path_text, read
+from streamcheck.config.environment import substitute
+from streamcheck.config.kafka_options import check_kafka
+from streamcheck.config.models import Config
+from streamcheck.config.monitors import Expansion
+from streamcheck.config.settings import Settings
+from streamcheck.config.surface import surface
+from streamcheck.config.wording import build_config
+from streamcheck.core.plan import Plan
+from streamcheck.errors import ConfigError, Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A config without mistakes: as written, as a plan, as settings, and what is doubtful about it."""
+
+    config: Config
+    plan: Plan
+    settings: Settings
+    warnings: tuple[Mistake, ...]
+
+
+def load(path: str | FilePath, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read a config file; ConfigError with every mistake. environ: for `${NAME}`, the process's own when left out."""
+    source = str(path)
+    try:
+        with FilePath(path).open("rb") as file:
+            content = file.read(TEXT_BYTES_MAX + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            (Mistake("(the file)", f"cannot be read: {error.strerror or type(error).__name__}"),), source
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError((Mistake("(the file)", "is not UTF-8 text"),), source) from None
+    return loads(text, os.environ if environ is None else environ, source)
+
+
+def loads(text: str, environ: Mapping[str, str], source: str = "config") -> Loaded:
+    r"""The same for a config's text.
+
+    >>> text = "version: 1\nname: demo\nstreams: {predictions: {topic: t, features: {amount: numeric}}}"
+    >>> loads(text, {}).plan.predictions.topics
+    ('t',)
+    """
+    try:
+        document = read(text, lambda scalar: substitute(scalar, environ))
+    except Unreadable as error:
+        raise ConfigError((Mistake(path_text(error.path), error.message, error.line),), source) from None
+    findings = Findings(document)
+    findings.add(document.mistakes)
+    usable = build_config(document, findings)
+    if usable is None:
+        raise ConfigError(findings.mistakes, source)
+    config = usable.config
+    kafka = check_kafka(config.kafka, findings) if config.kafka is not None else None
+    check_parts(usable, findings)
+    declared = surface(usable, findings)
+    monitors = Expansion(usable, declared, findings).specs()
+    check_owners(monitors, findings)
+    if findings.mistakes:
+        raise ConfigError(findings.mistakes, source)
+    return Loaded(config, compile_plan(config, declared, monitors), compile_settings(config, kafka), findings.warnings)

@@ -1,0 +1,49 @@
+"""What does the runtime need to know beside the plan? Frozen objects, made by streamcheck.config.compile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the output topics; None where the config names none."""
+
+    alerts: str | None = None
+    operations: str | None = None
+    journal: str | None = None
+    dead_letter: str | None = None
+    late: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinStorage:
+    """Bytes that waiting predictions may take, in memory and on disk."""
+
+    memory_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the runtime needs that is no part of the plan.
+
+    kafka: options for kafka-python (group_id included), None for a config of files; not in repr: it holds secrets.
+    start: where a first run begins, a number being event time in ms. listen: host and port of the page, None for none.
+    step_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
+    owner: who answers for alerts about the service itself.
+    """
+
+    name: str
+    kafka: Mapping[str, Any] | None = field(repr=False)
+    start: Literal["earliest", "latest"] | int
+    on_gap: Literal["refuse", "skip"]
+    topics: Topics
+    state_dir: str
+    commit_every_ms: int
+    listen: tuple[str, int] | None
+    join: JoinStorage
+    idle_after_ms: int
+    predictions_step_ms: int | None = None
+    labels_step_ms: int | None = None
+    owner: str | None = None

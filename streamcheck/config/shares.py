@@ -1,0 +1,29 @@
+"""How is the false-alarm budget split over the monitors?"""
+
+from dataclasses import replace
+
+from streamcheck.core.components import find
+from streamcheck.core.detectors.base import PaneDetector
+from streamcheck.core.plan import MonitorSpec
+
+
+def calibrated(spec: MonitorSpec) -> bool:
+    """Whether the monitor's threshold is chosen by its share of the budget, rather than given or a method's own."""
+    cls = find("detector", spec.detector.name)
+    if not issubclass(cls, PaneDetector) or cls.calibrate is PaneDetector.calibrate:
+        return False
+    given = {name for name, value in spec.detector.params if value is not None}
+    free = [param for param in cls.params if param.nullable]
+    return not free or any(param.name not in given for param in free)
+
+
+def shared(specs: list[MonitorSpec]) -> tuple[MonitorSpec, ...]:
+    """The specs with the budget split: equally over columns, then within each; 0 where it decides nothing."""
+    per_column: dict[str, int] = {}
+    for spec in specs:
+        if calibrated(spec):
+            per_column[spec.column] = per_column.get(spec.column, 0) + 1
+    return tuple(
+        replace(spec, share=1 / len(per_column) / per_column[spec.column] if calibrated(spec) else 0.0)
+        for spec in specs
+    )

@@ -1,0 +1,174 @@
+"""What do the events look like? The models of `streams` in a config."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from streamcheck.config.values import (
+    Duration,
+    FieldPath,
+    PositiveDuration,
+    Range,
+    Rule,
+    ScalarText,
+    Topics,
+    choice_rule,
+    duration_rule,
+)
+
+SEGMENTATIONS_MAX = 50
+CROSSED_MAX = 4
+"""Fields in one crossing; the number of segments multiplies with each."""
+
+
+class Section(BaseModel):
+    """One mapping of the config; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _segmentations(value: object) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(value, list) or len(value) > SEGMENTATIONS_MAX:
+        raise ValueError(value)
+    made = []
+    for item in value:
+        fields = item if isinstance(item, list) else [item]
+        if (
+            not 1 <= len(fields) <= CROSSED_MAX
+            or not all(isinstance(f, str) and f.strip() for f in fields)
+            or len({*fields}) < len(fields)
+        ):
+            raise ValueError(value)
+        made.append(tuple(fields))
+    return tuple(dict.fromkeys(made))
+
+
+_FIELD = {"type": "string"}
+_SEGMENTATIONS_SCHEMA = {
+    "type": "array",
+    "items": {"oneOf": [_FIELD, {"type": "array", "items": _FIELD, "minItems": 1, "maxItems": CROSSED_MAX}]},
+}
+Segmentations = Annotated[
+    tuple[tuple[str, ...], ...],
+    Rule(
+        _segmentations,
+        "expected a list of fields such as [tier, country]; [[tier, country]] crosses them (at most 4)",
+        _SEGMENTATIONS_SCHEMA,
+    ),
+]
+TaskName = Annotated[Literal["binary", "multiclass", "regression"], choice_rule("binary", "multiclass", "regression")]
+
+
+class TimeSource(Section):
+    """Where an event carries its time."""
+
+    field: FieldPath | None = Field(None, description="Field with the event time; dots reach into nested objects.")
+    unit: Annotated[Literal["s", "ms", "us", "ns", "iso8601"] | None, choice_rule("s", "ms", "us", "ns", "iso8601")] = (
+        Field(
+            None,
+            description="How the field writes time: a number since 1970 UTC in s, ms, us, ns; or iso8601 text.",
+        )
+    )
+    step: Annotated[int | None, duration_rule("1ms", "1d")] = Field(
+        None,
+        description="For files without a time column, instead of field and unit: one row every step. `run` refuses it.",
+    )
+
+
+class Feature(Section):
+    """One input of the model."""
+
+    kind: Annotated[Literal["numeric", "categorical"], choice_rule("numeric", "categorical")] = Field(
+        description="numeric: statistics of numbers. categorical: shares of values."
+    )
+    path: FieldPath | None = Field(
+        None,
+        description="Where the event carries it; left out: the feature's own name. Dots reach into nested objects.",
+    )
+    range: Range | None = Field(
+        None, description="Smallest and largest valid value of a numeric feature; makes an out-of-range monitor."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class Predictions(Section):
+    """The stream of predictions: one event per prediction, with the features it was made from."""
+
+    topic: Topics = Field(description="Topic, or list of topics, with prediction events.")
+    id: FieldPath | None = Field(None, description="Field that identifies a prediction; needed for a labels stream.")
+    time: TimeSource | None = Field(None, description="Where the event time stands; left out: the record timestamp.")
+    prediction: FieldPath | None = Field(
+        None, description="Field with what the model predicted: a class, or a number for regression."
+    )
+    positive: ScalarText | None = Field(
+        None,
+        description="Binary tasks: the value of prediction and label for the positive class (left out: 1 or true).",
+    )
+    score: FieldPath | None = Field(
+        None, description="Field with the model's score; a probability of the positive class for binary tasks."
+    )
+    label: FieldPath | None = Field(
+        None,
+        description="Field with the truth, where the prediction event carries it; then there is no labels stream.",
+    )
+    model_version: FieldPath | None = Field(
+        None, description="Field that names the model's version; it may be used as a segment, too."
+    )
+    task: TaskName | None = Field(None, description="What the model predicts.")
+    features: dict[str, Feature] = Field(
+        default_factory=dict, description="The model's inputs by name: a kind, or {kind, path, range}."
+    )
+    segments: Segmentations = Field(
+        (), description="Slices: features or fields whose values cut the traffic; a nested list crosses fields."
+    )
+
+
+class Labels(Section):
+    """The stream of labels: the truth about predictions, later."""
+
+    topic: Topics = Field(description="Topic, or list of topics, with label events.")
+    id: FieldPath = Field(description="Field with the id of the prediction.")
+    label: FieldPath = Field(description="Field with the truth.")
+    time: TimeSource | None = Field(
+        None,
+        description="When the label became known; left out: the record timestamp. Never the time of the prediction.",
+    )
+    horizon: PositiveDuration = Field(
+        604_800_000, description="How long a prediction waits for its label, in event time."
+    )
+    corrections: Annotated[Literal["last", "first"], choice_rule("last", "first")] = Field(
+        "last", description="Which label counts where an id gets several."
+    )
+
+
+class Streams(Section):
+    """The event streams by role."""
+
+    predictions: Predictions = Field(description="The stream of predictions.")
+    labels: Labels | None = Field(
+        None, description="The stream of labels; left out where there are none, or they sit in the prediction event."
+    )
+
+
+class Times(Section):
+    """Panes, lateness and implausible times."""
+
+    pane: Annotated[int, duration_rule("100ms", "1d")] = Field(
+        10_000, description="The smallest time bucket; statistics and detectors step once per pane."
+    )
+    lateness: Annotated[int, duration_rule("1ms", "7d")] = Field(
+        5_000, description="How much out of order the events of a partition may come; later ones do not count."
+    )
+    idle_after: Annotated[int, duration_rule("100ms", "1d")] = Field(
+        30_000, description="Silence after which a partition no longer holds time back."
+    )
+    max_future: Duration = Field(
+        300_000, description="How far a field time may lie past its record's timestamp; beyond, the event is rejected."
+    )
+    max_jump: PositiveDuration = Field(
+        86_400_000, description="A jump ahead larger than this must be confirmed by further rows."
+    )

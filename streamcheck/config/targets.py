@@ -1,0 +1,104 @@
+"""What does `on` name: a group, a column, the stream or a quality of labelled rows?"""
+
+from collections.abc import Iterator
+
+from streamcheck.config.defaults import DEFAULTS
+from streamcheck.config.document import Findings, Path
+from streamcheck.config.models import Monitor
+from streamcheck.config.surface import (
+    ERROR,
+    EVERYTHING,
+    FEATURES,
+    LABELLED_NEEDS,
+    PREDICTION,
+    SCORE,
+    Subject,
+    Surface,
+    measures,
+    qualities,
+    stream_measures,
+)
+from streamcheck.config.wording import Usable
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.plan import Task
+
+GROUP_RANKS = {EVERYTHING: 0, FEATURES: 1}
+NAMED = 2
+"""What is written for a column takes the place of what a group makes under the same id."""
+
+
+class Targets:
+    """Finds the subjects that `on` names; what cannot be watched goes to `findings`."""
+
+    def __init__(self, usable: Usable, surface: Surface, findings: Findings) -> None:
+        self.usable = usable
+        self.surface = surface
+        self.findings = findings
+
+    def subjects(self, entry: Monitor, here: Path) -> Iterator[tuple[Subject, int]]:
+        """What the entry watches, each with the rank of the name that brought it in."""
+        for target in entry.on:
+            if target in GROUP_RANKS:
+                yield from ((subject, GROUP_RANKS[target]) for subject in self._group_subjects(target))
+                continue
+            subject = self._subject(target, entry, (*here, "on"))
+            if subject is not None:
+                yield subject, NAMED
+
+    def _group_subjects(self, group: str) -> Iterator[Subject]:
+        yield from (self.surface.subject(column) for column in self.surface.features)
+        if group == FEATURES:
+            return
+        for name in (PREDICTION, SCORE):
+            column = self.surface.column(name)
+            if column is not None:
+                yield self.surface.subject(column)
+        known = measures()
+        yield from (self.surface.stream(d.measure) for d in DEFAULTS if d.measure in stream_measures())
+        for default in DEFAULTS:
+            cls = known.get(default.measure)
+            if (
+                cls is not None
+                and cls.needs in LABELLED_NEEDS
+                and self.surface.obstacle(cls.needs) is None
+                and self.surface.task
+            ):
+                yield self.surface.quality(default.measure)
+
+    def _subject(self, name: str, entry: Monitor, here: Path) -> Subject | None:
+        column = self.surface.column(name)
+        if column is not None and (name in (PREDICTION, SCORE) or column in self.surface.features):
+            return self.surface.subject(column)
+        if name in (PREDICTION, SCORE):
+            if self.usable.sure("streams", "predictions", name):
+                self.findings.mistake(here, f"no {name} is declared; add {name}: FIELD under streams.predictions")
+            return None
+        if name in stream_measures():
+            if entry.by:
+                self.findings.mistake((*here[:-1], "by"), f"{name} is counted for all rows together; leave by out")
+            return self.surface.stream(name)
+        if name == ERROR or name in qualities():
+            return self._quality(name, here)
+        features = tuple(self.usable.config.streams.predictions.features)
+        if self.usable.sure("streams", "predictions", "features", name) and self.usable.sure(
+            "streams", "predictions", "features"
+        ):
+            known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *stream_measures(), *qualities())
+            self.findings.unknown(here, "column or quality", known, name=name)
+        return None
+
+    def _quality(self, name: str, here: Path) -> Subject | None:
+        if not self._labels_are_sure():
+            return None
+        needs = Needs.LABELLED_CLASS if name == ERROR else measures()[name].needs
+        if name == ERROR and self.surface.task is Task.REGRESSION:
+            needs = Needs.LABELLED_NUMBER
+        obstacle = self.surface.obstacle(needs) if self.surface.task or not self.surface.labelled else None
+        if obstacle:
+            self.findings.mistake(here, f"{name} {obstacle}")
+        return None if obstacle or not self.surface.task else self.surface.quality(name)
+
+    def _labels_are_sure(self) -> bool:
+        return self.usable.sure("streams", "labels") and all(
+            self.usable.sure("streams", "predictions", k) for k in ("task", "label", "score")
+        )
