@@ -62,7 +62,7 @@ def commands(topic: Topic, folder: Path, run: str, pane_ms: int) -> dict[str, li
     return {
         NAIVE: [*naive, "--parser", "json"],
         NAIVE_ORJSON: [*naive, "--parser", "orjson"],
-        OWN: ["-m", "streamcheck.cli", "run", str(config), "--until-end", "--json"],
+        OWN: ["-c", "from streamcheck.cli import main; main()", "run", str(config), "--until-end", "--json"],
     }
 
 

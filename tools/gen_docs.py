@@ -42,7 +42,7 @@ def pages() -> dict[str, str]:
 def cli_page() -> Iterator[str]:
     """Every command with its arguments and options."""
     yield "# Commands"
-    context = click.Context(command_line, info_name="streamcheck")
+    context = click.Context(command_line, info_name="streamcheck", **command_line.context_settings)
     yield from command(command_line, context)
     for name in command_line.list_commands(context):
         found = command_line.get_command(context, name)
