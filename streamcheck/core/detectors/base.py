@@ -1,5 +1,6 @@
 """What every detector offers. A detector sees only new signals, each once, in canonical order."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ class Detector(Component):
     """Signals in, verdicts out; state exported and restored exactly, without pickle."""
 
     family = "detector"
+    example: ClassVar[Mapping[str, object]] = {}
+    """Parameters of a minimal instance, for a component that cannot do with its defaults alone."""
 
     def export(self) -> State:
         """The state, sharing no memory with the detector."""

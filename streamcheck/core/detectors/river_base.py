@@ -1,0 +1,197 @@
+"""What river's detectors have in common: fed row by row, judged after each, their state kept without pickle."""
+
+import random
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamcheck.core.components import State
+from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.types import FloatArray, IntArray, RowVerdict
+from streamcheck.errors import StateError
+
+VALUE_MAX = 1e100
+"""Larger magnitudes are cut to this: a float64 cannot hold sums of their squares, and one overflow would leave a NaN
+in a detector for good. No real measurement comes near."""
+
+
+class Evidence(NamedTuple):
+    """What a method can say about its own last row; fields as in RowVerdict."""
+
+    since: int = 1
+    score: float | None = None
+    threshold: float | None = None
+    direction: int = 0
+
+
+class RiverDetector(RowDetector):
+    """A river detector behind our interface: same rows in, same drifts out, and what river knows besides.
+
+    A subclass makes its river object (`make`) and reads evidence off it. river resets a detector at the first row
+    after a drift; nothing here interferes with that.
+    """
+
+    def setup(self) -> None:
+        """Refuse contradictory parameters, then make the river object."""
+        self.check()
+        self.river = self.make()
+
+    def make(self) -> Any:
+        """A fresh river object with our parameters. river is imported here: it takes 0.7 s."""
+        raise NotImplementedError
+
+    def evidence(self) -> Evidence:
+        """What the river object says about the row it was fed last."""
+        return Evidence()
+
+    def step(self, values: FloatArray) -> RowVerdict:
+        """Feed the rows one by one, in order; the evidence is that of the last drift, else of the last row."""
+        assert _within(self.domain, values), f"{self.name} was given values outside its domain, {self.domain}"
+        if not len(values):
+            return row_verdict([], Evidence())
+        drifts, evidence = self.feed(self.rows(values))
+        return row_verdict(drifts, evidence)
+
+    def rows(self, values: FloatArray) -> list[float]:
+        """The values as river wants them: Python floats (numpy's scalars are three times slower)."""
+        rows: list[float] = np.clip(values, -VALUE_MAX, VALUE_MAX).tolist()
+        return rows
+
+    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+        """The positions of drifts, and the evidence to show. One call per row is river's interface."""
+        river, update = self.river, self.river.update
+        drifts, at_drift = [], None
+        for at, value in enumerate(rows):
+            update(value)
+            if river.drift_detected:
+                drifts.append(at)
+                at_drift = self.evidence()
+        return drifts, at_drift or self.evidence()
+
+    def export(self) -> State:
+        """The river object's attributes without our parameters, sharing no memory."""
+        return {"river": exported(self.river, self._parameters())}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood. Raises StateError for a state with other attributes than this river's."""
+        self.river = self.make()
+        restore_into(self.river, state["river"], self._parameters())
+
+    def _parameters(self) -> frozenset[str]:
+        return frozenset(declared.name for declared in self.params)
+
+
+class WarningDetector(RiverDetector):
+    """A river detector with a warning zone: the change is dated to the row at which the last warning began.
+
+    Gama et al. (2004) take the new context to begin there. State besides river's: the newest rows in a row that warned.
+    """
+
+    def setup(self) -> None:
+        """As RiverDetector, with no warning yet."""
+        super().setup()
+        self.warned = 0
+
+    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+        """As RiverDetector, counting the rows of the current warning."""
+        river, update, warned = self.river, self.river.update, self.warned
+        drifts, at_drift = [], None
+        for at, value in enumerate(rows):
+            update(value)
+            if river.drift_detected:
+                drifts.append(at)
+                at_drift = self.evidence()._replace(since=warned + 1)
+                warned = 0
+            else:
+                warned = warned + 1 if river.warning_detected else 0
+        self.warned = warned
+        return drifts, at_drift or self.evidence()
+
+    def export(self) -> State:
+        """As RiverDetector, with the length of the current warning."""
+        return {**super().export(), "warned": self.warned}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        self.warned = state["warned"]
+
+
+def row_verdict(drifts: list[int], evidence: Evidence) -> RowVerdict:
+    """The verdict on a run of rows; without a drift there is no change to date or to direct."""
+    positions: IntArray = np.array(drifts, np.int64)
+    if not drifts:
+        return RowVerdict(positions, score=evidence.score, threshold=evidence.threshold)
+    return RowVerdict(positions, *evidence)
+
+
+def strongest(candidates: list[Evidence]) -> Evidence:
+    """Of several tests, the one that stands highest relative to its threshold; no evidence without candidates."""
+    return max(candidates, key=lambda e: (e.score or 0.0) / (e.threshold or 1.0), default=Evidence())
+
+
+def exported(source: Any, leave_out: frozenset[str] = frozenset()) -> State:
+    """The attributes of a river object as plain values, exactly, sharing no memory."""
+    kept = ((name, value) for name, value in vars(source).items() if name not in leave_out and not callable(value))
+    return {name: _plain(value) for name, value in kept}
+
+
+def restore_into(target: Any, state: State, leave_out: frozenset[str] = frozenset()) -> None:
+    """Give a fresh river object the attributes that `exported` read; callables (a chosen test) stay as made."""
+    attributes = vars(target)
+    wanted = {name for name, value in attributes.items() if name not in leave_out and not callable(value)}
+    if wanted != state.keys():
+        differing = ", ".join(sorted(wanted ^ state.keys()))
+        raise StateError(
+            f"the saved state of {type(target).__name__} is of another release of river (they differ in {differing}): "
+            "start this monitor afresh, or run the streamcheck that wrote it"
+        )
+    for name, value in state.items():
+        attributes[name] = _revived(attributes[name], value)
+
+
+def _within(domain: Domain, values: FloatArray) -> bool:
+    if domain is Domain.REAL:
+        return bool(np.isfinite(values).all())
+    if domain is Domain.UNIT:
+        return bool(((values >= 0) & (values <= 1)).all())
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _plain(value: Any) -> Any:
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, float):  # numpy's scalars, such as KSWIN's p value
+        return float(value)
+    if isinstance(value, deque):
+        return np.array(value, np.float64)
+    if isinstance(value, random.Random):
+        version, words, gauss = value.getstate()
+        return {"version": version, "words": np.array(words, np.uint32), "gauss": gauss}
+    if hasattr(value, "__dict__"):
+        return exported(value)
+    return rust_bytes(value)
+
+
+def rust_bytes(struct: Any) -> bytes:
+    """The state of one of river's Rust structs, in the bytes that `__setstate__` of its class reads back exactly."""
+    cls: Any = type(struct)
+    state: bytes = cls.__getstate__(struct)
+    return state
+
+
+def _revived(fresh: Any, value: Any) -> Any:
+    """The exported value in the type that a fresh object holds in its place."""
+    if isinstance(value, np.ndarray):
+        return deque(value.tolist(), maxlen=fresh.maxlen)
+    if isinstance(value, bytes):
+        type(fresh).__setstate__(fresh, value)
+        return fresh
+    if isinstance(fresh, random.Random):
+        fresh.setstate((value["version"], tuple(value["words"].tolist()), value["gauss"]))
+        return fresh
+    if isinstance(value, dict):
+        restore_into(fresh, value)
+        return fresh
+    return value
