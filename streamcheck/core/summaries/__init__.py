@@ -1,0 +1,22 @@
+"""What is remembered of a pane: counts, sums and histograms that merge in any number of cuts."""
+
+from streamcheck.core.summaries.categorical import CategoricalPane, CategoricalSummary, fold_categorical
+from streamcheck.core.summaries.labelled import LabelledRows
+from streamcheck.core.summaries.layout import Layout
+from streamcheck.core.summaries.moments import VALUE_MAX, Moment
+from streamcheck.core.summaries.numeric import NumericPane, NumericSummary, fold_numeric
+from streamcheck.core.summaries.stream import StreamSummary
+
+__all__ = [
+    "VALUE_MAX",
+    "CategoricalPane",
+    "CategoricalSummary",
+    "LabelledRows",
+    "Layout",
+    "Moment",
+    "NumericPane",
+    "NumericSummary",
+    "StreamSummary",
+    "fold_categorical",
+    "fold_numeric",
+]
