@@ -1,0 +1,45 @@
+"""All measures: importing this package registers them."""
+
+from streamcheck.core.measures.accuracy import Accuracy
+from streamcheck.core.measures.bias import Bias
+from streamcheck.core.measures.brier import Brier
+from streamcheck.core.measures.category_shift import CategoryShift
+from streamcheck.core.measures.error_rate import ErrorRate
+from streamcheck.core.measures.f1 import F1
+from streamcheck.core.measures.log_loss import LogLoss
+from streamcheck.core.measures.mae import Mae
+from streamcheck.core.measures.mean import Mean
+from streamcheck.core.measures.mean_shift import MeanShift
+from streamcheck.core.measures.missing_rate import MissingRate
+from streamcheck.core.measures.out_of_range import OutOfRange
+from streamcheck.core.measures.precision import Precision
+from streamcheck.core.measures.psi import Psi
+from streamcheck.core.measures.recall import Recall
+from streamcheck.core.measures.rmse import Rmse
+from streamcheck.core.measures.scale import Scale
+from streamcheck.core.measures.unseen import Unseen
+from streamcheck.core.measures.volume import Volume
+from streamcheck.core.measures.wrong_type_rate import WrongTypeRate
+
+__all__ = [
+    "F1",
+    "Accuracy",
+    "Bias",
+    "Brier",
+    "CategoryShift",
+    "ErrorRate",
+    "LogLoss",
+    "Mae",
+    "Mean",
+    "MeanShift",
+    "MissingRate",
+    "OutOfRange",
+    "Precision",
+    "Psi",
+    "Recall",
+    "Rmse",
+    "Scale",
+    "Unseen",
+    "Volume",
+    "WrongTypeRate",
+]

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from streamcheck.core.components import Component, State
+from streamcheck.core.intervals import Estimate
+from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import Signal
 
 
@@ -23,8 +25,8 @@ class Needs(StrEnum):
 class Accumulator(Protocol):
     """What a measure remembers of many panes: the content of a reference."""
 
-    def add(self, summary: Any) -> None:
-        """Take one more pane (or block) in."""
+    def add(self, summary: Any) -> bool:
+        """Take one more pane (or block) in; False when it holds nothing for this measure."""
 
     def merge(self, other: Any) -> None:
         """Take another accumulator of the same measure in."""
@@ -43,6 +45,10 @@ class Measure(Component):
     needs: ClassVar[Needs]
     empty_panes: ClassVar[bool] = False
     """Whether a pane without rows is a signal too (volume); all others hold their state then."""
+    direction: ClassVar[int] = 0
+    """Which change is of interest: +1 a rise, -1 a fall, 0 both."""
+    unit: ClassVar[str] = "value"
+    """What `level` and `baseline` are, in a few words for an alert's summary: "mean", "share of missing values"."""
 
     def accumulator(self) -> Accumulator:
         """An empty reference content for this measure."""
@@ -50,4 +56,12 @@ class Measure(Component):
 
     def signal(self, summary: Any, reference: Any) -> Signal | None:
         """The pane judged against the reference (an Accumulator of this measure); None when it says nothing."""
+        raise NotImplementedError
+
+
+class LabelledMeasure(Measure):
+    """A measure of labelled rows: besides signals, an estimate for rolling windows. Summaries are LabelledRows."""
+
+    def estimate(self, rows: LabelledRows) -> Estimate | None:
+        """The quality of these rows with its 95 % interval; None when they do not hold enough to say anything."""
         raise NotImplementedError

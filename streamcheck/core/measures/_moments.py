@@ -1,0 +1,200 @@
+"""Means and shares of a pane against those of a reference: what all measures of that kind have in common."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from streamcheck.core.components import State
+from streamcheck.core.intervals import Estimate, mean_interval, wilson
+from streamcheck.core.measures.base import LabelledMeasure, Measure
+from streamcheck.core.summaries import LabelledRows, Moment
+from streamcheck.core.types import FloatArray, Signal
+
+DISPERSION_EVENTS_MIN = 30
+"""A share with fewer events (or fewer non-events) in the reference says nothing about its scatter between panes."""
+ERRORS_MAX = 1e9
+"""A signal lies at most this many standard errors from its center, so that squares inside detectors stay finite."""
+ROUNDING = 1e-14
+"""The rounding error of a mean, relative to it: differences below say nothing."""
+
+MomentOf = Callable[[Any], Moment | None]
+
+
+class MomentAccumulator:
+    """What panes come to as a mean: their moment, their number and their scatter.
+
+    between: the sum over panes of total_t^2 / n_t. shown: the moment of what people see, where that is not `moment`.
+    """
+
+    __slots__ = ("_moment_of", "_shown_of", "between", "moment", "panes", "shown")
+
+    def __init__(self, moment_of: MomentOf, shown_of: MomentOf | None = None) -> None:
+        self._moment_of = moment_of
+        self._shown_of = shown_of
+        self.moment = Moment()
+        self.shown = Moment()
+        self.panes = 0
+        self.between = 0.0
+
+    def add(self, summary: Any) -> bool:
+        """Take one more pane in; False for one without usable rows."""
+        moment = self._moment_of(summary)
+        if moment is None or not moment.n:
+            return False
+        if self.panes:
+            moment = moment.about(self.moment.origin)
+        self.moment = self.moment + moment
+        self.between += moment.total * moment.total / moment.n
+        self.panes += 1
+        shown = self._shown_of(summary) if self._shown_of is not None else None
+        if shown is not None:
+            self.shown = self.shown + shown
+        return True
+
+    def merge(self, other: "MomentAccumulator") -> None:
+        """Take another accumulator of the same measure in."""
+        if not other.panes:
+            return
+        d = other.moment.origin - self.moment.origin if self.panes else 0.0
+        self.between += other.between + 2.0 * d * other.moment.total + d * d * other.moment.n
+        self.moment = self.moment + other.moment
+        self.shown = self.shown + other.shown
+        self.panes += other.panes
+
+    def across(self) -> float | None:
+        """The variance between panes, per row: (sum total_t^2/n_t - total^2/n) / (panes - 1); None below two panes.
+
+        Equal to the variance of one row when nothing but chance moves the panes' means.
+        """
+        if self.panes < 2:
+            return None
+        return max(self.between - self.moment.total**2 / self.moment.n, 0.0) / (self.panes - 1)
+
+    def variance(self) -> float:
+        """The variance that a pane's mean of n rows has, times n: within panes x phi, phi = max(1, between / within).
+
+        within = (square - sum total_t^2/n_t) / (n - panes). With one pane, or one row in each: of all rows, phi 1.
+        """
+        across, free = self.across(), self.moment.n - self.panes
+        if across is None or free <= 0:
+            return self.moment.variance
+        return max((self.moment.square - self.between) / free, across)
+
+    def phi(self, row_variance: float) -> float:
+        """How much more panes scatter than rows of this known variance (> 0) would let them; never below 1."""
+        return max(1.0, (self.across() or 0.0) / row_variance)
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        moments = {"moment": _listed(self.moment), "shown": _listed(self.shown)}
+        return {"panes": self.panes, "between": self.between, **moments}
+
+    def restore(self, state: State) -> None:
+        """Replace the content by an exported state."""
+        self.panes, self.between = int(state["panes"]), float(state["between"])
+        self.moment, self.shown = _moment(state["moment"]), _moment(state["shown"])
+
+
+def _listed(moment: Moment) -> list[Any]:
+    return [moment.n, moment.total, moment.square, moment.origin]
+
+
+def _moment(state: list[Any]) -> Moment:
+    return Moment(int(state[0]), float(state[1]), float(state[2]), float(state[3]))
+
+
+def judged(signal: Signal) -> Signal:
+    """The signal with a standard error that detectors can divide by: above rounding, never 0, z within ERRORS_MAX."""
+    floor = max(ROUNDING * abs(signal.center), abs(signal.value - signal.center) / ERRORS_MAX, 1e-150)
+    if signal.se >= floor:
+        return signal
+    return Signal(signal.value, signal.center, floor, signal.rows, signal.level, signal.baseline, signal.events)
+
+
+class MeanMeasure(Measure):
+    """The mean of the rows against that of the reference's rows; subclasses say of what."""
+
+    def moment(self, summary: Any) -> Moment | None:
+        """The moment of one pane; None when it has none."""
+        raise NotImplementedError
+
+    def accumulator(self) -> MomentAccumulator:
+        """An empty reference content for this measure."""
+        return MomentAccumulator(self.moment)
+
+    def signal(self, summary: Any, reference: Any) -> Signal | None:
+        """The pane's mean; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator."""
+        now, then = self.moment(summary), reference.moment
+        if now is None or not now.n or not then.n:
+            return None
+        se = math.sqrt(reference.variance() * (1 / now.n + 1 / then.n))
+        return judged(Signal(now.mean, then.mean, se, now.n, now.mean, then.mean))
+
+
+class RateMeasure(Measure):
+    """The share of rows that count against that of the reference's rows; subclasses say which count."""
+
+    def count(self, summary: Any) -> tuple[int, int]:
+        """Rows that count, and rows."""
+        raise NotImplementedError
+
+    def moment(self, summary: Any) -> Moment | None:
+        """The moment of a 0/1 column."""
+        events, rows = self.count(summary)
+        return Moment(rows, float(events), float(events))
+
+    def accumulator(self) -> MomentAccumulator:
+        """An empty reference content for this measure."""
+        return MomentAccumulator(self.moment)
+
+    def signal(self, summary: Any, reference: Any) -> Signal | None:
+        """The pane's share; center smoothed, so that it is never 0 or 1."""
+        events, rows = self.count(summary)
+        if not rows or not reference.moment.n:
+            return None
+        center, se = expected_share(events, rows, reference)
+        share = events / rows
+        return judged(Signal(share, center, se, rows, share, reference.moment.mean, events))
+
+
+def expected_share(events: int, rows: int, reference: MomentAccumulator) -> tuple[float, float]:
+    """The share that the reference expects, and its standard error for a pane of these rows.
+
+    center = (X + .5) / (N + 1). se^2 = phi p (1 - p) (1/n + 1/N), p from reference and pane pooled (the two-sample
+    score test: where the reference has hardly any event, its own p would make one event a surprise); phi 1 where the
+    reference has fewer than DISPERSION_EVENTS_MIN events or non-events.
+    """
+    then = reference.moment
+    center = (then.total + 0.5) / (then.n + 1)
+    pooled = (then.total + events + 0.5) / (then.n + rows + 1)
+    enough = min(then.total, then.n - then.total) >= DISPERSION_EVENTS_MIN
+    phi = reference.phi(center * (1 - center)) if enough else 1.0
+    return center, math.sqrt(phi * pooled * (1 - pooled) * (1 / rows + 1 / then.n))
+
+
+class LabelledMean(MeanMeasure, LabelledMeasure):
+    """The mean over labelled rows; subclasses say of what. The interval is Student's t, from two rows on."""
+
+    def values(self, rows: LabelledRows) -> FloatArray:
+        """One value for each row that has one."""
+        raise NotImplementedError
+
+    def moment(self, summary: LabelledRows) -> Moment | None:
+        """The moment of one block of rows."""
+        return Moment.of(self.values(summary))
+
+    def estimate(self, rows: LabelledRows) -> Estimate | None:
+        """The mean with its interval; None below two rows."""
+        moment = Moment.of(self.values(rows))
+        if moment.n < 2:
+            return None
+        return Estimate(moment.mean, *mean_interval(moment.n, moment.mean, moment.variance), moment.n)
+
+
+class LabelledRate(RateMeasure, LabelledMeasure):
+    """A share of labelled rows; subclasses say which. The interval is Wilson's."""
+
+    def estimate(self, rows: LabelledRows) -> Estimate | None:
+        """The share with its interval; None when no row is asked about."""
+        events, n = self.count(rows)
+        return Estimate(events / n, *wilson(events, n), n) if n else None

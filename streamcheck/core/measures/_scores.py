@@ -1,0 +1,40 @@
+"""Means of a layout's bounded scores, with the raw column beside them for people."""
+
+import math
+
+from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.summaries import Moment, NumericSummary
+from streamcheck.core.types import Signal
+
+
+class ScoreMeasure(Measure):
+    """The mean of one of the layout's two scores against the reference; subclasses say which, and what people see."""
+
+    needs = Needs.NUMERIC
+    column: int
+
+    def moment(self, summary: NumericSummary) -> Moment | None:
+        """The moment of the pane's scores; None without a layout."""
+        return summary.scores(self.column)
+
+    def shown(self, moment: Moment) -> float:
+        """What people see of the raw values."""
+        raise NotImplementedError
+
+    def accumulator(self) -> MomentAccumulator:
+        """An empty reference content for this measure."""
+        return MomentAccumulator(self.moment, lambda summary: summary.moment)
+
+    def signal(self, summary: NumericSummary, reference: MomentAccumulator) -> Signal | None:
+        """The pane's mean score; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator.
+
+        One row of variance 1 (the layout's own) is added to the reference's: where all its rows score alike, the
+        standard error does not vanish.
+        """
+        now, then = self.moment(summary), reference.moment
+        if now is None or not now.n or not then.n:
+            return None
+        variance = (then.n * reference.variance() + 1.0) / (then.n + 1)
+        se = math.sqrt(variance * (1 / now.n + 1 / then.n))
+        return judged(Signal(now.mean, then.mean, se, now.n, self.shown(summary.moment), self.shown(reference.shown)))

@@ -1,0 +1,24 @@
+"""Has a numeric column moved up or down, whatever its unit and however heavy its tails?"""
+
+from typing import ClassVar
+
+from streamcheck.core.components import register
+from streamcheck.core.measures._scores import ScoreMeasure
+from streamcheck.core.summaries import Moment
+
+
+@register
+class MeanShift(ScoreMeasure):
+    """How far has the column moved? The mean normal score of its rows, in standard deviations of the reference.
+
+    Each row scores the normal quantile of its bin's rank among the column's first values (van der Waerden scores):
+    bounded, so that no outlier decides, and free of the unit. level and baseline are the raw means. A column whose
+    first values were all equal scores 0 for ever: `psi` sees it leave them.
+    """
+
+    column = 0
+    unit: ClassVar[str] = "mean"
+
+    def shown(self, moment: Moment) -> float:
+        """The raw mean."""
+        return moment.mean

@@ -1,0 +1,23 @@
+"""When the model says yes, how often is it right?"""
+
+from typing import ClassVar
+
+from streamcheck.core.components import register
+from streamcheck.core.measures._labelled import positive
+from streamcheck.core.measures._moments import LabelledRate
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.summaries import LabelledRows
+
+
+@register
+class Precision(LabelledRate):
+    """Which share of the rows predicted positive is positive? Says nothing of a block without such rows."""
+
+    needs = Needs.LABELLED_BINARY
+    direction: ClassVar[int] = -1
+    unit: ClassVar[str] = "precision"
+
+    def count(self, summary: LabelledRows) -> tuple[int, int]:
+        """True positives, of the rows predicted positive."""
+        said = positive(summary.prediction)
+        return int((said & positive(summary.label)).sum()), int(said.sum())

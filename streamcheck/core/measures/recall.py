@@ -1,0 +1,23 @@
+"""Of what the model should find, how much does it find?"""
+
+from typing import ClassVar
+
+from streamcheck.core.components import register
+from streamcheck.core.measures._labelled import positive
+from streamcheck.core.measures._moments import LabelledRate
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.summaries import LabelledRows
+
+
+@register
+class Recall(LabelledRate):
+    """Which share of the positive rows is predicted positive? Says nothing of a block without such rows."""
+
+    needs = Needs.LABELLED_BINARY
+    direction: ClassVar[int] = -1
+    unit: ClassVar[str] = "recall"
+
+    def count(self, summary: LabelledRows) -> tuple[int, int]:
+        """True positives, of the positive rows."""
+        true = positive(summary.label)
+        return int((true & positive(summary.prediction)).sum()), int(true.sum())

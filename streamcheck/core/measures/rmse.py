@@ -1,0 +1,55 @@
+"""How far off are the predictions, large errors counting more?"""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from streamcheck.core.components import register
+from streamcheck.core.intervals import Estimate, rmse_interval
+from streamcheck.core.measures._labelled import ERROR_MAX
+from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures.base import LabelledMeasure, Needs
+from streamcheck.core.summaries import LabelledRows, Moment
+from streamcheck.core.types import Signal
+
+
+@register
+class Rmse(LabelledMeasure):
+    """How far are predictions from the truth? The root of the mean squared error, in the unit of the label.
+
+    By the delta method se = se(MSE) / (2 RMSE), and the root of a mean of n squared errors is expected to lie below the
+    RMSE of the reference, by the factor 1 - var(MSE) / (8 MSE^2).
+    """
+
+    needs = Needs.LABELLED_NUMBER
+    direction: ClassVar[int] = 1
+    unit: ClassVar[str] = "root mean squared error"
+
+    def moment(self, summary: LabelledRows) -> Moment:
+        """The moment of the squared errors."""
+        return Moment.of(np.minimum(np.abs(summary.residual()), ERROR_MAX) ** 2)
+
+    def accumulator(self) -> MomentAccumulator:
+        """An empty reference content for this measure."""
+        return MomentAccumulator(self.moment)
+
+    def signal(self, summary: LabelledRows, reference: MomentAccumulator) -> Signal | None:
+        """The block's RMSE; None without rows."""
+        now, then = self.moment(summary), reference.moment
+        if not now.n or not then.n:
+            return None
+        value, baseline, variance = math.sqrt(now.mean), math.sqrt(then.mean), reference.variance()
+        if then.mean <= 0.0:
+            return judged(Signal(value, 0.0, 0.0, now.n, value, 0.0))
+        below = min(variance / now.n / (8 * then.mean**2), 0.5)
+        se = math.sqrt(variance * (1 / now.n + 1 / then.n)) / (2 * baseline)
+        return judged(Signal(value, baseline * (1 - below), se, now.n, value, baseline))
+
+    def estimate(self, rows: LabelledRows) -> Estimate | None:
+        """The RMSE with its interval; None below two rows."""
+        moment = self.moment(rows)
+        if moment.n < 2:
+            return None
+        interval = rmse_interval(moment.n, moment.mean, moment.variance)
+        return Estimate(math.sqrt(moment.mean), *interval, moment.n)
