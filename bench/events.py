@@ -8,7 +8,7 @@ import orjson
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-FEATURES = tuple(f"f{i}" for i in range(10))
+FEATURES = tuple(f"x{i}" for i in range(10))
 SEGMENTS = ("premium", "general", "trial")
 SEGMENT_SHARES = (0.2, 0.7, 0.1)
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
