@@ -1,0 +1,65 @@
+"""Normal is what came first."""
+
+from typing import Any
+
+from streamcheck.core.components import State, param, register
+from streamcheck.core.measures.base import Accumulator
+from streamcheck.core.references._pools import PANES_PROVISIONAL, Make, Pool, by_panes, by_span
+from streamcheck.core.references.base import Progress, Readiness, Reference
+
+
+@register
+class First(Reference):
+    """What did the signal's first panes look like? Learned over `span_ms` from the first one on, then frozen.
+
+    Provisional from 30 panes on (or `panes_min`, if that is less), growing until it is frozen by the first pane after
+    the span; that pane and later ones never enter.
+    """
+
+    span_ms: int = param(3_600_000, gt=0, doc="How long the reference is learned, in ms of event time.")
+    panes_min: int = param(30, ge=2, doc="Panes that it takes at least; the span is stretched until they have come.")
+
+    def setup(self) -> None:
+        """Nothing seen yet."""
+        self._first_ms: int | None = None
+        self._newest_ms = 0
+        self._frozen = False
+
+    def bind(self, make: Make) -> None:
+        """Say which accumulator the measure wants."""
+        self._make = make
+        self._pool = Pool(make)
+
+    def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
+        """Take a pane of the span in; alerts do not matter."""
+        if self._frozen:
+            return
+        spanned = self._first_ms is not None and start_ms - self._first_ms >= self.span_ms
+        if spanned and self._pool.panes >= self.panes_min:
+            self._frozen = True
+        elif self._pool.add(summary):
+            self._first_ms = start_ms if self._first_ms is None else self._first_ms
+            self._newest_ms = start_ms
+
+    def baseline(self, start_ms: int) -> Accumulator | None:  # noqa: ARG002 - the same at all times
+        """The first panes; None while there are too few."""
+        return self._pool.content if self._pool.panes >= min(PANES_PROVISIONAL, self.panes_min) else None
+
+    def progress(self) -> Progress:
+        """Panes first, then the span."""
+        have = self._pool.panes
+        if self._frozen:
+            return Progress(Readiness.READY, have, have, "panes")
+        if have < self.panes_min or self._first_ms is None:
+            return by_panes(have, self.panes_min)
+        return by_span(Readiness.PROVISIONAL, self._newest_ms - self._first_ms, self.span_ms)
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        times = {"first_ms": self._first_ms, "newest_ms": self._newest_ms, "frozen": self._frozen}
+        return times | {"pool": self._pool.export()}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        self._first_ms, self._newest_ms, self._frozen = state["first_ms"], state["newest_ms"], state["frozen"]
+        self._pool = Pool.restored(self._make, state["pool"])

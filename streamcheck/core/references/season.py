@@ -1,0 +1,90 @@
+"""Normal is what came at this hour during the first weeks."""
+
+from typing import Any
+
+from streamcheck.core.components import State, param, register
+from streamcheck.core.measures.base import Accumulator
+from streamcheck.core.references._pools import (
+    DAY_HOURS,
+    DAY_MS,
+    PANES_PROVISIONAL,
+    WEEK_HOURS,
+    WEEK_MS,
+    Calendar,
+    Make,
+    by_panes,
+    by_span,
+)
+from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.errors import ParameterError
+
+PERIODS = {"hour_of_day": (DAY_HOURS, DAY_MS, "a day"), "hour_of_week": (WEEK_HOURS, WEEK_MS, "a week")}
+
+
+@register
+class Season(Reference):
+    """What did the signal look like at this hour of day or week? Learned over its first `over_ms`, then frozen.
+
+    Provisional from 30 panes on; until it is frozen, by the first pane after the span, all panes together count. Hours
+    are UTC. An hour without panes falls back to its neighbours, then to all panes.
+    """
+
+    slots: str = param("hour_of_week", choices=tuple(PERIODS), doc="What repeats: the hours of a day, or of a week.")
+    over_ms: int = param(4 * WEEK_MS, gt=0, doc="How long the season is learned, in ms; one day or week at least.")
+
+    def setup(self) -> None:
+        """Nothing seen yet."""
+        self._hours = PERIODS[self.slots][0]
+        self._first_ms: int | None = None
+        self._newest_ms = 0
+        self._frozen = False
+
+    def check(self) -> None:
+        """Refuse a span in which some hours never come."""
+        _, period_ms, words = PERIODS[self.slots]
+        if self.over_ms < period_ms:
+            raise ParameterError(
+                f"over_ms must be at least {period_ms} ({words}) to see each {self.slots} once, not {self.over_ms}",
+                "over_ms",
+            )
+
+    def bind(self, make: Make) -> None:
+        """Say which accumulator the measure wants."""
+        self._calendar = Calendar(make, self._hours)
+
+    def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
+        """Take a pane of the span in; alerts do not matter."""
+        if self._frozen:
+            return
+        spanned = self._first_ms is not None and start_ms - self._first_ms >= self.over_ms
+        if spanned and self._calendar.overall.panes >= PANES_PROVISIONAL:
+            self._frozen = True
+        elif self._calendar.add(start_ms, summary):
+            self._first_ms = start_ms if self._first_ms is None else self._first_ms
+            self._newest_ms = start_ms
+
+    def baseline(self, start_ms: int) -> Accumulator | None:
+        """The panes of this hour once frozen, before that all panes; None while there are too few."""
+        if self._frozen:
+            return self._calendar.content(start_ms, self._hours)
+        overall = self._calendar.overall
+        return overall.content if overall.panes >= PANES_PROVISIONAL else None
+
+    def progress(self) -> Progress:
+        """Panes first, then the span."""
+        have = self._calendar.overall.panes
+        if self._frozen:
+            return Progress(Readiness.READY, have, have, "panes")
+        if have < PANES_PROVISIONAL or self._first_ms is None:
+            return by_panes(have, PANES_PROVISIONAL)
+        return by_span(Readiness.PROVISIONAL, self._newest_ms - self._first_ms, self.over_ms)
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        times = {"first_ms": self._first_ms, "newest_ms": self._newest_ms, "frozen": self._frozen}
+        return times | {"calendar": self._calendar.export()}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        self._first_ms, self._newest_ms, self._frozen = state["first_ms"], state["newest_ms"], state["frozen"]
+        self._calendar.restore(state["calendar"])
