@@ -75,7 +75,8 @@ def components_page() -> Iterator[str]:
     yield from family("Row detectors", "One step per row, river's semantics.", rows)
     yield from family("Pane detectors", "One step per pane, on a measure; calibrated to the budget.", panes)
     yield from family("Measures", "One number per pane, from its summary and the reference.", components("measure"))
-    yield from family("References", "Which past is normal.", components("reference"))
+    written = "A config writes `{first: 1h}`, `{rolling: 7d}`, `{season: hour_of_week, over: 4w}` or `auto`."
+    yield from family("References", f"Which past is normal. {written}", components("reference"))
 
 
 def family(title: str, what: str, members: Any) -> Iterator[str]:
