@@ -61,5 +61,5 @@ def _row(view: MonitorView) -> tuple[str, ...]:
 
 
 def _params(params: dict[str, object]) -> str:
-    said = (f"{name}={'auto' if value is None else value}" for name, value in params.items())
+    said = (f"{name}={'null' if value is None else value}" for name, value in params.items())
     return f" ({', '.join(said)})" if params else ""

@@ -2,10 +2,13 @@
 
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.models import Config, Reference
+from streamcheck.config.monitors import reference_spec
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.wording import Usable
+from streamcheck.core.components import build
 from streamcheck.core.plan import MonitorSpec
+from streamcheck.errors import ParameterError
 
 LABELS: Path = ("streams", "labels")
 OPEN_PANES_MANY = 1_000
@@ -148,6 +151,25 @@ def _check_references(usable: Usable, findings: Findings) -> None:
             )
         elif not kinds and findings.document.has(here) and not _says_auto(findings, here):
             findings.mistake(here, "expected auto, {first: 1h}, {rolling: 7d} or {season: hour_of_week, over: 4w}")
+        else:
+            _check_spans(here, reference, findings)
+
+
+def _check_spans(here: Path, reference: Reference, findings: Findings) -> None:
+    """Whether the component takes the spans; it counts in ms, a config does not."""
+    spec = reference_spec(reference)
+    try:
+        build("reference", spec.name, dict(spec.params))
+    except ParameterError:
+        place = findings.document.known_part((*here, "over" if reference.season else spec.name))
+        needs = (
+            f"one {'day' if reference.season == 'hour_of_day' else 'week'} or more"
+            if reference.season
+            else "a longer one"
+        )
+        findings.mistake(
+            place, f"the span is too short for {spec.name}, which needs {needs}; got {findings.document.shown(place)}"
+        )
 
 
 def _says_auto(findings: Findings, here: Path) -> bool:

@@ -24,6 +24,8 @@ NODES_MAX = 100_000
 """Counted after aliases are followed: a "billion laughs" ends early. TEXT_BYTES_MAX holds about as many scalars."""
 ALIASES_MAX = 200
 SHOWN_CHARACTERS_MAX = 80
+KNOWN_MAX = 30
+"""Names that a message lists; the nearest one is suggested whatever their number."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
@@ -111,6 +113,15 @@ class Document:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
         return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "…"
 
+    def unfilled(self, text: str) -> str:
+        """The text with what variables filled in put back to `${NAME}`; for lists of names that a config made up."""
+        for path in self.substituted:
+            filled = self.data
+            for part in path:
+                filled = filled[part]
+            text = text.replace(filled, self.at(path)) if filled else text
+        return text
+
     def varies(self, path: Path) -> bool:
         """Whether anything at or below the path came from an environment variable."""
         return any(place[: len(path)] == path for place in self.substituted)
@@ -131,10 +142,26 @@ def read(text: str, substitute: Substitute) -> Document:
             raise Unreadable("the file holds several YAML documents; a config is one")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(f"not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else None) from None
+        hint = "; inside { } and [ ] a ${NAME} needs quotes" if mark and _has_variable(text, mark.line) else ""
+        problem = f"not valid YAML: {error.problem or error.context}{hint}"
+        raise Unreadable(problem, mark.line + 1 if mark else None) from None
     except yaml.YAMLError:
         raise Unreadable("not valid YAML: it contains a character that YAML does not allow") from None
-    return Document(data, written, reader.places, reader.substituted, reader.unset, reader.mistakes())
+    kept = [path for path in reader.substituted if _reaches(data, path)]
+    return Document(data, written, reader.places, kept, reader.unset, reader.mistakes())
+
+
+def _reaches(data: Any, path: Path) -> bool:
+    """Whether the path is part of the data (keys written twice and merge keys are not)."""
+    for part in path:
+        if isinstance(data, dict) and part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def _has_variable(text: str, line: int) -> bool:
+    return "${" in "".join(text.splitlines()[line : line + 1])
 
 
 def _content(events: Iterator[Any]) -> Iterator[Any]:
@@ -304,7 +331,7 @@ class Findings:
     def unknown(self, path: Path, what: str, known: Mapping[str, object] | tuple[str, ...], *, name: str) -> None:
         """An unknown name at a path, with the nearest of the known ones; a name out of a variable is not shown."""
         suggestion = None if self.document.varies(path) else nearest(name, known)
-        listed = ", ".join(list(known)[:20]) + (" …" if len(known) > 20 else "")
+        listed = self.document.unfilled(", ".join(list(known)[:KNOWN_MAX]) + (" …" if len(known) > KNOWN_MAX else ""))
         shown = self.document.shown(self.document.known_part(path)) if self.document.varies(path) else repr(name)
         self.mistake(path, f"unknown {what} {shown}; known: {listed or 'none'}", suggestion)
 

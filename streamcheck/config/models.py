@@ -216,7 +216,9 @@ class Config(Section):
         description="Where the first run begins: earliest, latest, or a time with an offset. Later runs resume.",
     )
     streams: Streams = Field(description="The event streams.")
-    time: Times = Field(default_factory=Times, description="Panes, lateness and implausible times.")
+    time: Times = Field(
+        default_factory=Times, description="How event time is cut into panes, and what is late or implausible."
+    )
     reference: Reference = Field(
         default_factory=Reference,
         description="What is normal: auto, {first: 1h}, {rolling: 7d} or {season: hour_of_week, over: 4w}.",
@@ -233,9 +235,11 @@ class Config(Section):
     )
     dead_letter: TopicSection | None = Field(None, description="Topic for rejected events.")
     late: TopicSection | None = Field(None, description="Topic for late events.")
-    state: StateSection = Field(default_factory=StateSection, description="Where state is kept.")
+    state: StateSection = Field(
+        default_factory=StateSection, description="Where state is kept, and how often it is written."
+    )
     prometheus: Prometheus = Field(
-        default_factory=Prometheus, description="Where gauges and the status page are served."
+        default_factory=Prometheus, description="Where Prometheus finds gauges, and people the status page."
     )
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Bounds on memory and disk.")
     on_gap: Annotated[Literal["refuse", "skip"], choice_rule("refuse", "skip")] = Field(

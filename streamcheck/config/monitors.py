@@ -44,7 +44,7 @@ class Expansion:
         entries = self.config.monitors
         drafts: list[Draft] = []
         if entries is None or (entries and not any(e.enabled for e in entries)):
-            drafts += self._entry(None, Monitor(on=(EVERYTHING,)))
+            drafts += self._entry(None, Monitor.model_validate({"on": EVERYTHING}))
         for at, entry in enumerate(entries or ()):
             made = list(self._entry(at, entry))
             drafts += made if entry.enabled else []
@@ -96,9 +96,8 @@ class Expansion:
         here = (*here, "name") if self.findings.document.has((*here, "name")) else here
         line = self.findings.document.place(("monitors", rival.entry))[0]
         first = "this entry makes it twice" if draft.entry == rival.entry else f"the entry on line {line} makes it, too"
-        self.findings.mistake(
-            here, f"two monitors would have the id {draft.spec.id}: {first}; give one of them another name"
-        )
+        identity = self.findings.document.unfilled(draft.spec.id)
+        self.findings.mistake(here, f"two monitors would have the id {identity}: {first}; give one another name")
 
     # ------------------------------------------------------------------ one entry
     def _entry(self, at: int | None, entry: Monitor) -> Iterator[Draft]:

@@ -74,7 +74,7 @@ def _params(params: tuple[Param, ...]) -> dict[str, Any]:
 def param_schema(param: Param) -> dict[str, Any]:
     """One declared parameter of a component.
 
-    >>> param_schema(Param("delta", float, 0.002, "Confidence.", gt=0, lt=1))["exclusiveMaximum"]
+    >>> param_schema(Param("delta", float, 0.002, "Confidence.", gt=0, lt=1))["anyOf"][0]["exclusiveMaximum"]
     1
     """
     bounds = {"exclusiveMinimum": param.gt, "minimum": param.ge, "exclusiveMaximum": param.lt, "maximum": param.le}

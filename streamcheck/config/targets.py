@@ -11,6 +11,7 @@ from streamcheck.config.surface import (
     FEATURES,
     LABELLED_NEEDS,
     PREDICTION,
+    PREDICTIONS,
     SCORE,
     Subject,
     Surface,
@@ -80,9 +81,8 @@ class Targets:
         if name == ERROR or name in qualities():
             return self._quality(name, here)
         features = tuple(self.usable.config.streams.predictions.features)
-        if self.usable.sure("streams", "predictions", "features", name) and self.usable.sure(
-            "streams", "predictions", "features"
-        ):
+        declared: Path = (*PREDICTIONS, "features")
+        if self.usable.sound(*declared) and not self.findings.document.has((*declared, name)):
             known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *stream_measures(), *qualities())
             self.findings.unknown(here, "column or quality", known, name=name)
         return None

@@ -27,14 +27,14 @@ PATH_PARTS_MAX = 16
 COUNT_MAX = 2**53
 """Whole numbers beyond this are not exact as floats, and no limit needs them."""
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?(ms|s|m|h|d|w)")
-_SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB|TiB)")
-_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(?:per|/) ?(hour|day|week)")
-_WHOLE = re.compile(r"[-+]?\d{1,18}")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(ms|s|m|h|d|w)")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB|TiB)")
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(?:per|/) ?(hour|day|week)")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
 def duration_ms(value: object) -> int:
@@ -153,10 +153,10 @@ class Rule:
         """The parsed value, or an error that the loader puts into words."""
         try:
             return self.parse(value)
-        except (ValueError, OverflowError):
-            raise PydanticCustomError(
-                "expected", "{expected}", {"expected": self.expected, "choices": list(self.choices)}
-            ) from None
+        except (ValueError, OverflowError) as error:
+            expected = str(error) if isinstance(error, OutOfBoundsError) else self.expected
+            words = {"expected": expected, "choices": list(self.choices)}
+            raise PydanticCustomError("expected", "{expected}", words) from None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.validate)

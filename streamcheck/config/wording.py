@@ -40,7 +40,11 @@ class Usable:
 
     def sure(self, *path: str | int) -> bool:
         """Whether nothing at, above or below the path was wrong."""
-        return not any(path[: len(bad)] == bad or bad[: len(path)] == path for bad in self.unsure)
+        return self.sound(*path) and not any(bad[: len(path)] == path for bad in self.unsure)
+
+    def sound(self, *path: str | int) -> bool:
+        """Whether nothing at or above the path was wrong; single parts of it may have been."""
+        return not any(path[: len(bad)] == bad for bad in self.unsure)
 
 
 def build_config(document: Document, findings: Findings) -> Usable | None:
