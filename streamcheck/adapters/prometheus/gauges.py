@@ -134,7 +134,7 @@ GAUGES = (
     Gauge("streamcheck_rows", MONITOR, "Rows behind streamcheck_value.",
           _of_readings(lambda reading: reading.rows)),
     Gauge("streamcheck_alert_state", MONITOR, "The monitor's alert: 0 quiet, 1 pending, 2 firing.",
-          _of_readings(lambda reading: int(reading.alert))),
+          _of_readings(lambda reading: int(reading.alert) if reading.detector else None)),
     Gauge("streamcheck_accuracy", QUALITY, "A quality of labelled rows, as `measure` names it (accuracy, f1, mae).",
           _of_qualities(lambda reading: reading.value)),
     Gauge("streamcheck_accuracy_low", QUALITY, "Lower end of the 95 % interval of streamcheck_accuracy.",

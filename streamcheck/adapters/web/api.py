@@ -1,0 +1,94 @@
+"""What do programs get? The snapshot as JSON; alert records byte for byte as published."""
+
+from typing import Any
+
+import orjson
+
+from streamcheck.core.readings import PartitionReading, Reading
+from streamcheck.runtime.telemetry import Health, Snapshot, segment_text
+
+
+def alerts(snapshot: Snapshot) -> bytes:
+    """What fires and what has changed lately, newest first."""
+    book = snapshot.alerts
+    total = [{"state": state, "severity": severity, "count": count} for (state, severity), count in book.total]
+    return orjson.dumps(
+        {
+            "config": snapshot.config,
+            "firing": [orjson.Fragment(alert.record) for alert in book.firing],
+            "recent": [orjson.Fragment(alert.record) for alert in book.recent],
+            "total": total,
+        }
+    )
+
+
+def health(verdict: Health, snapshot: Snapshot) -> bytes:
+    """The answer to a probe."""
+    word = "ok" if verdict.ok else "failing"
+    return orjson.dumps({"status": word, "reason": verdict.reason, "phase": snapshot.phase.value})
+
+
+def status(snapshot: Snapshot) -> bytes:
+    """Everything in the snapshot but the alerts. Times in ms since 1970-01-01 UTC; null: no such number yet."""
+    engine, broker = snapshot.engine, snapshot.broker
+    lag = dict(snapshot.lag)
+    return orjson.dumps(
+        {
+            "config": snapshot.config,
+            "version": snapshot.version,
+            "phase": snapshot.phase.value,
+            "started_ms": snapshot.started_ms,
+            "last_commit_ms": snapshot.last_commit_ms,
+            "broker": {"connected": broker.connected, "since_ms": broker.since_ms, "message": _clean(broker.message)},
+            "watermark_ms": engine.watermark_ms,
+            "closed_until_ms": engine.closed_until_ms,
+            "open_rows": engine.open_rows,
+            "alerts": engine.alerts,
+            "delivered_sequence": snapshot.delivered,
+            "outbox": snapshot.outbox,
+            "dead_letters": snapshot.dead_letters,
+            "limits": dict(engine.limits),
+            "join": engine.join,
+            "partitions": [_partition(reading, lag.get(reading.source)) for reading in engine.partitions],
+            "monitors": [_monitor(reading) for reading in engine.monitors],
+        }
+    )
+
+
+def _partition(reading: PartitionReading, lag: int | None) -> dict[str, Any]:
+    return {
+        "topic": reading.source.topic,
+        "partition": reading.source.partition,
+        "newest_ms": reading.newest_ms,
+        "watermark_ms": reading.watermark_ms,
+        "idle": reading.idle,
+        "lag": lag,
+        "accepted": reading.accepted,
+        "late": reading.late,
+        "rejected": dict(reading.rejected),
+    }
+
+
+def _monitor(reading: Reading) -> dict[str, Any]:
+    return {
+        "monitor": reading.monitor,
+        "column": reading.column,
+        "segment": {field: _clean(value) for field, value in reading.segment},
+        "segment_text": segment_text(reading.segment),
+        "measure": reading.measure,
+        "detector": reading.detector or None,
+        "alert": reading.alert.name.lower(),
+        "status": reading.status,
+        "rows": reading.rows,
+        "value": reading.value,
+        "reference": reading.reference,
+        "low": reading.low,
+        "high": reading.high,
+        "score": reading.score,
+        "threshold": reading.threshold,
+    }
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which JSON in UTF-8 cannot hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
