@@ -31,8 +31,11 @@ BROKER = Path(__file__).resolve().parent.parent / "tests" / "kafka" / "broker"
 COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 JAVA = (
     "java", "-Xms64m", "-Xmx384m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-    "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
 )  # fmt: skip
+REAPER = 'while read -r each; do ids="$ids $each"; done; kill -9 $ids 2>/dev/null'
+"""A shell that reads process ids until its parent, killed itself perhaps, is gone, and then ends them."""
 START_S, STOP_S, POLL_S = 90.0, 30.0, 0.2
 
 
@@ -97,6 +100,7 @@ class KafkaCluster:
         self._settings = dict(settings or {})
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._lib = Path()
+        self._reaper: subprocess.Popen[str] | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -138,6 +142,9 @@ class KafkaCluster:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
                 process.wait()
+        if self._reaper is not None:
+            self._reaper.kill()
+            self._reaper.communicate()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def wait(self) -> None:
@@ -197,7 +204,14 @@ class KafkaCluster:
         return self.home / f"node{node}" / "server.properties"
 
     def _launch(self, node: int) -> None:
-        self._processes[node] = self._java(node, "kafka.Kafka", self._config(node))
+        self._processes[node] = process = self._java(node, "kafka.Kafka", self._config(node))
+        if self._reaper is None:
+            self._reaper = subprocess.Popen(
+                ["/bin/sh", "-c", REAPER], stdin=subprocess.PIPE, text=True, start_new_session=True
+            )
+        assert self._reaper.stdin is not None
+        self._reaper.stdin.write(f"{process.pid}\n")
+        self._reaper.stdin.flush()
 
     def _java(self, node: int, main: str, *arguments: str | Path) -> "subprocess.Popen[bytes]":
         with (self.home / f"node{node}" / "server.log").open("ab") as output:

@@ -99,6 +99,7 @@ class Cluster:
         outcome = self._ask("committing offsets", "alter_group_offsets", group, offsets)
         refused = {where: error for where, error in outcome.items() if error is not NoError}
         for where, error in refused.items():
+            self.close()  # it remembers the coordinator, which may have moved
             raise SourceError(f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}")
 
     def topic_settings(self, topic: str) -> dict[str, str]:

@@ -102,8 +102,7 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
     def _chunks(self, records: Any) -> Iterator[Chunk]:
         group, end = _Group(), self.fetch_offset
         batches = list(wire.slices(records._buffer))  # noqa: SLF001 - the response's bytes
-        following = [*map(wire.base_offset, batches[1:]), None]
-        for batch, next_base in zip(batches, following, strict=True):
+        for batch, next_base in itertools.zip_longest(batches, map(wire.base_offset, batches[1:])):
             if wire.magic(batch) < 2:
                 yield from self._decoded(group)
                 yield from self._legacy(batch)

@@ -51,8 +51,8 @@ class Fetch:
 
     def assign(self, positions: Mapping[SourcePartition, int]) -> None:
         """Read these partitions from these offsets; what is buffered for one already there is kept."""
-        self._consumer.assign([TopicPartition(*source) for source in positions])
         there = self.positions()
+        self._consumer.assign([TopicPartition(*source) for source in positions])
         for source, offset in positions.items():
             if there.get(source) != offset:
                 self._consumer.seek(TopicPartition(*source), offset)
@@ -129,7 +129,8 @@ class StockFetch(Fetch):
             where = TopicPartition(*source)
             if where in paused:
                 continue
-            self._consumer.unsubscribe()  # forgets the dead iterator
+            self._consumer.unsubscribe()
+            self._consumer.poll(0)  # throws away the dead iterator, now that its partition is nobody's
             self._consumer.assign([where])
             self._consumer.seek(where, at)
             try:
@@ -143,6 +144,7 @@ class StockFetch(Fetch):
             if chunks:
                 taken[source] = chunks
         self._consumer.unsubscribe()
+        self._consumer.poll(0)
         self.assign(positions)
         self._consumer.pause(*paused)
         return taken

@@ -61,7 +61,7 @@ def read_marker(settings: Mapping[str, object], cluster: Cluster, topic: str, ke
         deadline = time.monotonic() + OTHERS_TRANSACTION_S
         while (at := fetch.positions()[source]) < end:
             if time.monotonic() > deadline:
-                raise DeliveryError(f"topic {topic!r} cannot be read beyond offset {at} of {end}: a transaction is open")
+                raise DeliveryError(f"topic {topic!r}: a transaction is open at offset {at} of {end}; try again later")
             for chunk in fetch.poll(POLL_MS).get(source, ()):
                 for offset, reason in chunk.faults:
                     raise DeliveryError(f"topic {topic!r} is damaged at offset {offset}: {reason}")

@@ -1,10 +1,11 @@
 """Dead letters and late events to Kafka: at least once, the original bytes, keyed by where they came from."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
 from streamcheck.adapters.kafka.client import check_settings, connect, explain, quieten
@@ -83,8 +84,15 @@ class KafkaStraySink:
         for record in records:  # one by one, as the client takes them; strays are few
             key, value, headers = encode(record, bytes_max)
             sent.append((record, self._producer.send(self._topic, key=key, value=value, headers=headers)))
-        self._producer.flush(DELIVERY_MS / 1000)
-        return [(record, future.exception) for record, future in sent if future.failed()]
+        with suppress(KafkaError):  # raises where a batch had to be split; the futures tell what became of it
+            self._producer.flush(DELIVERY_MS / 1000)
+        failed: list[tuple[StrayRecord, Exception]] = []
+        for record, future in sent:
+            try:
+                future.get(timeout=DELIVERY_MS / 1000)
+            except KafkaError as error:
+                failed.append((record, error))
+        return failed
 
     def _connect(self) -> None:
         with Cluster(self._settings) as cluster:
