@@ -46,9 +46,9 @@ class DDM(WarningDetector):
 
     def evidence(self) -> Evidence:
         """The error rate plus its standard deviation, against the lowest such sum with `drift_threshold` deviations."""
-        inner = vars(self.river)
-        if inner["_p_min"] is None:
+        if self.inner("_p_min") is None:
             return Evidence()
-        rate = inner["_p"].get()
-        score = rate + math.sqrt(rate * (1 - rate) / inner["_p"].n)
-        return Evidence(1, score, inner["_p_min"] + self.drift_threshold * inner["_s_min"], 1)
+        mean = self.inner("_p")
+        rate = mean.get()
+        score = rate + math.sqrt(rate * (1 - rate) / mean.n)
+        return Evidence(1, score, self.inner("_p_min") + self.drift_threshold * self.inner("_s_min"), 1)

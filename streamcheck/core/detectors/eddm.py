@@ -45,9 +45,8 @@ class EDDM(WarningDetector):
 
     def evidence(self) -> Evidence:
         """By which share the distance between errors (mean + 2 sd) has shrunk from its largest."""
-        inner = vars(self.river)
-        if inner["_n_errors"] <= self.warm_start or inner["_p2s_prime_max"] <= 0:
+        if self.inner("_n_errors") <= self.warm_start or self.inner("_p2s_prime_max") <= 0:
             return Evidence()
-        distances = inner["_error_distances"]
-        level = (distances.mean.get() + 2 * distances.get() ** 0.5) / inner["_p2s_prime_max"]
+        distances = self.inner("_error_distances")
+        level = (distances.mean.get() + 2 * distances.get() ** 0.5) / self.inner("_p2s_prime_max")
         return Evidence(1, 1 - level, 1 - self.beta, 1)

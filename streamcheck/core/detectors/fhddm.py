@@ -60,11 +60,10 @@ class FHDDM(RiverDetector):
 
     def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
         """As RiverDetector; the newest full window's sum is only known before river drops its oldest row."""
-        river, inner = self.river, vars(self.river)
-        update = river.update
+        river, update = self.river, self.river.update
         drifts, at_drift = [], None
         for at, value in enumerate(rows):
-            ones = inner["n_one"]
+            ones = river.n_one
             update(value)
             if river.drift_detected:
                 drifts.append(at)
@@ -72,16 +71,16 @@ class FHDDM(RiverDetector):
         if at_drift is not None:
             return drifts, at_drift
         # One less than the window: river has just judged a full one and dropped its oldest row.
-        full = len(inner["_sliding_window"]) == self.sliding_window_size - 1 and inner["_u_max"] > 0
+        full = len(self.inner("_sliding_window")) == self.sliding_window_size - 1 and self.inner("_u_max") > 0
         return drifts, self._evidence((ones + value) / self.sliding_window_size) if full else Evidence()
 
     def _evidence(self, share: float) -> Evidence:
-        inner, size = vars(self.river), self.sliding_window_size
-        tests = [Evidence(size, inner["_u_max"] - share, self._epsilon(size), 1)]
+        size = self.sliding_window_size
+        tests = [Evidence(size, self.inner("_u_max") - share, self._epsilon(size), 1)]
         short = self.short_window_size
         if short is not None and short < size:
-            newest = list(inner["_sliding_window"])[-short:]
-            tests.append(Evidence(short, inner["_u_short_max"] - sum(newest) / short, self._epsilon(short), 1))
+            newest = list(self.inner("_sliding_window"))[-short:]
+            tests.append(Evidence(short, self.inner("_u_short_max") - sum(newest) / short, self._epsilon(short), 1))
         return strongest(tests)
 
     def _epsilon(self, size: int) -> float:

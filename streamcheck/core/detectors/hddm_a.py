@@ -42,10 +42,9 @@ class HDDMA(RiverDetector):
 
     def evidence(self) -> Evidence:
         """How far the mean lies from that before the cut point, against Hoeffding's bound for their difference."""
-        inner = vars(self.river)
-        cuts = [(inner["_x_min"], 1)] + ([(inner["_x_max"], -1)] if self.two_sided_test else [])
-        tests = [self._test(cut, inner["_z"], direction) for cut, direction in cuts if 0 < cut.n < inner["_z"].n]
-        return strongest(tests)
+        total = self.inner("_z")
+        cuts = [(self.inner("_x_min"), 1)] + ([(self.inner("_x_max"), -1)] if self.two_sided_test else [])
+        return strongest([self._test(cut, total, direction) for cut, direction in cuts if 0 < cut.n < total.n])
 
     def _test(self, cut: Any, total: Any, direction: int) -> Evidence:
         ratio = (total.n - cut.n) / cut.n * (1.0 / total.n)

@@ -53,10 +53,9 @@ class HDDMW(WarningDetector):
 
     def evidence(self) -> Evidence:
         """How far the weighted mean after the cut point lies from that before it, against McDiarmid's bound."""
-        inner = vars(self.river)
-        pairs = [(inner["_s1_incr"], inner["_s2_incr"], 1)]
+        pairs = [(self.inner("_s1_incr"), self.inner("_s2_incr"), 1)]
         if self.two_sided_test:
-            pairs.append((inner["_s1_decr"], inner["_s2_decr"], -1))
+            pairs.append((self.inner("_s1_decr"), self.inner("_s2_decr"), -1))
         return strongest([
             Evidence(1, direction * (after.ewma - before.ewma), self._bound(before.ibc + after.ibc), direction)
             for before, after, direction in pairs

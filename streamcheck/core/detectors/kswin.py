@@ -67,10 +67,9 @@ class KSWIN(RiverDetector):
 
     def evidence(self) -> Evidence:
         """The newest test's p value, on a scale on which more means less alike."""
-        inner = vars(self.river)
-        if inner["n"] < self.window_size:
+        if self.inner("n") < self.window_size:
             return Evidence()
-        return Evidence(self.stat_size, -math.log10(max(inner["p_value"], LEAST_P)), -math.log10(self.alpha))
+        return Evidence(self.stat_size, -math.log10(max(self.inner("p_value"), LEAST_P)), -math.log10(self.alpha))
 
 
 def _log_arrangements(rows: int) -> float:

@@ -43,14 +43,14 @@ class PageHinkley(RiverDetector):
 
     def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
         """As RiverDetector, noting at which rows the accumulated excess stood at its low and at its high."""
-        river, update, inner = self.river, self.river.update, vars(self.river)
+        river, update = self.river, self.river.update
         low, high = -1 - self.rising, -1 - self.falling
         drifts, at_drift = [], None
         for at, value in enumerate(rows):
             update(value)
-            if inner["_sum_increase"] == inner["_min_increase"]:
+            if river._sum_increase == river._min_increase:  # noqa: SLF001 (as `inner`, but once per row)
                 low = at
-            if inner["_sum_decrease"] == inner["_max_decrease"]:
+            if river._sum_decrease == river._max_decrease:  # noqa: SLF001
                 high = at
             if river.drift_detected:
                 drifts.append(at)
@@ -59,11 +59,10 @@ class PageHinkley(RiverDetector):
         return drifts, at_drift or self._evidence(self.rising, self.falling)
 
     def _evidence(self, rising: int, falling: int) -> Evidence:
-        inner = vars(self.river)
-        if inner["_x_mean"].n < self.min_instances:
+        if self.inner("_x_mean").n < self.min_instances:
             return Evidence()
-        rise = inner["_sum_increase"] - inner["_min_increase"]
-        fall = inner["_max_decrease"] - inner["_sum_decrease"]
+        rise = self.inner("_sum_increase") - self.inner("_min_increase")
+        fall = self.inner("_max_decrease") - self.inner("_sum_decrease")
         tests = [] if self.mode == "down" else [Evidence(max(rising, 1), rise, self.threshold, 1)]
         if self.mode != "up":
             tests.append(Evidence(max(falling, 1), fall, self.threshold, -1))
