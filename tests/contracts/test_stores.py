@@ -43,7 +43,7 @@ class FailsHalfway(Mapping[str, bytes]):
     """A `put` that breaks after its first entry: the transaction has begun by then."""
 
     def __getitem__(self, key: str) -> bytes:
-        raise OSError("the value cannot be had")
+        return {"engine": b"half", "join": b"never"}[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(["engine", "join"])
@@ -121,7 +121,7 @@ def test_gap_in_sequence_changes_nothing(open_store: Open, sequences: tuple[int,
 def test_failed_commit_leaves_the_former_one(open_store: Open) -> None:
     store = open_store()
     store.commit(Commit(put={"engine": b"old", "gone": b"x"}, outbox=entries(1, 1)))
-    with pytest.raises((ZeroDivisionError, OSError)):
+    with pytest.raises(ZeroDivisionError):
         store.commit(Commit(put=FailsHalfway(), delete=frozenset({"gone"}), outbox=entries(2, 2)))
     before = Saved({"engine": b"old", "gone": b"x"}, entries(1, 1))
     assert store.load() == before
@@ -130,7 +130,7 @@ def test_failed_commit_leaves_the_former_one(open_store: Open) -> None:
 
 def test_commits_go_on_after_a_failed_one(open_store: Open) -> None:
     store = open_store()
-    with pytest.raises((ZeroDivisionError, OSError)):
+    with pytest.raises(ZeroDivisionError):
         store.commit(Commit(put=FailsHalfway(), outbox=entries(1, 1)))
     store.commit(Commit(put={"engine": b"new"}, outbox=entries(1, 1)))
     assert open_store().load() == Saved({"engine": b"new"}, entries(1, 1))
