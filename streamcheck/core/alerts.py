@@ -96,7 +96,16 @@ class AlertTracker:
         """The newest numbers, with the start of the change as it was first estimated."""
         assert self.finding is not None
         first = self.finding.change_at_ms
-        self.finding = Finding(first, drifting.value, drifting.reference, drifting.score, drifting.threshold, drifting.rows, drifting.direction, drifting.evidence)
+        self.finding = Finding(
+            first,
+            drifting.value,
+            drifting.reference,
+            drifting.score,
+            drifting.threshold,
+            drifting.rows,
+            drifting.direction,
+            drifting.evidence,
+        )
 
     def _go(self, state: AlertState, word: str, start_ms: int, end_ms: int, transitions: list[Transition]) -> None:
         assert self.finding is not None
@@ -110,8 +119,22 @@ class AlertTracker:
         finding = None
         if self.finding is not None:
             f = self.finding
-            finding = [f.change_at_ms, f.value, f.reference, f.score, f.threshold, f.rows, f.direction, [list(e) for e in f.evidence]]
-        return {"state": int(self.state), "opened_ms": self.opened_ms, "last_drift_end_ms": self.last_drift_end_ms, "finding": finding}
+            finding = [
+                f.change_at_ms,
+                f.value,
+                f.reference,
+                f.score,
+                f.threshold,
+                f.rows,
+                f.direction,
+                [list(e) for e in f.evidence],
+            ]
+        return {
+            "state": int(self.state),
+            "opened_ms": self.opened_ms,
+            "last_drift_end_ms": self.last_drift_end_ms,
+            "finding": finding,
+        }
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""

@@ -32,7 +32,9 @@ class Board:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.tables: dict[str, SegmentTable] = {s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations}
+        self.tables: dict[str, SegmentTable] = {
+            s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
+        }
         self.layouts: dict[str, Layout] = {}
         self._first_values: dict[str, list[FloatArray]] = {}
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
@@ -41,12 +43,16 @@ class Board:
         self._exporters: dict[str, Callable[[], State]] = {}
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
-        self._needed_layouts = {
-            m.column for m in plan.monitors if m.target is Target.COLUMN and m.measure is not None and self._kinds[m.column] is Kind.NUMERIC
-        }
+        self._laid_out = sorted(
+            {
+                m.column
+                for m in plan.monitors
+                if m.target is Target.COLUMN and m.measure is not None and self._kinds[m.column] is Kind.NUMERIC
+            }
+        )
         for name, table in self.tables.items():
             self._exporters[f"segments/{name}"] = table.export
-        for column in self._needed_layouts:
+        for column in self._laid_out:
             self._exporters[f"layout/{column}"] = partial(self._export_layout, column)
 
     # ------------------------------------------------------------------ segments
@@ -99,7 +105,11 @@ class Board:
         changes: list[Change] = []
         for number, values in pane.split(pane.select(spec.column), spec.by):
             instance = self._row_instance(place, spec, number)
-            summary = pane.numeric_summary(spec.column, spec.by, number, self.layouts.get(spec.column)) if instance.standardise else None
+            summary = (
+                pane.numeric_summary(spec.column, spec.by, number, self.layouts.get(spec.column))
+                if instance.standardise
+                else None
+            )
             changes += instance.step(span, values, summary)
         return changes
 
@@ -110,7 +120,11 @@ class Board:
             instance = self._pane_instance(place, spec, number)
             if layout is None and instance.measure.needs is Needs.NUMERIC and not coded:
                 continue  # no histogram yet: the signal begins once it is laid out
-            summary: Any = pane.coded_summary(spec.column, spec.by, number) if coded else pane.numeric_summary(spec.column, spec.by, number, layout)
+            summary: Any = (
+                pane.coded_summary(spec.column, spec.by, number)
+                if coded
+                else pane.numeric_summary(spec.column, spec.by, number, layout)
+            )
             changes += instance.step(span, [summary])
         return changes
 
@@ -131,7 +145,7 @@ class Board:
 
     def _lay_out(self, pane: PaneRows) -> None:
         """Columns without a histogram collect values until there are enough to lay one out."""
-        for column in sorted(self._needed_layouts - self.layouts.keys()):
+        for column in (name for name in self._laid_out if name not in self.layouts):
             held = self._first_values.setdefault(column, [])
             held.append(pane.select(column).values)
             if sum(map(len, held)) >= LAYOUT_ROWS:
@@ -144,7 +158,11 @@ class Board:
         filled: set[tuple[str, Window]] = set()
         index = labelled.usable(with_score=self._scored)
         for spec in self.plan.monitors:
-            if spec.window is None or spec.target is not Target.LABELLED or (key := (_by_name(spec), spec.window)) in filled:
+            if (
+                spec.window is None
+                or spec.target is not Target.LABELLED
+                or (key := (_by_name(spec), spec.window)) in filled
+            ):
                 continue
             filled.add(key)
             for number, rows in labelled.split(index, spec.by.name if spec.by else None):
@@ -236,25 +254,34 @@ class Board:
     def _export_layout(self, column: str) -> State:
         layout = self.layouts.get(column)
         held = self._first_values.get(column, [])
-        return {"layout": None if layout is None else layout.export(), "first_values": np.concatenate(held) if held else np.empty(0)}
+        return {
+            "layout": None if layout is None else layout.export(),
+            "first_values": np.concatenate(held) if held else np.empty(0),
+        }
 
     def restore(self, states: dict[str, State]) -> list[str]:
         """Continue where the exported parts stood. Returns monitors that start afresh because their config changed."""
         for name, table in self.tables.items():
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
-        for column in self._needed_layouts:
+        for column in self._laid_out:
             state = states.get(f"layout/{column}")
             if state is not None and state["layout"] is not None:
                 self.layouts[column] = Layout.restore(state["layout"])
             elif state is not None:
                 self._first_values[column] = [np.asarray(state["first_values"])]
-        restarted = [spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)]
+        restarted = [
+            spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
+        ]
         return restarted
 
     def _restore_monitor(self, place: int, spec: MonitorSpec, states: dict[str, State]) -> bool:
         prefix = f"monitor/{spec.id}/"
-        mine = {int(key[len(prefix) :]): state for key, state in states.items() if key.startswith(prefix) and key[len(prefix) :].isdigit()}
+        mine = {
+            int(key[len(prefix) :]): state
+            for key, state in states.items()
+            if key.startswith(prefix) and key[len(prefix) :].isdigit()
+        }
         if any(state["fingerprint"] != fingerprint(spec, self.plan) for state in mine.values()):
             return False
         for number, state in sorted(mine.items()):
@@ -262,14 +289,27 @@ class Board:
                 window = states.get(_window_key(_by_name(spec), spec.window, number))
                 if window is not None and (_by_name(spec), spec.window, number) not in self._windows:
                     self._window(spec, number).restore(window)
-            instance = self._row_instance(place, spec, number) if _is_row(spec) else self._pane_instance(place, spec, number)
+            instance = (
+                self._row_instance(place, spec, number) if _is_row(spec) else self._pane_instance(place, spec, number)
+            )
             instance.restore(state["instance"])
         return True
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
     """Changes when anything changes that gives a monitor's state its meaning (its owner or runbook does not)."""
-    return digest(spec.target, spec.column, spec.detector, spec.measure, spec.by, spec.block_rows, spec.reference, spec.share, plan.budget, plan.time.pane_ms)
+    return digest(
+        spec.target,
+        spec.column,
+        spec.detector,
+        spec.measure,
+        spec.by,
+        spec.block_rows,
+        spec.reference,
+        spec.share,
+        plan.budget,
+        plan.time.pane_ms,
+    )
 
 
 def _instance_key(spec: MonitorSpec, number: int) -> str:

@@ -59,7 +59,9 @@ class Closing:
         """One pane without events."""
         return self.board.step_stream(span, StreamSummary(0, 0, 0))
 
-    def _parts(self, buffers: Sequence[tuple[Partition, PaneBuffer]], role: StreamRole) -> list[tuple[SourcePartition, Rows]]:
+    def _parts(
+        self, buffers: Sequence[tuple[Partition, PaneBuffer]], role: StreamRole
+    ) -> list[tuple[SourcePartition, Rows]]:
         parts = []
         for partition, buffer in buffers:
             rows = buffer.taken(self.plan.limits.pane_rows) if partition.role is role else None
@@ -83,7 +85,9 @@ class Closing:
         self._deltas[span.end_ms] = delta
         return self._labelled(span, joined, corrections)
 
-    def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: list[tuple[SourcePartition, Rows]]) -> Predictions:
+    def _entering(
+        self, pane: PaneRows | None, segments: CodeArray | None, late: list[tuple[SourcePartition, Rows]]
+    ) -> Predictions:
         """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
         blocks = []
         if pane is not None:
@@ -131,13 +135,17 @@ class Closing:
         ordinals = np.arange(self._ordinal, self._ordinal + len(at))
         self._ordinal += len(at)
         value, score = (self._column(pane.rows, c, missing_class=-1)[order] for c in (self._prediction, self._score))
-        return self._labelled(span, Joined(ordinals, value, label[at], score, pane.rows.times[order], segments[:, order]), [])
+        return self._labelled(
+            span, Joined(ordinals, value, label[at], score, pane.rows.times[order], segments[:, order]), []
+        )
 
     def _labelled(self, span: Span, joined: Joined, corrections: list[Correction]) -> list[Change]:
         if self.plan.task is None or not (len(joined.ordinals) or corrections):
             return []
         names = tuple(s.name for s in self.plan.segmentations)
-        return self.board.step_labelled(span, LabelledPane(joined, self.plan.task, self._score is not None, names), corrections)
+        return self.board.step_labelled(
+            span, LabelledPane(joined, self.plan.task, self._score is not None, names), corrections
+        )
 
     def _column(self, rows: Rows, place: tuple[Column, int] | None, *, missing_class: int) -> FloatArray:
         """A prediction, score or label as numbers; UNUSABLE where the event has none."""
@@ -177,7 +185,11 @@ class Closing:
 
     def export(self) -> State:
         """The state, sharing no memory; the join's entries are in the deltas."""
-        return {"classes": list(self._classes), "ordinal": self._ordinal, "join": None if self.join is None else self.join.export()}
+        return {
+            "classes": list(self._classes),
+            "ordinal": self._ordinal,
+            "join": None if self.join is None else self.join.export(),
+        }
 
     def restore(self, state: State, deltas: list[State]) -> None:
         """Continue where `export` stood."""
@@ -198,4 +210,8 @@ def _place(plan: Plan, role: Role) -> tuple[Column, int] | None:
 
 def _stream_summary(buffers: Sequence[tuple[Partition, PaneBuffer]]) -> StreamSummary:
     of_predictions = [b for p, b in buffers if p.role is StreamRole.PREDICTIONS]
-    return StreamSummary(sum(b.n_rows for b in of_predictions), sum(b.late for b in of_predictions), sum(b.rejected.total() for b in of_predictions))
+    return StreamSummary(
+        sum(b.n_rows for b in of_predictions),
+        sum(b.late for b in of_predictions),
+        sum(b.rejected.total() for b in of_predictions),
+    )

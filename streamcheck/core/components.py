@@ -41,7 +41,11 @@ class Param:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         noun = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}[self.type]
-        bounds = [f"{sign} {bound:g}" for sign, bound in ((">", self.gt), (">=", self.ge), ("<", self.lt), ("<=", self.le)) if bound is not None]
+        bounds = [
+            f"{sign} {bound:g}"
+            for sign, bound in ((">", self.gt), (">=", self.ge), ("<", self.lt), ("<=", self.le))
+            if bound is not None
+        ]
         return f"{noun} {' and '.join(bounds)}".strip() + (" or null" if self.nullable else "")
 
     def check(self, value: object) -> Any:
@@ -133,7 +137,9 @@ def find(family: str, name: str) -> type[Component]:
     """The component class, or ParameterError with the nearest names."""
     members = _REGISTRY.get(family, {})
     if name not in members:
-        raise ParameterError(f"unknown {family} {name!r}; known are {', '.join(sorted(members))}", None, nearest(name, members))
+        raise ParameterError(
+            f"unknown {family} {name!r}; known are {', '.join(sorted(members))}", None, nearest(name, members)
+        )
     return members[name]
 
 
@@ -144,7 +150,9 @@ def build(family: str, name: str, params: Mapping[str, Any]) -> Any:
     for key in params:
         if key not in known:
             takes = ", ".join(sorted(known)) or "no parameters"
-            raise ParameterError(f"{family} {name} has no parameter {key!r}; it takes {takes}", key, nearest(key, known))
+            raise ParameterError(
+                f"{family} {name} has no parameter {key!r}; it takes {takes}", key, nearest(key, known)
+            )
     made = cls(**params)
     made.check()
     return made

@@ -76,7 +76,9 @@ class Engine:
         """Retention has removed records before they were read; go on behind the gap."""
         partition = self.partitions[source]
         entry = Skipped(source, partition.next_offset, resumed_at)
-        assert resumed_at >= partition.next_offset, f"{source}: a gap that ends at {resumed_at}, before {partition.next_offset}"
+        assert resumed_at >= partition.next_offset, (
+            f"{source}: a gap that ends at {resumed_at}, before {partition.next_offset}"
+        )
         partition.next_offset = resumed_at
         return Outcome(journal=[entry])
 
@@ -84,7 +86,9 @@ class Engine:
         """Make floors known before the rows they concern are read (a backtest with a live run's journal)."""
         for entry in entries:
             if isinstance(entry, Floored):
-                partition = self.partitions.get(entry.source) or self._add(entry.source, Mark(entry.offset, NEVER, NEVER))
+                partition = self.partitions.get(entry.source) or self._add(
+                    entry.source, Mark(entry.offset, NEVER, NEVER)
+                )
                 partition.raise_floor(entry.offset, entry.floor_ms)
 
     def _add(self, source: SourcePartition, start: Mark) -> Partition:
@@ -108,6 +112,9 @@ class Engine:
     def set_idle(self, source: SourcePartition) -> Outcome:
         """The partition has been read to its end and has been silent for long: it holds no pane back any more."""
         partition = self.partitions[source]
+        assert not partition.reading_again, (
+            f"{source} is silent at {partition.next_offset}, but {partition.read_until} had been reached"
+        )
         partition.idle, partition.idle_at = True, partition.next_offset
         outcome = Outcome()
         self._close_ready(outcome)
@@ -122,7 +129,9 @@ class Engine:
 
     def advance(self, until_ms: int) -> Outcome:
         """All partitions are silent: close what ends at `until_ms` or before (DESIGN section 4, rule 6)."""
-        assert all(p.idle for p in self.partitions.values()), "a partition that is not idle decides by its own rows"
+        assert not any(p.holds for p in self.partitions.values()), (
+            "a partition that is not idle decides by its own rows"
+        )
         outcome = Outcome()
         if self.open_from is not None and until_ms // self.plan.time.pane_ms > self.open_from:
             self._close_until(until_ms, outcome)
@@ -134,11 +143,12 @@ class Engine:
         outcome = Outcome()
         for partition in self.partitions.values():
             partition.end_of_input(self._open_from())
-        ends = [(max(p.buffers) + 1) * self.plan.time.pane_ms for p in self.partitions.values() if p.buffers]
         advanced = [entry.until_ms for entry in journal if isinstance(entry, Advanced)]
-        if advanced:
-            self._close_until(max(advanced), outcome)
-        if ends and max(ends) > max(advanced, default=NEVER):
+        reached = max([p.watermark for p in self.partitions.values()] + advanced, default=NEVER)
+        if reached > NEVER:  # a live run may have closed up to here, had the others been idle
+            self._close_until(reached, outcome)
+        ends = [(max(p.buffers) + 1) * self.plan.time.pane_ms for p in self.partitions.values() if p.buffers]
+        if ends:
             self._close_until(max(ends), outcome, complete=False)
         return outcome
 
@@ -168,7 +178,7 @@ class Engine:
         return NEVER if self.open_from is None else self.open_from
 
     def _close_ready(self, outcome: Outcome) -> None:
-        awake = [p.watermark for p in self.partitions.values() if not p.idle]
+        awake = [p.watermark for p in self.partitions.values() if p.holds]
         if awake and min(awake) > NEVER:
             self._close_until(min(awake), outcome)
         elif not awake:  # nobody holds anything back: what the newest rows have completed is complete
@@ -215,7 +225,9 @@ class Engine:
             self.digest = alerts.digest(self.digest, record.decode())
             if change.transition.state == "resolved":
                 del self._incidents[key]
-            outcome.alerts.append(Alert(self.sequence, key, change.transition.state, change.spec.rule.severity, change.spec.id, record))
+            outcome.alerts.append(
+                Alert(self.sequence, key, change.transition.state, change.spec.rule.severity, change.spec.id, record)
+            )
 
     def _incident_of(self, alert: str, opened_ms: int) -> str:
         """The incident of an open alert: that of alerts which opened shortly before it, else one of its own."""
@@ -230,7 +242,7 @@ class Engine:
     # ------------------------------------------------------------------ shown
     def reading(self) -> EngineReading:
         """Everything to show, as one immutable value."""
-        awake = [p.watermark for p in self.partitions.values() if not p.idle]
+        awake = [p.watermark for p in self.partitions.values() if p.holds]
         watermark = min(awake, default=NEVER)
         shown = tuple(
             PartitionReading(
@@ -252,7 +264,10 @@ class Engine:
             closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
             open_rows=sum(p.open_rows for p in self.partitions.values()),
             alerts=self.sequence,
-            limits=(("pane_rows", sum(p.excess for p in self.partitions.values())), ("segments", self.board.overflowed())),
+            limits=(
+                ("pane_rows", sum(p.excess for p in self.partitions.values())),
+                ("segments", self.board.overflowed()),
+            ),
         )
 
     # ------------------------------------------------------------------ state

@@ -97,7 +97,9 @@ class Join:
         self._ordinal = np.empty(_GROW_MIN, np.int64)  # of the completed row; -1 while the label is awaited
         self._segments = np.empty((n_segmentations, _GROW_MIN), np.int32)
         self._base = 0  # number of the prediction at place 0 of the arrays
-        self._panes: deque[tuple[int, int, int]] = deque()  # (pane end, first prediction after it, first label after it)
+        self._panes: deque[tuple[int, int, int]] = (
+            deque()
+        )  # (pane end, first prediction after it, first label after it)
         self._label_order: deque[tuple[int, str]] = deque()
         self._next_label = 0
         self._next_ordinal = 0
@@ -137,7 +139,11 @@ class Join:
             ids = new.ids
         self._reserve(len(ids))
         place = slice(first - self._base, first - self._base + len(ids))
-        self._value[place], self._score[place], self._times[place] = new.value[fresh], new.score[fresh], new.times[fresh]
+        self._value[place], self._score[place], self._times[place] = (
+            new.value[fresh],
+            new.score[fresh],
+            new.times[fresh],
+        )
         self._segments[:, place] = new.segments[:, fresh]
         self._ordinal[place] = -1
         self._ids.extend(ids)
@@ -197,7 +203,9 @@ class Join:
 
     def _joined(self, slots: list[int]) -> Joined:
         at = np.array(slots, np.int64) - self._base
-        return Joined(self._ordinal[at], self._value[at], self._label[at], self._score[at], self._times[at], self._segments[:, at])
+        return Joined(
+            self._ordinal[at], self._value[at], self._label[at], self._score[at], self._times[at], self._segments[:, at]
+        )
 
     # ------------------------------------------------------------------ forgetting
     def _expire(self, before_ms: int) -> None:
@@ -292,12 +300,16 @@ class Join:
         self._slots.update(zip(ids, range(self._next, self._next + len(ids)), strict=True))
         self._ids.extend(ids)
         self._next += len(ids)
-        for slot, value, ordinal in zip(delta["slots"].tolist(), delta["labels"].tolist(), delta["ordinals"].tolist(), strict=True):
+        for slot, value, ordinal in zip(
+            delta["slots"].tolist(), delta["labels"].tolist(), delta["ordinals"].tolist(), strict=True
+        ):
             if slot >= self._head:
                 self._label[slot - self._base], self._ordinal[slot - self._base] = value, ordinal
         for label_id in delta["released"]:
             self._waiting.pop(label_id, None)
-        for label_id, value, number in zip(delta["waiting_ids"], delta["waiting_values"].tolist(), delta["waiting_numbers"].tolist(), strict=True):
+        for label_id, value, number in zip(
+            delta["waiting_ids"], delta["waiting_values"].tolist(), delta["waiting_numbers"].tolist(), strict=True
+        ):
             if number >= label_head:
                 if label_id not in self._waiting:
                     self._label_order.append((number, label_id))

@@ -52,7 +52,9 @@ def to_bytes(entry: JournalEntry) -> bytes:
     """
     match entry:
         case Opened(lineage, positions):
-            return orjson.dumps({"kind": "open", "lineage": lineage, "positions": [[s.topic, s.partition, o] for s, o in positions]})
+            return orjson.dumps(
+                {"kind": "open", "lineage": lineage, "positions": [[s.topic, s.partition, o] for s, o in positions]}
+            )
         case Floored(source, offset, floor_ms):
             return orjson.dumps({"kind": "floor", **_place(source, offset), "floor_ms": floor_ms})
         case Advanced(until_ms):

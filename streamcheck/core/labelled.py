@@ -54,7 +54,9 @@ class LabelledPane:
 class LabelledInstance(PaneInstance):
     """Blocks of completed rows -> measure -> detector; or a threshold on the measure of the rolling window."""
 
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, window: RollingWindow | None) -> None:
+    def __init__(
+        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, window: RollingWindow | None
+    ) -> None:
         super().__init__(spec, segment, arl)
         self.window = window
         self.on_window = spec.detector.name == "threshold" and window is not None

@@ -68,7 +68,9 @@ class Instance:
 
     def conclude(self, span: Span, found: Finding | None) -> list[Change]:
         """Move the alert on."""
-        return [Change(self.spec, self.segment, self.noun, t) for t in self.tracker.step(span.start_ms, span.end_ms, found)]
+        return [
+            Change(self.spec, self.segment, self.noun, t) for t in self.tracker.step(span.start_ms, span.end_ms, found)
+        ]
 
     def status(self) -> str:
         """How far the warm-up has come, for people."""
@@ -166,7 +168,9 @@ def finding(signal: Signal, verdict: Verdict, span: Span) -> Finding:
     """What a drifting pane detector found."""
     since = span.start_ms if verdict.change_at is None else verdict.change_at
     evidence = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
-    return Finding(since, signal.level, signal.baseline, verdict.score, verdict.threshold, signal.rows, verdict.direction, evidence)
+    return Finding(
+        since, signal.level, signal.baseline, verdict.score, verdict.threshold, signal.rows, verdict.direction, evidence
+    )
 
 
 class RowInstance(Instance):
@@ -187,6 +191,9 @@ class RowInstance(Instance):
 
     def step(self, span: Span, values: FloatArray, summary: Any) -> list[Change]:
         """The new rows in canonical order, and their summary for the reference (ignored where none is needed)."""
+        values = self._within_domain(values)
+        if not len(values):
+            return []
         fed = self._standardised(span, values) if self.standardise else values
         changes: list[Change] = []
         if fed is not None:
@@ -200,6 +207,12 @@ class RowInstance(Instance):
         if self.reference is not None:
             self.reference.observe(span.start_ms, summary, quiet=self.quiet)
         return changes
+
+    def _within_domain(self, values: FloatArray) -> FloatArray:
+        """A detector of shares sees no row that is no share (a score of 1.7); such rows are no evidence of drift."""
+        if self.detector.domain is Domain.REAL:
+            return values
+        return values[(values >= 0.0) & (values <= 1.0)]
 
     def _standardised(self, span: Span, values: FloatArray) -> FloatArray | None:
         assert self.reference is not None
@@ -222,7 +235,16 @@ class RowInstance(Instance):
             reference = self._before_total / self._before_n
         direction = 0 if reference is None else int(np.sign(level - reference))
         evidence = (("drift_rows", len(verdict.drifts)), ("rows_since_change", since))
-        return Finding(min(changed_at, span.start_ms), level, reference, verdict.score, verdict.threshold, len(new), direction, evidence)
+        return Finding(
+            min(changed_at, span.start_ms),
+            level,
+            reference,
+            verdict.score,
+            verdict.threshold,
+            len(new),
+            direction,
+            evidence,
+        )
 
     def _remember(self, values: FloatArray, verdict: RowVerdict) -> None:
         if len(verdict.drifts):
@@ -268,7 +290,11 @@ class _RowClock:
         return self._starts[max(0, bisect.bisect_right(self._first_rows, row) - 1)]
 
     def export(self) -> State:
-        return {"rows": self.rows, "first_rows": np.array(self._first_rows, np.int64), "starts": np.array(self._starts, np.int64)}
+        return {
+            "rows": self.rows,
+            "first_rows": np.array(self._first_rows, np.int64),
+            "starts": np.array(self._starts, np.int64),
+        }
 
     def restore(self, state: State) -> None:
         self.rows = state["rows"]

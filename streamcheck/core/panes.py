@@ -8,8 +8,24 @@ import numpy as np
 from streamcheck.core.plan import Column, Kind, Schema, Segmentation
 from streamcheck.core.rows import Rows, concatenate
 from streamcheck.core.segments import PaneGroups, group
-from streamcheck.core.summaries import CategoricalPane, CategoricalSummary, Layout, NumericPane, NumericSummary, fold_categorical, fold_numeric
-from streamcheck.core.types import OTHER_SEGMENT, BoolArray, CodeArray, FieldStatus, FloatArray, IntArray, SourcePartition
+from streamcheck.core.summaries import (
+    CategoricalPane,
+    CategoricalSummary,
+    Layout,
+    NumericPane,
+    NumericSummary,
+    fold_categorical,
+    fold_numeric,
+)
+from streamcheck.core.types import (
+    OTHER_SEGMENT,
+    BoolArray,
+    CodeArray,
+    FieldStatus,
+    FloatArray,
+    IntArray,
+    SourcePartition,
+)
 
 FOLD_ROWS = 65_536
 """Rows that are summed in one go: sums are cut here, never where a poll happened to end, so that their bits are always the same."""
@@ -34,7 +50,11 @@ class PaneRows:
         self._columns: Mapping[str, Column] = {c.name: c for c in schema.columns}
         self.rows = concatenate([rows for _, rows in parts])
         ends = np.cumsum([len(rows) for _, rows in parts])
-        self._cuts = [(int(a), min(int(a) + FOLD_ROWS, int(end))) for start, end in zip([0, *ends[:-1]], ends, strict=True) for a in range(start, end, FOLD_ROWS)]
+        self._cuts = [
+            (int(a), min(int(a) + FOLD_ROWS, int(end)))
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+            for a in range(start, end, FOLD_ROWS)
+        ]
         rank = np.repeat(np.arange(len(parts)), [len(rows) for _, rows in parts])
         self.order: IntArray = np.lexsort((self.rows.offsets, rank, self.rows.times))
         self._groups: dict[str, PaneGroups] = {}
@@ -90,12 +110,16 @@ class PaneRows:
         bounds = np.searchsorted(of_row[order], np.arange(len(groups.segments) + 1))
         return [
             (int(number), selection.values[order[start:stop]])
-            for number, start, stop in zip(groups.segments.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+            for number, start, stop in zip(
+                groups.segments.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True
+            )
             if stop > start
         ]
 
     # ------------------------------------------------------------------ summaries
-    def numeric_summary(self, column: str, by: Segmentation | None, segment: int, layout: Layout | None) -> NumericSummary:
+    def numeric_summary(
+        self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
+    ) -> NumericSummary:
         """What is remembered of a numeric column for one segment that occurs."""
         key = (column, by.name if by else "")
         fold = self._numeric_folds.get(key)
@@ -104,7 +128,14 @@ class PaneRows:
             values, status, valid = self.rows.numeric[place], self.rows.status[place], self._columns[column].range
             groups, n_groups = self._grouping(by)
             for start, stop in self._cuts:
-                part = fold_numeric(values[start:stop], status[start:stop], layout, valid, None if groups is None else groups[start:stop], n_groups)
+                part = fold_numeric(
+                    values[start:stop],
+                    status[start:stop],
+                    layout,
+                    valid,
+                    None if groups is None else groups[start:stop],
+                    n_groups,
+                )
                 if fold is None:
                     fold = part
                 else:
@@ -121,7 +152,9 @@ class PaneRows:
             codes, categories = self._compact(column)
             groups, n_groups = self._grouping(by)
             status = self.rows.status[len(self._numeric) + self._coded[column]]
-            fold = self._coded_folds[key] = fold_categorical(codes, status, categories, groups, n_groups)  # counts: no cuts needed
+            fold = self._coded_folds[key] = fold_categorical(
+                codes, status, categories, groups, n_groups
+            )  # counts: no cuts needed
         return fold.summary(self._group_of(by, segment))
 
     def _grouping(self, by: Segmentation | None) -> tuple[CodeArray | None, int]:

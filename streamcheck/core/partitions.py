@@ -75,6 +75,8 @@ class Partition:
         self.newest = start.newest
         self.floor = start.floor
         self.next_offset = start.offset
+        self.read_until = start.offset
+        """How far reading had come when the state was saved; rows before it may belong to panes that have closed."""
         self.idle = False
         self.idle_at: int | None = None
         self.floors: list[tuple[int, int]] = []
@@ -99,6 +101,16 @@ class Partition:
         """Rows held in memory."""
         return sum(b.n_rows + sum(map(len, b.late_rows)) for b in self.buffers.values()) + len(self._aside)
 
+    @property
+    def reading_again(self) -> bool:
+        """Whether rows that were read before a restart are still being met again."""
+        return self.next_offset < self.read_until
+
+    @property
+    def holds(self) -> bool:
+        """Whether panes wait for this partition: it is not idle, or its open rows are not all in memory again."""
+        return not self.idle or self.reading_again
+
     def position(self) -> Mark:
         """Where to read again after a restart so that every open pane is complete."""
         marks = [b.mark for b in self.buffers.values()] + [a.mark for a in self._aside]
@@ -119,7 +131,9 @@ class Partition:
     # ------------------------------------------------------------------ input
     def feed(self, batch: Batch, open_from: int) -> list[Stray]:
         """Take a batch in. Rows of panes before `open_from` are met again after a restart and are passed over."""
-        assert batch.next_offset >= self.next_offset, f"{self.source}: offset {batch.next_offset} after {self.next_offset}"
+        assert batch.next_offset >= self.next_offset, (
+            f"{self.source}: offset {batch.next_offset} after {self.next_offset}"
+        )
         assert not len(batch) or batch.offsets[0] >= self.next_offset, f"{self.source}: offset {batch.offsets[0]} again"
         strays: list[Stray] = []
         rows, rejects = Rows.of(batch), batch.rejects
@@ -137,7 +151,7 @@ class Partition:
     def end_of_input(self, open_from: int) -> None:
         """Nothing follows: what was set aside is believed."""
         for aside in self._aside:
-            self._admit(aside.rows, open_from, [])
+            self._admit(aside.rows, open_from, [], aside.mark)
         self._aside = []
 
     def _feed(self, rows: Rows, rejects: Rejects, open_from: int, strays: list[Stray], raw: object) -> None:
@@ -147,7 +161,10 @@ class Partition:
             stop = self._plausible_until(rows, start)
             if stop > start:
                 self._admit(rows.slice(start, stop), open_from, strays)
-                newest_after[start:stop] = np.maximum(np.maximum.accumulate(rows.times[start:stop]), newest_at_start if start == 0 else newest_after[start - 1])
+                newest_after[start:stop] = np.maximum(
+                    np.maximum.accumulate(rows.times[start:stop]),
+                    newest_at_start if start == 0 else newest_after[start - 1],
+                )
             else:
                 stop = start + 1
                 self._suspect(rows.slice(start, stop), open_from, strays)
@@ -156,7 +173,7 @@ class Partition:
         places = np.searchsorted(rows.offsets, rejects.offsets) - 1
         for offset, reason, place in zip(rejects.offsets.tolist(), rejects.reasons, places.tolist(), strict=True):
             newest = int(newest_after[place]) if place >= 0 else newest_at_start
-            self._reject(Mark(offset, newest, self.floor), reason, open_from, strays, raw)
+            self._reject(Mark(offset, newest, self.floor), newest, reason, open_from, strays, raw)
 
     def _plausible_until(self, rows: Rows, start: int) -> int:
         """The end of the run of rows from `start` on that can be admitted together."""
@@ -188,14 +205,15 @@ class Partition:
             for aside in self._aside:
                 if aside.confirmed >= CONFIRMATIONS or aside.time <= reach:
                     self._aside.remove(aside)
-                    self._admit(aside.rows, open_from, strays)
+                    self._admit(aside.rows, open_from, strays, aside.mark)
                     found = True
                     break
         for aside in [a for a in self._aside if a.age >= PATIENCE]:
             self._aside.remove(aside)
-            self._reject(Mark(aside.mark.offset, self.newest, self.floor), JUMP_REASON, open_from, strays, aside.rows.raw)
+            self._reject(aside.mark, self.newest, JUMP_REASON, open_from, strays, aside.rows.raw)
 
-    def _admit(self, rows: Rows, open_from: int, strays: list[Stray]) -> None:
+    def _admit(self, rows: Rows, open_from: int, strays: list[Stray], mark: Mark | None = None) -> None:
+        """Rows count. mark: where a row that was set aside must be read again from, with the clock as it was there."""
         pane_ms, lateness = self.rules.pane_ms, self.rules.lateness_ms
         before = np.maximum.accumulate(np.concatenate(([self.newest], rows.times[:-1])))
         watermark = np.maximum(before - lateness, self.floor)
@@ -203,31 +221,43 @@ class Partition:
         self.newest = max(self.newest, int(rows.times.max()))
         self._place_waiting_rejects(int(rows.times[0]), open_from)
         if not late.any():
-            self._place(rows, rows.times // pane_ms, before, open_from)
+            self._place(rows, rows.times // pane_ms, before, open_from, mark)
         elif self.role is StreamRole.LABELS:
             known = np.where(late, watermark, rows.times)  # a label counts when it became known, at the earliest now
-            self._place(rows.at_times(known), known // pane_ms, before, open_from)
+            self._place(rows.at_times(known), known // pane_ms, before, open_from, mark)
         else:
             on_time = np.flatnonzero(~late)
             if len(on_time):
-                self._place(rows.take(on_time), rows.times[on_time] // pane_ms, before[on_time], open_from)
-            self._late(rows, np.flatnonzero(late), before, watermark, open_from, strays)
+                self._place(rows.take(on_time), rows.times[on_time] // pane_ms, before[on_time], open_from, mark)
+            self._late(rows, np.flatnonzero(late), before, watermark, open_from, strays, mark)
 
-    def _place(self, rows: Rows, panes: IntArray, before: IntArray, open_from: int) -> None:
+    def _place(self, rows: Rows, panes: IntArray, before: IntArray, open_from: int, mark: Mark | None) -> None:
         for pane, index in _by_pane(panes):
             if pane < open_from:
+                assert int(rows.offsets[index[-1]]) < self.read_until, (
+                    f"{self.source}: row {rows.offsets[index[-1]]} of pane {pane}, which has closed"
+                )
                 continue
             part = rows if len(index) == len(rows) else rows.take(index)
-            buffer = self._buffer(pane, Mark(int(part.offsets[0]), int(before[index[0]]), self.floor))
+            buffer = self._buffer(pane, mark or Mark(int(part.offsets[0]), int(before[index[0]]), self.floor))
             buffer.rows.append(part)
             buffer.n_rows += len(part)
 
-    def _late(self, rows: Rows, index: IntArray, before: IntArray, watermark: IntArray, open_from: int, strays: list[Stray]) -> None:
+    def _late(
+        self,
+        rows: Rows,
+        index: IntArray,
+        before: IntArray,
+        watermark: IntArray,
+        open_from: int,
+        strays: list[Stray],
+        aside: Mark | None,
+    ) -> None:
         # Late rows are few; each is accounted for by itself.
         for i in index.tolist():
-            offset = int(rows.offsets[i])
-            mark = Mark(offset, int(before[i]), self.floor)
-            counted_in = self._account_pane(mark.newest)
+            offset, newest = int(rows.offsets[i]), int(before[i])
+            mark = aside or Mark(offset, newest, self.floor)
+            counted_in = self._account_pane(newest)
             if counted_in >= open_from:
                 self._buffer(counted_in, mark).late += 1
                 strays.append(Stray(self.source, offset, LATE_REASON, rows.raw))
@@ -236,13 +266,14 @@ class Partition:
                 known = rows.slice(i, i + 1).at_times(watermark[i : i + 1])
                 self._buffer(joins_in, mark).late_rows.append(known)
 
-    def _reject(self, mark: Mark, reason: str, open_from: int, strays: list[Stray], raw: object) -> None:
-        if mark.newest == NEVER and self.floor == NEVER:
+    def _reject(self, mark: Mark, newest: int, reason: str, open_from: int, strays: list[Stray], raw: object) -> None:
+        """An event does not count. newest: by whose pane it is accounted for."""
+        if newest == NEVER and self.floor == NEVER:
             self.unplaced[reason] += 1
             self.unplaced_mark = self.unplaced_mark or mark
             strays.append(Stray(self.source, mark.offset, reason, raw))
             return
-        pane = self._account_pane(mark.newest)
+        pane = self._account_pane(newest)
         if pane >= open_from:
             self._buffer(pane, mark).rejected[reason] += 1
             strays.append(Stray(self.source, mark.offset, reason, raw))

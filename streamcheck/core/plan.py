@@ -153,8 +153,8 @@ class AlertRule:
 class Target(StrEnum):
     """What kind of rows a monitor sees."""
 
-    COLUMN = "column"      # a column of the predictions stream
-    STREAM = "stream"      # the predictions stream itself: volume and the like
+    COLUMN = "column"  # a column of the predictions stream
+    STREAM = "stream"  # the predictions stream itself: volume and the like
     LABELLED = "labelled"  # rows whose label has joined
 
 

@@ -49,7 +49,15 @@ def labelled_readings(instances: Iterable[LabelledInstance], task: Task | None, 
         for name in qualities(task, scored=scored):
             if name not in monitored:
                 blank = replace(
-                    members[0].reading(), column=name, measure=name, detector="", alert=AlertState.QUIET, value=None, reference=None, score=None, threshold=None
+                    members[0].reading(),
+                    column=name,
+                    measure=name,
+                    detector="",
+                    alert=AlertState.QUIET,
+                    value=None,
+                    reference=None,
+                    score=None,
+                    threshold=None,
                 )
                 readings.append(_with_estimate(blank, build("measure", name, {}), rows))
     return tuple(readings)

@@ -27,12 +27,30 @@ class Rows:
     @staticmethod
     def of(batch: Batch) -> "Rows":
         """All rows of a batch."""
-        return Rows(batch.offsets, batch.times, batch.ids, batch.numeric, batch.codes, batch.status, batch.dictionaries, batch.raw)
+        return Rows(
+            batch.offsets,
+            batch.times,
+            batch.ids,
+            batch.numeric,
+            batch.codes,
+            batch.status,
+            batch.dictionaries,
+            batch.raw,
+        )
 
     def take(self, index: IntArray) -> "Rows":
         """The rows at these positions, in this order."""
         ids = [self.ids[i] for i in index.tolist()] if self.ids else ()
-        return Rows(self.offsets[index], self.times[index], ids, self.numeric[:, index], self.codes[:, index], self.status[:, index], self.dictionaries, self.raw)
+        return Rows(
+            self.offsets[index],
+            self.times[index],
+            ids,
+            self.numeric[:, index],
+            self.codes[:, index],
+            self.status[:, index],
+            self.dictionaries,
+            self.raw,
+        )
 
     def slice(self, start: int, stop: int) -> "Rows":
         """The rows from start to stop; views, nothing is copied but the ids."""
@@ -40,7 +58,16 @@ class Rows:
             return self
         cut = np.s_[start:stop]
         ids = self.ids[cut] if self.ids else ()
-        return Rows(self.offsets[cut], self.times[cut], ids, self.numeric[:, cut], self.codes[:, cut], self.status[:, cut], self.dictionaries, self.raw)
+        return Rows(
+            self.offsets[cut],
+            self.times[cut],
+            ids,
+            self.numeric[:, cut],
+            self.codes[:, cut],
+            self.status[:, cut],
+            self.dictionaries,
+            self.raw,
+        )
 
     def at_times(self, times: IntArray) -> "Rows":
         """The same rows with other event times."""
@@ -52,7 +79,9 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     codes, dictionaries = _unify(parts)
-    ids: list[str] | tuple[()] = [i for part in parts for i in part.ids] if parts[0].ids or any(part.ids for part in parts) else ()
+    ids: list[str] | tuple[()] = (
+        [i for part in parts for i in part.ids] if parts[0].ids or any(part.ids for part in parts) else ()
+    )
     return Rows(
         np.concatenate([p.offsets for p in parts]),
         np.concatenate([p.times for p in parts]),
@@ -65,17 +94,18 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
 
 
 def _unify(parts: Sequence[Rows]) -> tuple[CodeArray, tuple[Dictionary, ...]]:
-    first = parts[0].dictionaries
-    if all(p.dictionaries is first or all(a is b for a, b in zip(p.dictionaries, first, strict=True)) for p in parts):
-        return np.concatenate([p.codes for p in parts], axis=1), first
-    common = tuple(Dictionary() for _ in first)
-    rewritten = []
-    for part in parts:
-        codes = np.empty_like(part.codes)
-        for column, (theirs, ours) in enumerate(zip(part.dictionaries, common, strict=True)):
-            codes[column] = recode(part.codes[column], theirs, ours)
-        rewritten.append(codes)
-    return np.concatenate(rewritten, axis=1), common
+    codes = np.concatenate([p.codes for p in parts], axis=1)
+    bounds = np.cumsum([0, *map(len, parts)]).tolist()
+    dictionaries = list(parts[0].dictionaries)
+    for column, first in enumerate(parts[0].dictionaries):
+        if all(p.dictionaries[column] is first for p in parts):
+            continue
+        common = dictionaries[column] = Dictionary(
+            tuple(first.values)
+        )  # known codes stay: those of binary columns mean 0 and 1
+        for part, start, stop in zip(parts, bounds[:-1], bounds[1:], strict=True):
+            codes[column, start:stop] = recode(part.codes[column], part.dictionaries[column], common)
+    return codes, tuple(dictionaries)
 
 
 def recode(codes: CodeArray, theirs: Dictionary, ours: Dictionary) -> CodeArray:

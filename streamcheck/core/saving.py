@@ -74,7 +74,9 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
     """The engine of a saved state. Raises StateError when it is damaged, newer, or of a config with other streams or times."""
     states = {key: _decode(data) for key, data in saved.items()}
     if "engine" not in states:
-        raise StateError("the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state")
+        raise StateError(
+            "the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state"
+        )
     core = states.pop("engine")
     if core["meaning"] != meaning(plan):
         raise StateError(
@@ -94,7 +96,16 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
 def meaning(plan: Plan) -> str:
     """Changes when the topics, fields or time rules change: then no part of an old state can be used."""
     time = plan.time
-    return digest(plan.name, plan.predictions, plan.labels, plan.task, time.pane_ms, time.lateness_ms, time.max_jump_ms, plan.segmentations)
+    return digest(
+        plan.name,
+        plan.predictions,
+        plan.labels,
+        plan.task,
+        time.pane_ms,
+        time.lateness_ms,
+        time.max_jump_ms,
+        plan.segmentations,
+    )
 
 
 def positions(engine: Engine) -> dict[SourcePartition, int]:
@@ -118,6 +129,7 @@ def _partition_state(partition: Partition) -> State:
         "topic": partition.source.topic,
         "partition": partition.source.partition,
         "mark": [mark.offset, mark.newest, mark.floor],
+        "read_until": max(partition.next_offset, partition.read_until),
         "idle_at": partition.idle_at if partition.idle else None,
         "floors": [list(floor) for floor in partition.floors],
         "counts": [partition.accepted, partition.late, partition.excess],
@@ -129,6 +141,7 @@ def _restore_partition(engine: Engine, state: State) -> None:
     source = SourcePartition(state["topic"], state["partition"])
     role = StreamRole.PREDICTIONS if source.topic in engine.plan.predictions.topics else StreamRole.LABELS
     partition = Partition(source, role, engine.plan.time, Mark(*state["mark"]))
+    partition.read_until = state["read_until"]
     partition.idle, partition.idle_at = state["idle_at"] is not None, state["idle_at"]
     partition.floors = [(offset, floor) for offset, floor in state["floors"]]
     partition.accepted, partition.late, partition.excess = state["counts"]
@@ -139,5 +152,7 @@ def _restore_partition(engine: Engine, state: State) -> None:
 def _decode(data: bytes) -> State:
     version, state = codec.decode(_KIND, data)
     if version > VERSION:
-        raise StateError(f"the saved state has format {version}, this streamcheck reads up to {VERSION}: upgrade streamcheck")
+        raise StateError(
+            f"the saved state has format {version}, this streamcheck reads up to {VERSION}: upgrade streamcheck"
+        )
     return state

@@ -60,7 +60,9 @@ class SegmentTable:
         numbers = np.zeros(len(distinct), np.int32)
         for at in np.argsort(first, kind="stable").tolist():
             row = int(order[first[at]])
-            numbers[at] = self.number(tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns))
+            numbers[at] = self.number(
+                tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns)
+            )
         out = np.empty(len(rows), np.int32)
         out[order] = numbers[place]
         if len(self.keys) > self.segments_max:

@@ -69,7 +69,9 @@ class Outbox:
                 self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S)
                 self._retry_at_s = now_s + self._wait_s
                 self.trouble = str(error)
-                log.warning("%d alert transitions wait in the outbox, next try in %.1f s: %s", len(entries), self._wait_s, error)
+                log.warning(
+                    "%d alert transitions wait in the outbox, next try in %.1f s: %s", len(entries), self._wait_s, error
+                )
                 return
         self._pending.clear()
         self._wait_s, self.trouble = 0.0, ""

@@ -19,7 +19,17 @@ from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.opening import BOOK, Opened, journal_put
-from streamcheck.runtime.ports import Clock, Commit, GapError, OutboxEntry, PartitionStatus, RawBatch, Source, SourceUnavailable, Store
+from streamcheck.runtime.ports import (
+    Clock,
+    Commit,
+    GapError,
+    OutboxEntry,
+    PartitionStatus,
+    RawBatch,
+    Source,
+    SourceUnavailable,
+    Store,
+)
 from streamcheck.runtime.silence import SilenceWatch
 from streamcheck.runtime.telemetry import BrokerReading, Phase, Telemetry
 
@@ -110,6 +120,7 @@ class Loop:
                 retry_s = 0.0
             except GapError as error:
                 self._skip(error)
+                self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
             except SourceUnavailable as error:
                 retry_s = min(max(2 * retry_s, RETRY_FIRST_S), RETRY_MAX_S)
                 self._lost(error, retry_s)
@@ -120,14 +131,16 @@ class Loop:
         return self.tally
 
     def _begin(self) -> None:
-        try:
-            self._source.start(saving.positions(self.engine))
-        except GapError as error:
-            self._skip(error)
+        self._start(saving.positions(self.engine))
         self._look()
         for source, partition in self.engine.partitions.items():
             at = self._status.get(source)
-            if partition.idle and at is not None and at.high_watermark is not None and (partition.idle_at or 0) < at.high_watermark:
+            if (
+                partition.idle
+                and at is not None
+                and at.high_watermark is not None
+                and (partition.idle_at or 0) < at.high_watermark
+            ):
                 self._take(self.engine.wake(source))
         if self._dirty:
             self._commit(force=True)
@@ -208,7 +221,7 @@ class Loop:
             for source in new:
                 log.info("%s is new: it joins from offset 0", source)
                 self._take(self.engine.add_partition(source))
-            self._source.start({source: p.next_offset for source, p in self.engine.partitions.items()})
+            self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
         self._status = self._source.status()
         if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
             self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
@@ -226,8 +239,10 @@ class Loop:
         held = sum(p.open_rows for p in partitions.values())
         paused: frozenset[SourcePartition] = frozenset()
         if held > (self._rules.open_rows_max // 2 if self._paused else self._rules.open_rows_max):
-            slowest = min((p.watermark for p in partitions.values() if not p.idle), default=0)
-            paused = frozenset(s for s, p in partitions.items() if p.watermark > slowest + self.engine.plan.time.pane_ms)
+            slowest = min((p.watermark for p in partitions.values() if p.holds), default=0)
+            paused = frozenset(
+                s for s, p in partitions.items() if p.watermark > slowest + self.engine.plan.time.pane_ms
+            )
         if paused != self._paused:
             log.info("%d rows of open panes are held; paused: %s", held, ", ".join(map(str, sorted(paused))) or "none")
             self._paused = paused
@@ -242,9 +257,22 @@ class Loop:
         """Go on behind records that retention has removed, where the config allows it."""
         if not self._rules.skip_gaps:
             raise error
-        log.warning("%s: offsets %d to %d were removed by retention before they were read; going on behind them", error.source, error.wanted, error.available)
+        log.warning(
+            "%s: offsets %d to %d were removed by retention before they were read; going on behind them",
+            error.source,
+            error.wanted,
+            error.available,
+        )
         self._take(self.engine.skip_gap(error.source, error.available))
-        self._source.start({source: p.next_offset for source, p in self.engine.partitions.items()})
+
+    def _start(self, positions: Mapping[SourcePartition, int]) -> None:
+        """Read on from these positions; several partitions may have gaps."""
+        while True:
+            try:
+                return self._source.start(positions)
+            except GapError as error:
+                self._skip(error)
+                positions = {**positions, error.source: error.available}
 
     def _lost(self, error: SourceUnavailable, retry_s: float) -> None:
         broker = self._telemetry.read().broker
@@ -262,7 +290,9 @@ class Loop:
 
     def _publish(self, phase: Phase | None) -> None:
         lag = {source: max(0, (s.high_watermark or s.position) - s.position) for source, s in self._status.items()}
-        behind = self._ends is None or any(self.engine.partitions[source].next_offset < end for source, end in self._ends.items())
+        behind = self._ends is None or any(
+            self.engine.partitions[source].next_offset < end for source, end in self._ends.items()
+        )
         before = self._telemetry.read()
         broker = before.broker
         if not broker.connected:

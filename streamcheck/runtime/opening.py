@@ -41,7 +41,9 @@ class Opened:
     fresh: bool = True
 
 
-def open_engine(plan: Plan, store: Store, source: Source, start: Mapping[SourcePartition, int] | None, nonce: bytes) -> Opened:
+def open_engine(
+    plan: Plan, store: Store, source: Source, start: Mapping[SourcePartition, int] | None, nonce: bytes
+) -> Opened:
     """The engine of the saved state, or of a new life at `start` (asked for only then, by the caller's own rule).
 
     Raises StateError for a state that cannot be used, SourceError where partitions have vanished.

@@ -35,21 +35,28 @@ class SilenceWatch:
         elif len(batch.rejects.offsets):
             heard.rejects_since = True
 
-    def silent(self, engine: Engine, status: Mapping[SourcePartition, PartitionStatus], now_s: float) -> list[SourcePartition]:
+    def silent(
+        self, engine: Engine, status: Mapping[SourcePartition, PartitionStatus], now_s: float
+    ) -> list[SourcePartition]:
         """Partitions that have fallen silent and are not known as idle yet, ascending."""
         found = []
         for source, partition in engine.partitions.items():
             at = status.get(source)
             heard = self._heard.setdefault(source, _Heard(now_s))
             at_end = at is not None and at.high_watermark is not None and at.position >= at.high_watermark
-            if not partition.idle and now_s - heard.last_row_s >= self.idle_after_s and (at_end or heard.rejects_since):
+            if (
+                not partition.idle
+                and not partition.reading_again
+                and now_s - heard.last_row_s >= self.idle_after_s
+                and (at_end or heard.rejects_since)
+            ):
                 found.append(source)
         return found
 
     def advance_until_ms(self, engine: Engine, now_s: float) -> int | None:
         """Event time that silence allows: newest + elapsed wall time - lateness; None while someone speaks."""
         newest = [p.newest for p in engine.partitions.values()]
-        if engine.open_from is None or not all(p.idle for p in engine.partitions.values()):
+        if engine.open_from is None or any(p.holds for p in engine.partitions.values()):
             return None
         elapsed_ms = int((now_s - self._last_row_s) * 1000)
         return max(newest) + elapsed_ms - engine.plan.time.lateness_ms

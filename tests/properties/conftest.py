@@ -1,0 +1,361 @@
+"""A small world for property tests: topics with drift, late rows, wrong clocks, labels; and ways to run an engine over it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import streamcheck.core.detectors
+import streamcheck.core.measures
+import streamcheck.core.references  # noqa: F401 - the three register their components
+from streamcheck.core import saving
+from streamcheck.core.engine import Engine, Outcome
+from streamcheck.core.journal import JournalEntry
+from streamcheck.core.plan import (
+    AlertRule,
+    Column,
+    ComponentSpec,
+    JoinRules,
+    Kind,
+    Limits,
+    MonitorSpec,
+    Plan,
+    Role,
+    Schema,
+    Segmentation,
+    Target,
+    Task,
+    TimeRules,
+    Window,
+)
+from streamcheck.core.types import Batch, Dictionary, Rejects, SourcePartition, StreamRole
+
+PANE_MS = 1_000
+CRASHES_MAX = 15
+START_MS = 1_772_323_200_000
+TIERS = ("general", "premium", "trial", "partner")
+COUNTRIES = ("DE", "FR", "ES", "IT")
+
+
+def plan(*, rows_only: bool = False) -> Plan:
+    """Every kind of monitor, a join, crossed segments, a limit that bites."""
+    columns = (
+        Column("amount", ("amount",), Kind.NUMERIC, Role.FEATURE, (0.0, 500.0)),
+        Column("score", ("score",), Kind.NUMERIC, Role.SCORE),
+        Column("country", ("country",), Kind.CATEGORICAL, Role.FEATURE),
+        Column("tier", ("tier",), Kind.CATEGORICAL, Role.SEGMENT),
+        Column("prediction", ("fraud",), Kind.BINARY, Role.PREDICTION),
+    )
+    predictions = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, columns, 1 << 20, 300_000)
+    labels = Schema(
+        StreamRole.LABELS,
+        ("l",),
+        ("id",),
+        None,
+        (Column("label", ("label",), Kind.BINARY, Role.LABEL),),
+        1 << 20,
+        300_000,
+    )
+    tier, crossed = Segmentation(("tier",)), Segmentation(("tier", "country"))
+    first = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
+    rule = AlertRule(cooldown_ms=8 * PANE_MS)
+    cusum = ComponentSpec("cusum", (("h", 5.0),))
+    share = 0.1
+
+    def on(
+        name: str,
+        column: str,
+        measure: str | None,
+        detector: ComponentSpec = cusum,
+        target: Target = Target.COLUMN,
+        **more: object,
+    ) -> MonitorSpec:
+        spec = None if measure is None else ComponentSpec(measure)
+        return MonitorSpec(
+            name, target, column, detector, spec, reference=first, share=share, **({"rule": rule} | more)
+        )
+
+    adwin = ComponentSpec("adwin", (("delta", 0.01),))
+    monitors = (
+        on("amount-mean_shift", "amount", "mean_shift"),
+        on("amount-scale-by-tier", "amount", "scale", by=tier),
+        on("amount-psi", "amount", "psi", rule=AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)),
+        on("country-shift", "country", "category_shift"),
+        on("country-unseen", "country", "unseen"),
+        on("amount-missing", "amount", "missing_rate"),
+        on(
+            "amount-missing-by-both",
+            "amount",
+            "missing_rate",
+            by=crossed,
+            rule=AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS),
+        ),
+        on("volume", "volume", "volume", target=Target.STREAM),
+        on("amount-adwin", "amount", None, adwin, by=tier),
+        on("amount-adwin-auto", "amount", None, ComponentSpec("adwin", auto=True)),
+        on(
+            "amount-kswin",
+            "amount",
+            None,
+            ComponentSpec("kswin", (("alpha", 0.001), ("window_size", 60), ("stat_size", 20))),
+        ),
+        on("amount-ph", "amount", None, ComponentSpec("page_hinkley", (("threshold", 200.0),))),
+        on("error-ddm", "error", None, ComponentSpec("ddm", auto=True), Target.LABELLED, by=tier),
+        on("error-hddm", "error", None, ComponentSpec("hddm_w", auto=True), Target.LABELLED),
+        on("accuracy", "accuracy", "accuracy", cusum, Target.LABELLED, window=Window(rows=100), block_rows=20),
+        on(
+            "accuracy-by-tier",
+            "accuracy",
+            "accuracy",
+            ComponentSpec("threshold", (("below", 0.6), ("rows_min", 20))),
+            Target.LABELLED,
+            by=tier,
+            window=Window(span_ms=20 * PANE_MS),
+        ),
+    )
+    kept = tuple(m for m in monitors if m.measure is None) if rows_only else monitors
+    time = TimeRules(PANE_MS, 1_500, 5_000, 30_000)
+    join = JoinRules(horizon_ms=60 * PANE_MS, predictions_max=1_500, labels_max=200)
+    return Plan("world", predictions, labels, Task.BINARY, time, join, (tier, crossed), kept, limits=Limits(segments=6))
+
+
+@dataclass(slots=True)
+class World:
+    """Topics as logs: for each source partition the rows in offset order, as columns, and rejected offsets."""
+
+    logs: dict[SourcePartition, Batch]
+
+    @property
+    def ends(self) -> dict[SourcePartition, int]:
+        return {source: log.next_offset for source, log in self.logs.items()}
+
+    def cut(self, source: SourcePartition, start: int, stop: int) -> Batch:
+        """The records from offset start to stop, with dictionaries of their own, as another decoder would have made them."""
+        log = self.logs[source]
+        a, b = np.searchsorted(log.offsets, (start, stop))
+        ra, rb = np.searchsorted(log.rejects.offsets, (start, stop))
+        codes = log.codes[:, a:b].copy()
+        dictionaries = []
+        for column, dictionary in enumerate(log.dictionaries):
+            fresh = Dictionary(("0", "1")) if dictionary.values == ["0", "1"] else Dictionary()
+            codes[column] = [c if c < 0 else fresh.encode(dictionary.values[c]) for c in codes[column].tolist()]
+            dictionaries.append(fresh)
+        rejects = Rejects(log.rejects.offsets[ra:rb], log.rejects.reasons[ra:rb])
+        return Batch(
+            source,
+            log.stream,
+            log.offsets[a:b],
+            log.times[a:b],
+            list(log.ids[a:b]),
+            log.numeric[:, a:b],
+            codes,
+            log.status[:, a:b],
+            tuple(dictionaries),
+            stop,
+            rejects,
+        )
+
+
+def _log(
+    source: SourcePartition,
+    stream: StreamRole,
+    times: np.ndarray,
+    ids: list[str],
+    numeric: np.ndarray,
+    coded: list[list[str | None]],
+    missing: np.ndarray,
+    rng: np.random.Generator,
+) -> Batch:
+    """A log with some rejected records strewn in."""
+    n = len(times)
+    offsets = np.cumsum(1 + rng.binomial(1, 0.03, n)) - 1
+    rejected = np.setdiff1d(np.arange(int(offsets[-1]) + 1), offsets)
+    dictionaries, codes = [], np.empty((len(coded), n), np.int32)
+    for column, values in enumerate(coded):
+        dictionary = Dictionary(("0", "1")) if set(values) <= {"0", "1"} else Dictionary()
+        codes[column] = [-1 if v is None else dictionary.encode(v) for v in values]
+        dictionaries.append(dictionary)
+    status = np.concatenate([missing.astype(np.uint8), (codes < 0).astype(np.uint8)])
+    return Batch(
+        source,
+        stream,
+        offsets,
+        times,
+        ids,
+        np.where(missing, 0.0, numeric),
+        codes,
+        status,
+        tuple(dictionaries),
+        int(offsets[-1]) + 1,
+        Rejects(rejected, ("not JSON",) * len(rejected)),
+    )
+
+
+def make_world(seed: int, n: int = 2_600) -> World:
+    """Three partitions of predictions, two of labels: a shift, a new country, missing values, errors of one tier, a gap, bad clocks."""
+    rng = np.random.default_rng(seed)
+    span = 150 * PANE_MS
+    time = np.sort(rng.integers(0, span, n))
+    time[time > 0.85 * span] += 7 * PANE_MS  # a gap of empty panes
+    time += START_MS
+    late = rng.random(n) < 0.04
+    seen = np.where(late, time - rng.integers(0, 6 * PANE_MS, n), time)
+    jump = rng.random(n) < 0.003
+    seen = np.where(jump, seen + rng.integers(30_000, 10**9, n), seen)
+    progress = np.arange(n) / n
+    amount = rng.lognormal(3.0, 0.4, n) * np.where(progress > 0.75, 3.0, 1.0)
+    score = rng.random(n)
+    label = (rng.random(n) < score).astype(int)
+    tier = rng.choice(TIERS, n, p=(0.6, 0.3, 0.06, 0.04))
+    flipped = (tier == "premium") & (progress > 0.5) & (rng.random(n) < 0.6)
+    prediction = np.where(flipped, 1 - label, np.where(rng.random(n) < 0.05, 1 - label, label))
+    country = np.where((progress > 0.7) & (rng.random(n) < 0.1), "XX", rng.choice(COUNTRIES, n))
+    missing = np.stack([(rng.random(n) < np.where(progress > 0.7, 0.25, 0.01)), np.zeros(n, bool)])
+    ids = [f"e{i if rng.random() > 0.01 else max(0, i - 3)}" for i in range(n)]
+    of = rng.integers(0, 3, n)
+    logs: dict[SourcePartition, Batch] = {}
+    for partition in range(3):
+        at = np.flatnonzero(of == partition)
+        coded: list[list[str | None]] = [
+            [str(country[i]) for i in at],
+            [None if rng.random() < 0.01 else str(tier[i]) for i in at],
+            [str(prediction[i]) for i in at],
+        ]
+        source = SourcePartition("p", partition)
+        logs[source] = _log(
+            source,
+            StreamRole.PREDICTIONS,
+            seen[at],
+            [ids[i] for i in at],
+            np.stack([amount[at], score[at]]),
+            coded,
+            missing[:, at],
+            rng,
+        )
+    known = time + rng.integers(-3 * PANE_MS, 20 * PANE_MS, n)
+    extra = rng.choice(n, n // 15)
+    events = [(int(known[i]), ids[i], int(label[i])) for i in range(n) if rng.random() < 0.9]
+    events += [
+        (int(known[i]) + int(rng.integers(0, 9_000)), ids[i], int(label[i] if rng.random() < 0.5 else 1 - label[i]))
+        for i in extra
+    ]
+    events += [(int(known[i]), f"orphan{i}", 1) for i in extra[:10]]
+    events.sort()
+    side = rng.integers(0, 2, len(events))
+    for partition in range(2):
+        mine = [e for e, s in zip(events, side, strict=True) if s == partition]
+        source = SourcePartition("l", partition)
+        logs[source] = _log(
+            source,
+            StreamRole.LABELS,
+            np.array([e[0] for e in mine]),
+            [e[1] for e in mine],
+            np.empty((0, len(mine))),
+            [[str(e[2]) for e in mine]],
+            np.empty((0, len(mine)), bool),
+            rng,
+        )
+    return World(logs)
+
+
+@dataclass(slots=True)
+class Run:
+    """What came out of one run."""
+
+    alerts: list[bytes] = field(default_factory=list)
+    journal: list[JournalEntry] = field(default_factory=list)
+    engine: Engine | None = None
+    crashes: int = 0
+    wakes: int = 0
+
+    def take(self, outcome: Outcome) -> None:
+        self.alerts += [a.record for a in outcome.alerts]
+        self.journal += outcome.journal
+
+
+def uninterrupted(world: World, made: Plan, journal: list[JournalEntry] | None = None) -> Run:
+    """One engine, each partition in a single batch, one after the other; with a live run's journal where there is one."""
+    run, engine = Run(), Engine(made, "lineage")
+    run.take(engine.open(dict.fromkeys(world.logs, 0)))
+    engine.replay_journal(journal or [])
+    for source, end in world.ends.items():
+        run.take(engine.feed(world.cut(source, 0, end)))
+    run.take(engine.finish(journal or []))
+    run.engine = engine
+    return run
+
+
+def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool) -> Run:
+    """A live run under a random schedule: cuts, interleavings, idle spells with wake-ups, silence, crashes, resumes."""
+    rng = np.random.default_rng(seed)
+    run, engine = Run(), Engine(made, "lineage")
+    run.take(engine.open(dict.fromkeys(world.logs, 0)))
+    saver, stored, committed = saving.Saver(engine), {}, (len(run.alerts), len(run.journal))
+    uncommitted_panes = 0
+    pace = rng.choice([40, 200, 900])
+    while True:
+        left = [s for s in world.logs if engine.partitions[s].next_offset < world.ends[s]]
+        if not left:
+            break
+        source = _next(rng, left, engine)
+        start = engine.partitions[source].next_offset
+        stop = min(world.ends[source], start + 1 + int(rng.integers(0, pace)))
+        was_idle = engine.partitions[source].idle
+        outcome = engine.feed(world.cut(source, start, stop))
+        run.wakes += was_idle
+        run.take(outcome)
+        uncommitted_panes += outcome.panes
+        if idle and rng.random() < 0.15:
+            uncommitted_panes += _fall_silent(rng, engine, run)
+        if uncommitted_panes and rng.random() < 0.3:
+            change = saver.take()
+            stored = {k: v for k, v in (stored | dict(change.put)).items() if k not in change.delete}
+            committed, uncommitted_panes = (len(run.alerts), len(run.journal)), 0
+        if crashes and stored and run.crashes < CRASHES_MAX and rng.random() < 0.15:
+            run.alerts, run.journal = run.alerts[: committed[0]], run.journal[: committed[1]]
+            engine = saving.restore(made, stored).engine
+            saver = saving.Saver(engine)
+            saver.resume(stored)
+            uncommitted_panes, run.crashes = 0, run.crashes + 1
+    run.take(engine.finish(run.journal))
+    run.engine = engine
+    return run
+
+
+def _next(rng: np.random.Generator, left: list[SourcePartition], engine: Engine) -> SourcePartition:
+    """Partitions roughly in step most of the time, idle ones less often."""
+    weights = np.array([0.2 if engine.partitions[s].idle else 1.0 for s in left])
+    if rng.random() < 0.5:
+        return min(left, key=lambda s: (engine.partitions[s].idle, engine.partitions[s].newest))
+    return left[int(rng.choice(len(left), p=weights / weights.sum()))]
+
+
+def _fall_silent(rng: np.random.Generator, engine: Engine, run: Run) -> int:
+    """Some partitions fall idle; when all have, event time goes on a little. The number of panes that closed."""
+    outcomes = []
+    for source, partition in engine.partitions.items():
+        if not partition.idle and not partition.reading_again and rng.random() < 0.4:
+            outcomes.append(engine.set_idle(source))
+    if not any(p.holds for p in engine.partitions.values()):
+        newest = max(p.newest for p in engine.partitions.values())
+        if newest > 0:
+            outcomes.append(engine.advance(newest + int(rng.integers(0, 8_000))))
+    for outcome in outcomes:
+        run.take(outcome)
+    return sum(outcome.panes for outcome in outcomes)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What tests of this folder use."""
+
+    plan: Callable[..., Plan] = plan
+    make_world: Callable[..., World] = make_world
+    uninterrupted: Callable[..., Run] = uninterrupted
+    scheduled: Callable[..., Run] = scheduled
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return Lab()

@@ -1,0 +1,73 @@
+"""The constitution (DESIGN section 4): one input + start positions + config + journal = one alert log."""
+
+import pytest
+
+from streamcheck.core.journal import Advanced, Floored
+
+WORLDS = 6
+SCHEDULES = 200
+
+
+def conserved(run, world):
+    """Rows in = on time + late + rejected, and the join's books balance."""
+    engine = run.engine
+    for source, log in world.logs.items():
+        p = engine.partitions[source]
+        assert p.accepted + p.late + p.rejected.total() == len(log) + len(log.rejects.offsets), source
+    j = engine.closing.join_reading()
+    assert (
+        j.predictions
+        == j.predictions_matched
+        + j.predictions_pending
+        + j.predictions_expired
+        + j.predictions_evicted
+        + j.predictions_duplicate
+    )
+    assert (
+        j.labels
+        == j.labels_matched
+        + j.labels_corrections
+        + j.labels_duplicate
+        + j.labels_pending
+        + j.labels_expired
+        + j.labels_evicted
+    )
+    assert j.labels_matched == j.predictions_matched
+
+
+@pytest.fixture(scope="session")
+def worlds(lab):
+    made = lab.plan()
+    return [(world, lab.uninterrupted(world, made)) for world in (lab.make_world(seed) for seed in range(WORLDS))]
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_any_schedule_gives_the_same_alert_log(lab, worlds, seed):
+    made = lab.plan()
+    world, plain = worlds[seed % WORLDS]
+    idle, crashes = seed % 3 > 0, seed % 4 > 0
+    live = lab.scheduled(world, made, seed, idle=idle, crashes=crashes)
+    conserved(live, world)
+    if not any(isinstance(entry, Floored | Advanced) for entry in live.journal):
+        assert live.alerts == plain.alerts
+        return
+    replay = lab.uninterrupted(world, made, live.journal)
+    conserved(replay, world)
+    assert live.alerts == replay.alerts
+    assert live.engine.digest == replay.engine.digest
+    assert live.engine.closing.join_reading() == replay.engine.closing.join_reading()
+
+
+def test_the_schedules_do_what_they_are_for(lab, worlds):
+    """The worlds bring every kind of transition, and the schedules crash, idle, wake and fall silent."""
+    made = lab.plan()
+    runs = [lab.scheduled(worlds[seed % WORLDS][0], made, seed, idle=True, crashes=True) for seed in range(5, 29, 4)]
+    journal = [entry for run in runs for entry in run.journal]
+    assert sum(run.crashes for run in runs) >= 10
+    assert sum(run.wakes for run in runs) >= 10
+    assert any(isinstance(entry, Floored) for entry in journal)
+    assert any(isinstance(entry, Advanced) for entry in journal)
+    fired = {a.split(b'"monitor":"')[1].split(b'"')[0] for _, plain in worlds for a in plain.alerts}
+    assert len(fired) >= 10, fired
+    states = {a.split(b'"state":"')[1].split(b'"')[0] for _, plain in worlds for a in plain.alerts}
+    assert states == {b"pending", b"firing", b"resolved"}
