@@ -17,6 +17,12 @@ class Bias(LabelledMean):
     """How far do predictions lie above the truth on average, in the unit of the label? Negative: below.
 
     The sign is what post-processing needs to correct the predictions.
+
+    >>> from streamcheck.core.plan import Task
+    >>> rows = LabelledRows(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 3.5]), None, Task.REGRESSION)
+    >>> estimate = Bias().estimate(rows)
+    >>> round(estimate.value, 4), round(estimate.low, 4), round(estimate.high, 4), estimate.n
+    (-0.8333, -1.5504, -0.1162, 3)
     """
 
     needs = Needs.LABELLED_NUMBER

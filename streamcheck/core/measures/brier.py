@@ -17,6 +17,11 @@ class Brier(LabelledMean):
     """How far are the scores from the truth, squared? The mean of (score - outcome)^2.
 
     Brier (1950), Monthly Weather Review 78. Between 0 (sure and right) and 1 (sure and wrong).
+
+    >>> from streamcheck.core.plan import Task
+    >>> rows = LabelledRows(np.array([1.0, 1.0]), np.array([1.0, 0.0]), np.array([0.9, 0.9]), Task.BINARY)
+    >>> Brier().values(rows).round(4).tolist()
+    [0.01, 0.81]
     """
 
     needs = Needs.LABELLED_SCORE

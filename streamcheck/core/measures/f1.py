@@ -18,6 +18,13 @@ class F1(LabelledMeasure):
     F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN), a share of the rows that are positive by label or by prediction.
     Center and standard error are J's (as for any share), mapped by the delta method: dF1/dJ = 2 / (1 + J)^2, and the
     mean of F1 lies var(J) 2 / (1 + J)^3 below that of the reference. Says nothing of a block without such rows.
+
+    >>> import numpy as np
+    >>> from streamcheck.core.plan import Task
+    >>> rows = LabelledRows(np.array([1.0, 1.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0, 0.0]), None, Task.BINARY)
+    >>> estimate = F1().estimate(rows)
+    >>> estimate.value, estimate.n
+    (0.8, 3)
     """
 
     name = "f1"

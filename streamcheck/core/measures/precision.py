@@ -11,7 +11,13 @@ from streamcheck.core.summaries import LabelledRows
 
 @register
 class Precision(LabelledRate):
-    """Which share of the rows predicted positive is positive? Says nothing of a block without such rows."""
+    """Which share of the rows predicted positive is positive? Says nothing of a block without such rows.
+
+    >>> import numpy as np
+    >>> from streamcheck.core.plan import Task
+    >>> Precision().count(LabelledRows(np.array([1.0, 1.0, 0.0]), np.array([1.0, 0.0, 1.0]), None, Task.BINARY))
+    (1, 2)
+    """
 
     needs = Needs.LABELLED_BINARY
     direction: ClassVar[int] = -1

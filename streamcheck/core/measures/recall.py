@@ -11,7 +11,13 @@ from streamcheck.core.summaries import LabelledRows
 
 @register
 class Recall(LabelledRate):
-    """Which share of the positive rows is predicted positive? Says nothing of a block without such rows."""
+    """Which share of the positive rows is predicted positive? Says nothing of a block without such rows.
+
+    >>> import numpy as np
+    >>> from streamcheck.core.plan import Task
+    >>> Recall().count(LabelledRows(np.array([1.0, 0.0, 0.0]), np.array([1.0, 1.0, 1.0]), None, Task.BINARY))
+    (1, 3)
+    """
 
     needs = Needs.LABELLED_BINARY
     direction: ClassVar[int] = -1

@@ -20,6 +20,11 @@ class Rmse(LabelledMeasure):
 
     By the delta method se = se(MSE) / (2 RMSE), and the root of a mean of n squared errors is expected to lie below the
     RMSE of the reference, by the factor 1 - var(MSE) / (8 MSE^2).
+
+    >>> from streamcheck.core.plan import Task
+    >>> rows = LabelledRows(np.array([1.0, 2.0]), np.array([4.0, 6.0]), None, Task.REGRESSION)
+    >>> round(Rmse().estimate(rows).value, 4)
+    3.5355
     """
 
     needs = Needs.LABELLED_NUMBER

@@ -15,7 +15,16 @@ class Volume(Measure):
     """How many events came in the pane, for each one that the reference expects?
 
     value is rows / expected, center 1. se from the variance between the reference's panes, and never below that of a
-    Poisson count. A pane without rows is a signal too. level and baseline are rows per pane.
+    Poisson count. A pane without rows is a signal too, and says as much as a full one: `rows` of the signal are those
+    that came, or were expected if that is more. level and baseline are rows per pane.
+
+    >>> volume = Volume()
+    >>> usual = volume.accumulator()
+    >>> [usual.add(StreamSummary(rows)) for rows in (90, 110, 100, 100)]
+    [True, True, True, True]
+    >>> signal = volume.signal(StreamSummary(0), usual)
+    >>> signal.value, signal.center, round(signal.se, 4), signal.level, signal.baseline
+    (0.0, 1.0, 0.1117, 0.0, 100.0)
     """
 
     needs = Needs.STREAM
@@ -38,4 +47,5 @@ class Volume(Measure):
         expected = (then.total + 0.5) / then.n
         sample = then.variance * then.n / (then.n - 1) if then.n > 1 else 0.0
         se = math.sqrt(max(sample, expected) * (1 + 1 / then.n)) / expected
-        return judged(Signal(summary.rows / expected, 1.0, se, summary.rows, float(summary.rows), then.mean))
+        evidence = max(summary.rows, math.ceil(expected))
+        return judged(Signal(summary.rows / expected, 1.0, se, evidence, float(summary.rows), then.mean))

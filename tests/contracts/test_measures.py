@@ -1,0 +1,340 @@
+"""Does every registered measure keep the contract? A new one enrols itself by being registered."""
+
+import dataclasses
+import inspect
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import streamcheck.core.measures
+from streamcheck.core.codec import decode, encode
+from streamcheck.core.components import build, components
+from streamcheck.core.measures.base import LabelledMeasure, Needs
+from streamcheck.core.plan import Task
+from streamcheck.core.summaries import LabelledRows, Layout, StreamSummary, fold_categorical, fold_numeric
+from streamcheck.errors import ParameterError
+
+assert streamcheck.core.measures  # importing it has registered them
+
+NAMES = tuple(components("measure"))
+LAYOUT = Layout.build(np.random.default_rng(0).normal(0.0, 1.0, 1_000))
+PANE_ROWS, REFERENCE_PANES = 200, 100
+LABELLED = {Needs.LABELLED_CLASS, Needs.LABELLED_BINARY, Needs.LABELLED_SCORE, Needs.LABELLED_NUMBER}
+BYTES_MAX = 500_000  # an accumulator's encoded state, whatever it has seen: 10,000 names are the largest
+
+each = pytest.mark.parametrize("name", NAMES)
+
+
+# ---------------------------------------------------------------------- panes of every kind
+def numeric(rng, rows, changed):
+    status = rng.choice(3, rows, p=[0.5, 0.3, 0.2] if changed else [0.9, 0.06, 0.04]).astype(np.uint8)
+    values = rng.normal(1.5, 2.5, rows) if changed else rng.normal(0.0, 1.0, rows)
+    return fold_numeric(np.where(status == 0, values, 0.0), status, LAYOUT, (-2.5, 2.5)).summary(0)
+
+
+def categorical(rng, rows, changed):
+    """Some frequent categories and a tail so long that a reference never sees the end of it."""
+    names = [f"c{k}" for k in range(2_000)]
+    share = np.arange(1.0, 2_001.0) ** -1.5
+    codes = rng.choice(2_000, rows, p=share / share.sum())
+    if changed:
+        names += [f"new{k}" for k in range(5)]
+        codes = np.where(rng.random(rows) < 0.4, rng.integers(2_000, 2_005, rows), codes)
+    return fold_categorical(codes.astype(np.int32), np.zeros(rows, np.uint8), tuple(names)).summary(0)
+
+
+def stream(rng, rows, changed):
+    return StreamSummary(int(rng.poisson(rows * (0.3 if changed else 1.0))))
+
+
+def classes(rng, rows, changed):
+    score = rng.beta(2.0, 2.0, rows)
+    label = (rng.random(rows) < score).astype(float)
+    if changed:
+        label = np.where(rng.random(rows) < 0.9, 1.0 - label, label)
+    return LabelledRows((score > 0.5).astype(float), label, score, Task.BINARY)
+
+
+def numbers(rng, rows, changed):
+    label = rng.normal(100.0, 10.0, rows)
+    error = rng.normal(2.0, 3.0, rows) if changed else rng.normal(0.0, 1.0, rows)
+    return LabelledRows(label + error, label, None, Task.REGRESSION)
+
+
+KINDS = {
+    Needs.NUMERIC: numeric,
+    Needs.FIELD: numeric,
+    Needs.CATEGORICAL: categorical,
+    Needs.STREAM: stream,
+    Needs.LABELLED_CLASS: classes,
+    Needs.LABELLED_BINARY: classes,
+    Needs.LABELLED_SCORE: classes,
+    Needs.LABELLED_NUMBER: numbers,
+}
+
+
+def panes(measure, seed, n, *, changed=False, rows=PANE_ROWS):
+    rng = np.random.default_rng(seed)
+    return [KINDS[measure.needs](rng, rows, changed) for _ in range(n)]
+
+
+def filled(measure, summaries):
+    accumulator = measure.accumulator()
+    for summary in summaries:
+        accumulator.add(summary)
+    return accumulator
+
+
+def hostile(needs):
+    """Panes that nobody wants: empty, all missing, one row, constant, huge, beyond the domain."""
+    rng = np.random.default_rng(5)
+    usable = KINDS[needs](rng, 50, False)
+    if needs is Needs.STREAM:
+        return [StreamSummary(0), StreamSummary(1), StreamSummary(10**12), usable]
+    ok, gone = np.zeros(3, np.uint8), np.ones(3, np.uint8)
+    if needs is Needs.CATEGORICAL:
+        held = [("a",) * 3, ("b",) * 3, ("a", "b", "c")]
+        codes = [np.arange(3, dtype=np.int32) % len(set(names)) for names in held]
+        folds = [fold_categorical(c, ok, tuple(dict.fromkeys(names))) for c, names in zip(codes, held, strict=True)]
+        folds += [fold_categorical(codes[0][:0], ok[:0], ()), fold_categorical(codes[0] - 1, gone, ("a",))]
+        return [usable, *(fold.summary(0) for fold in folds)]
+    huge = 1.7e308
+    columns = [[1.0], [7.0] * 3, [huge] * 3, [-huge, huge, 0.0], [5e-324, -5e-324, 0.0], [0.0] * 3]
+    if needs in {Needs.NUMERIC, Needs.FIELD}:
+        arrays = [np.array(c) for c in columns]
+        folds = [fold_numeric(c, ok[: len(c)], layout, (0.0, 1.0)) for c in arrays for layout in (None, LAYOUT)]
+        folds += [fold_numeric(np.zeros(3), gone, LAYOUT), fold_numeric(np.empty(0), ok[:0], LAYOUT)]
+        return [usable, *(fold.summary(0) for fold in folds)]
+    return [usable, *labelled_hostiles(needs, columns)]
+
+
+def labelled_hostiles(needs, columns):
+    task = Task.REGRESSION if needs is Needs.LABELLED_NUMBER else Task.BINARY
+    held = columns if task is Task.REGRESSION else [[1.0], [0.0] * 3, [1.0] * 3, [1.0, 0.0, 1.0]]
+    scores = [None, np.zeros(1), np.ones(3), np.full(3, np.nan)]
+    scores += [np.array([np.nan, 0.5, 1e300]), np.array([-5.0, 0.0, 2.0])]
+    made = [LabelledRows(np.empty(0), np.empty(0), np.empty(0), task)]
+    for (a, b), score in itertools.product(itertools.product(held, held), scores):
+        if len(a) == len(b) and (score is None or len(score) == len(a)):
+            made.append(LabelledRows(np.array(a), np.array(b), score, task))
+    return made
+
+
+# ---------------------------------------------------------------------- the contract
+@each
+def test_documented(name):
+    cls = components("measure")[name]
+    for text in (inspect.getdoc(inspect.getmodule(cls)), inspect.getdoc(cls)):
+        assert text, name
+        assert "?" in text.splitlines()[0], f"{name}: the first line says which question is answered"
+    for declared in cls.params:
+        assert declared.doc.endswith("."), f"{name}.{declared.name}: a sentence says what it is"
+    assert cls.direction in (-1, 0, 1)
+    assert cls.unit
+    assert cls.unit != "value", f"{name}: a few words for an alert's summary"
+    assert issubclass(cls, LabelledMeasure) == (cls.needs in LABELLED)
+
+
+@each
+def test_refuses_bad_parameters(name):
+    for declared in components("measure")[name].params:
+        bad = [None, "a text", [1], float("nan"), True]
+        bad += [declared.ge - 1] if declared.ge is not None else []
+        bad += [declared.le + 1] if declared.le is not None else []
+        for value in bad:
+            with pytest.raises(ParameterError, match=f"{declared.name} must be") as caught:
+                build("measure", name, {declared.name: value})
+            assert caught.value.parameter == declared.name
+    with pytest.raises(ParameterError, match="has no parameter 'nonsense'"):
+        build("measure", name, {"nonsense": 1})
+
+
+@each
+def test_restored_mid_stream_equals_uninterrupted(name):
+    measure = build("measure", name, {})
+    whole, stopped = measure.accumulator(), measure.accumulator()
+    after = panes(measure, 2, 3)
+    for summary in panes(measure, 1, 60) + hostile(measure.needs):
+        assert whole.add(summary) == stopped.add(summary)
+        state = encode(name, 1, whole.export())
+        assert encode(name, 1, stopped.export()) == state
+        stopped = measure.accumulator()
+        stopped.restore(decode(name, state)[1])
+        for pane in after:
+            assert measure.signal(pane, whole) == measure.signal(pane, stopped)
+
+
+def spoil(state):
+    """Overwrite everything in a state that can be overwritten."""
+    if isinstance(state, np.ndarray):
+        state[...] = 0
+    elif isinstance(state, list | dict):
+        for item in list(state.values() if isinstance(state, dict) else state):
+            spoil(item)
+        state.clear()
+
+
+@each
+def test_shares_no_memory(name):
+    measure = build("measure", name, {})
+    accumulator = filled(measure, panes(measure, 1, 40))
+    before = encode(name, 1, accumulator.export())
+    spoil(accumulator.export())
+    state, again, other = accumulator.export(), measure.accumulator(), measure.accumulator()
+    again.restore(state)
+    spoil(state)
+    other.merge(accumulator)
+    other.merge(accumulator)
+    first = panes(measure, 1, 1)[0]
+    own = filled(measure, [first])
+    held = encode(name, 1, own.export())
+    for array in (getattr(first, field.name) for field in dataclasses.fields(first)):
+        if isinstance(array, np.ndarray):
+            array[...] = 0
+    assert encode(name, 1, own.export()) == held
+    assert encode(name, 1, again.export()) == before
+    assert encode(name, 1, accumulator.export()) == before
+
+
+@each
+def test_merged_parts_say_what_the_whole_says(name):
+    measure = build("measure", name, {})
+    summaries = panes(measure, 1, 60)
+    whole, parts = filled(measure, summaries), measure.accumulator()
+    for part in (summaries[:20], [], summaries[20:]):
+        parts.merge(filled(measure, part))
+    near = 0.05 if name in {"psi", "category_shift"} else 1e-9  # their phi compares a pane with the part before it
+    for pane in panes(measure, 2, 5):
+        expected, found = measure.signal(pane, whole), measure.signal(pane, parts)
+        assert (expected.value, expected.rows, expected.level) == (found.value, found.rows, found.level)
+        assert (found.center, found.se) == (pytest.approx(expected.center, near), pytest.approx(expected.se, near))
+        assert found.baseline == pytest.approx(expected.baseline, near)
+
+
+@each
+def test_hostile_panes_give_finite_signals_or_none(name):
+    measure = build("measure", name, {})
+    hostiles = hostile(measure.needs)
+    references = [[], hostiles, hostiles[::-1], *([pane] * 40 for pane in hostiles)]
+    signals = 0
+    with np.errstate(all="raise", under="ignore"):
+        for held in references:
+            reference = filled(measure, held)
+            assert "nan" not in str(reference.export())
+            for pane in hostiles:
+                signal = measure.signal(pane, reference)
+                if signal is not None:
+                    signals += 1
+                    assert all(math.isfinite(number) for number in dataclasses.astuple(signal) if number is not None)
+                    assert signal.se > 0
+                    assert signal.rows >= 1
+                    assert signal.events is None or 0 <= signal.events <= signal.rows
+                    assert ((signal.value - signal.center) / signal.se) ** 2 < 1e19
+    assert signals >= len(hostiles)
+
+
+@each
+def test_says_nothing_without_rows_or_without_reference(name):
+    measure = build("measure", name, {})
+    pane = panes(measure, 1, 1)[0]
+    assert measure.signal(pane, measure.accumulator()) is None
+    if not measure.empty_panes:
+        nothing = panes(measure, 1, 1, rows=0)[0]
+        reference = filled(measure, [pane] * 40)
+        assert measure.signal(nothing, reference) is None
+        assert reference.add(nothing) is False
+        assert measure.signal(nothing, reference) is None
+
+
+@each
+def test_standard_errors_are_true(name):
+    """On stable input z has mean 0 and standard deviation 1, the reference's own error included."""
+    measure = build("measure", name, {})
+    z = []
+    for seed in range(8):
+        summaries = panes(measure, 100 + seed, REFERENCE_PANES + 60)
+        reference = filled(measure, summaries[:REFERENCE_PANES])
+        for pane in summaries[REFERENCE_PANES:]:
+            signal = measure.signal(pane, reference)
+            z.append((signal.value - signal.center) / signal.se)
+    assert abs(np.mean(z)) < 0.25
+    assert 0.8 < np.std(z) < 1.25
+
+
+@each
+def test_a_clear_change_is_far_away_in_the_direction_of_interest(name):
+    measure = build("measure", name, {})
+    reference = filled(measure, panes(measure, 1, REFERENCE_PANES))
+    for pane in panes(measure, 2, 5, changed=True):
+        signal = measure.signal(pane, reference)
+        z = (signal.value - signal.center) / signal.se
+        assert z * (measure.direction or math.copysign(1, z)) > 4
+        shown = signal.level - signal.baseline
+        assert math.copysign(1, shown) == math.copysign(1, z), "people are shown the same direction"
+
+
+@each
+def test_events_are_those_of_the_share(name):
+    measure = build("measure", name, {})
+    reference = filled(measure, panes(measure, 1, 40))
+    for pane in panes(measure, 3, 5):
+        signal = measure.signal(pane, reference)
+        if signal.events is not None:
+            assert signal.value == signal.level == signal.events / signal.rows
+            assert 0 < signal.center < 1
+
+
+@each
+def test_a_reference_that_scatters_widens_the_error(name):
+    """Panes that differ more than chance has it: no measure may take a usual pane for a sensation."""
+    measure = build("measure", name, {})
+    if name == "unseen":
+        pytest.skip("its expectation rests on single appearances, which say nothing about scatter")
+    calm = filled(measure, panes(measure, 1, 80))
+    mixed = [p for pair in zip(panes(measure, 1, 80), panes(measure, 2, 80, changed=True), strict=True) for p in pair]
+    restless = filled(measure, mixed)
+    pane = panes(measure, 3, 1)[0]
+    assert measure.signal(pane, restless).se > 1.5 * measure.signal(pane, calm).se
+
+
+@each
+def test_state_stays_bounded(name):
+    measure = build("measure", name, {})
+    accumulator = filled(measure, panes(measure, 1, 200))
+    if measure.needs is Needs.CATEGORICAL:
+        for start in range(0, 30_000, 500):
+            ids = tuple(f"id{k}" for k in range(start, start + 500))
+            pane = fold_categorical(np.arange(500, dtype=np.int32), np.zeros(500, np.uint8), ids).summary(0)
+            accumulator.add(pane)
+        assert measure.signal(panes(measure, 2, 1)[0], accumulator) is not None
+    assert len(encode(name, 1, accumulator.export())) < BYTES_MAX
+
+
+labelled = pytest.mark.parametrize("name", [n for n in NAMES if components("measure")[n].needs in LABELLED])
+
+
+@labelled
+def test_estimates_hold_the_truth_and_their_own_value(name):
+    measure = build("measure", name, {})
+    truth = measure.estimate(panes(measure, 9, 1, rows=200_000)[0]).value
+    estimates = [measure.estimate(rows) for rows in panes(measure, 10, 300)]
+    assert all(e.low <= e.value <= e.high and 0 < e.n <= PANE_ROWS for e in estimates)
+    assert 0.9 < np.mean([e.low <= truth <= e.high for e in estimates]) < 0.99
+    reference = filled(measure, panes(measure, 11, 40))
+    rows = panes(measure, 12, 1)[0]
+    signal = measure.signal(rows, reference)
+    assert (signal.value, signal.rows) == (pytest.approx(measure.estimate(rows).value), measure.estimate(rows).n)
+
+
+@labelled
+def test_estimates_of_hostile_rows_are_finite_or_none(name):
+    measure = build("measure", name, {})
+    with np.errstate(all="raise", under="ignore"):
+        estimates = [measure.estimate(rows) for rows in hostile(measure.needs)]
+    assert None in estimates, "rows without any evidence are not a zero"
+    for estimate in estimates:
+        if estimate is not None:
+            assert all(math.isfinite(number) for number in dataclasses.astuple(estimate))
+            assert estimate.low <= estimate.value <= estimate.high

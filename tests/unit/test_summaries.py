@@ -1,0 +1,203 @@
+"""Do folds hold what their rows held, in whatever cuts, and do layouts keep their bins apart?"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from streamcheck.core.codec import decode, encode
+from streamcheck.core.plan import Task
+from streamcheck.core.summaries import LabelledRows, Layout, Moment, fold_categorical, fold_numeric
+from streamcheck.core.types import FieldStatus
+
+LAYOUT = Layout.build(np.random.default_rng(0).normal(10.0, 2.0, 1_000))
+STATUSES = {"missing": 1, "wrong_type": 2, "non_finite": 3}
+
+
+def rows(seed, n=5_000, n_groups=4):
+    rng = np.random.default_rng(seed)
+    status = rng.choice(4, n, p=[0.8, 0.1, 0.06, 0.04]).astype(np.uint8)
+    values = np.where(status == 0, rng.normal(10.0, 3.0, n), 0.0)
+    codes = np.where(status == 0, rng.integers(0, 5, n), -1).astype(np.int32)
+    return values, status, codes, rng.integers(-1, n_groups, n).astype(np.int32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numeric_groups_against_brute_force(seed):
+    values, status, _, groups = rows(seed)
+    pane = fold_numeric(values, status, LAYOUT, (5.0, 15.0), groups, 4)
+    for g in range(4):
+        mine, summary = groups == g, pane.summary(g)
+        ok = values[mine & (status == FieldStatus.OK)]
+        assert summary.rows == mine.sum()
+        assert summary.ok == len(ok)
+        for name, number in STATUSES.items():
+            assert getattr(summary, name) == (mine & (status == number)).sum()
+        assert summary.out_of_range == sum(not 5.0 <= x <= 15.0 for x in ok)
+        assert (summary.low, summary.high) == (ok.min(), ok.max())
+        assert summary.moment.mean == pytest.approx(ok.mean(), rel=1e-12)
+        assert summary.moment.variance == pytest.approx(ok.var(), rel=1e-12)
+        by_bin = [sum(LAYOUT.bins(ok) == b) for b in range(LAYOUT.n_bins)]
+        assert summary.counts.tolist() == by_bin
+        scores = LAYOUT.weights[LAYOUT.bins(ok)]
+        for column in (0, 1):
+            assert summary.scores(column).mean == pytest.approx(scores[:, column].mean(), abs=1e-12)
+            assert summary.scores(column).variance == pytest.approx(scores[:, column].var(), rel=1e-9)
+    assert sum(pane.rows) == (groups >= 0).sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_categorical_groups_against_brute_force(seed):
+    _, status, codes, groups = rows(seed)
+    pane = fold_categorical(codes, status, ("a", "b", "c", "d", "e"), groups, 4)
+    for g in range(4):
+        mine, summary = groups == g, pane.summary(g)
+        assert summary.counts.tolist() == [int((mine & (codes == k)).sum()) for k in range(5)]
+        assert summary.ok == summary.counts.sum()
+        assert summary.missing == (mine & (status == FieldStatus.MISSING)).sum()
+        assert summary.wrong_type == (mine & (status > FieldStatus.MISSING)).sum()
+        assert summary.rows == summary.ok + summary.missing + summary.wrong_type
+
+
+def test_cuts_merge_to_the_whole():
+    values, status, codes, groups = rows(7)
+    cuts = [0, 1_000, 1_001, 3_500, 5_000]
+    parts = list(itertools.pairwise(cuts))
+    whole = fold_numeric(values, status, LAYOUT, (5.0, 15.0), groups, 4)
+    merged = [_merged(values, status, groups, parts) for _ in range(2)]
+    for name in ("rows", "ok", "missing", "wrong_type", "non_finite", "out_of_range", "low", "high", "counts"):
+        assert np.array_equal(getattr(merged[0], name), getattr(whole, name)), name
+    for name in ("total", "square"):
+        assert np.allclose(getattr(merged[0], name), getattr(whole, name), rtol=1e-12, atol=1e-9)
+        assert getattr(merged[0], name).tobytes() == getattr(merged[1], name).tobytes(), "equal cuts, equal bits"
+    coded = fold_categorical(codes[:0], status[:0], ("a", "b", "c", "d", "e"), groups[:0], 4)
+    for a, b in parts:
+        coded.add(fold_categorical(codes[a:b], status[a:b], ("a", "b", "c", "d", "e"), groups[a:b], 4))
+    assert np.array_equal(coded.counts, fold_categorical(codes, status, coded.categories, groups, 4).counts)
+
+
+def _merged(values, status, groups, parts):
+    pane = fold_numeric(values[:0], status[:0], LAYOUT, (5.0, 15.0), groups[:0], 4)
+    for a, b in parts:
+        pane.add(fold_numeric(values[a:b], status[a:b], LAYOUT, (5.0, 15.0), groups[a:b], 4))
+    return pane
+
+
+def test_groups_and_categories_that_only_one_cut_has():
+    ok = np.zeros(2, np.uint8)
+    groups = [np.array(g, np.int32) for g in ([0, 0], [2, -1])]
+    pane = fold_numeric(np.array([1.0, 2.0]), ok, None, None, groups[0], 1)
+    pane.add(fold_numeric(np.array([5.0, 9.0]), ok, None, None, groups[1], 3))
+    assert pane.rows.tolist() == [2, 0, 1]
+    assert (pane.summary(1).low, pane.summary(2).low, pane.summary(2).high) == (None, 5.0, 5.0)
+    coded = fold_categorical(np.array([0, 1], np.int32), ok, ("FR", "DE"), groups[0], 1)
+    coded.add(fold_categorical(np.array([0, 1], np.int32), ok, ("US", "DE"), groups[1], 3))
+    assert coded.categories == ("FR", "DE", "US")
+    assert coded.counts.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_huge_values_keep_sums_finite():
+    values = np.array([1.7e308, -1.7e308, 1.7e308])
+    for layout in (None, Layout.build(values), Layout.build(np.array([0.0, 1e-300]))):
+        with np.errstate(all="raise"):
+            summary = fold_numeric(values, np.zeros(3, np.uint8), layout).summary(0)
+        assert np.isfinite([summary.moment.mean, summary.moment.variance]).all()
+        assert summary.moment.mean > 0
+        assert (summary.low, summary.high) == (-1.7e308, 1.7e308)
+
+
+def test_variance_of_values_far_from_zero():
+    values = 1.7e12 + np.random.default_rng(1).normal(0.0, 1.0, 10_000)
+    summary = fold_numeric(values, np.zeros(10_000, np.uint8), Layout.build(values[:100])).summary(0)
+    assert summary.moment.variance == pytest.approx(np.var(values - 1.7e12), rel=1e-6)
+
+
+def test_moments_add_whatever_their_origin():
+    values = np.random.default_rng(2).normal(50.0, 3.0, 300)
+    parts = [Moment.of(values[:100]), Moment.of(values[100:]).about(49.0)]
+    for total in (parts[0] + parts[1], parts[1] + parts[0], Moment() + parts[0] + parts[1]):
+        assert total.n == 300
+        assert (total.mean, total.variance) == (pytest.approx(values.mean()), pytest.approx(values.var()))
+
+
+# ---------------------------------------------------------------------- layouts
+@pytest.mark.parametrize("values", [
+    np.random.default_rng(1).normal(0, 1, 1_000),
+    np.exp(np.random.default_rng(2).normal(0, 2, 3_000)),
+    np.random.default_rng(3).integers(0, 40, 500).astype(float),
+    np.random.default_rng(4).standard_cauchy(77),
+], ids=["normal", "lognormal", "discrete", "cauchy"])  # fmt: skip
+def test_scores_are_standardised_under_the_sample(values):
+    layout = Layout.build(values)
+    counts = np.bincount(layout.bins(values), minlength=layout.n_bins)
+    assert layout.n_bins <= 272
+    share = counts / counts.sum()
+    location, scale = layout.weights.T
+    for product, expected in ((location, 0), (scale, 0), (location**2, 1), (scale**2, 1), (location * scale, 0)):
+        assert (share * product).sum() == pytest.approx(expected, abs=1e-9)
+    taken = np.flatnonzero(counts)
+    assert (np.diff(location[taken]) > 0).all()
+    assert (np.diff(taken) == 1).all(), "no inner bin is empty"
+    assert np.array_equal(layout.weights[0], layout.weights[taken[0]])
+    assert np.array_equal(layout.weights[-1], layout.weights[taken[-1]])
+
+
+def test_equal_values_share_a_bin_and_few_values_have_their_own():
+    layout = Layout.build(np.array([1.0, 2.0, 3.0] * 100))
+    inside = layout.bins(np.array([1.0, 2.0, 3.0]))
+    assert len(set(inside.tolist())) == 3
+    beyond = layout.bins(np.array([0.999, 3.001]))
+    assert (beyond[0], beyond[1]) == (inside[0] - 1, inside[2] + 1)
+
+
+def test_a_change_of_unit_moves_bins_on_both_sides():
+    layout = Layout.build(np.linspace(1.0, 2.0, 1_000))
+    far = layout.bins(np.array([-1e6, -30.0, -3.0, 2.5, 5.0, 20.0, 100.0, 1e6]))
+    assert (np.diff(far) > 0).all()
+    assert (far[0], far[-1]) == (0, layout.n_bins - 1)
+
+
+@pytest.mark.parametrize("constant", [0.0, 5.0, -1e300, 1.7976931348623157e308])
+def test_a_constant_keeps_below_equal_and_above_apart(constant):
+    layout = Layout.build(np.full(10, constant))
+    assert not layout.weights.any()
+    near = [np.nextafter(constant, -np.inf), constant, *([np.nextafter(constant, np.inf)] if constant < 1e308 else [])]
+    assert layout.bins(np.array(near)).tolist() == list(range(len(near)))
+
+
+def test_two_values_have_a_location_but_no_scale():
+    layout = Layout.build(np.array([0.0] * 30 + [1.0] * 70))
+    zero, one = layout.weights[layout.bins(np.array([0.0, 1.0]))]
+    assert zero[0] == pytest.approx(-((7 / 3) ** 0.5))
+    assert one[0] == pytest.approx((3 / 7) ** 0.5)
+    assert not layout.weights[:, 1].any()
+
+
+@pytest.mark.parametrize("values", [[-1.7e308, 1.7e308], [5e-324, -5e-324], [0.0, 5e-324], [1e16, 1e16 + 2]])
+def test_extreme_values_lay_out(values):
+    with np.errstate(all="raise", under="ignore"):
+        layout = Layout.build(np.array(values))
+    assert np.isfinite(layout.edges).all()
+    assert np.isfinite(layout.weights).all()
+    assert (layout.edges[1:] > layout.edges[:-1]).all()
+    assert len(set(layout.bins(np.array(values)).tolist())) == 2
+
+
+def test_a_layout_survives_its_state_and_shares_nothing():
+    state = LAYOUT.export()
+    again = Layout.restore(decode("layout", encode("layout", 1, state))[1])
+    assert again.edges.tobytes() == LAYOUT.edges.tobytes()
+    assert again.weights.tobytes() == LAYOUT.weights.tobytes()
+    assert again.origin == LAYOUT.origin
+    for array in (state["edges"], state["weights"]):
+        assert not np.shares_memory(array, LAYOUT.edges)
+        assert not np.shares_memory(array, LAYOUT.weights)
+
+
+# ---------------------------------------------------------------------- labelled rows
+def test_errors_of_classes_and_of_numbers():
+    a, b = np.array([1.0, 0.0, 2.0]), np.array([1.0, 1.0, 0.0])
+    assert LabelledRows(a, b, None, Task.MULTICLASS).error().tolist() == [0.0, 1.0, 1.0]
+    assert LabelledRows(a, b, None, Task.REGRESSION).error().tolist() == [0.0, 1.0, 2.0]
+    huge = LabelledRows(np.array([1.7e308]), np.array([-1.7e308]), None, Task.REGRESSION)
+    assert np.isfinite(huge.error()).all()
