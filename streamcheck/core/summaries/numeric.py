@@ -95,7 +95,7 @@ class NumericPane:
         )
 
 
-def fold_numeric(  # noqa: PLR0917 - a column and how to cut it, in the order of Batch
+def fold_numeric(
     values: FloatArray,
     status: StatusArray,
     layout: Layout | None = None,
