@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from streamcheck.adapters.kafka import strays
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.client import ForeignMarker
+from streamcheck.adapters.kafka.journal import KafkaJournal
 from streamcheck.adapters.kafka.marker import Marker
 from streamcheck.adapters.kafka.sink import KafkaAlertSink
 from streamcheck.adapters.kafka.source import KafkaSource
@@ -255,6 +256,25 @@ def test_strays_that_cannot_be_sent_are_kept(topic, kafka, read) -> None:
     sink.flush()
     assert read(name) == [(b"payments/0/0", b"v")]
     sink.close()
+
+
+def test_journal_entries_arrive_in_order_under_their_numbers(topic, kafka, read) -> None:
+    name = f"journal.{topic()}"  # made by the sink
+    journal = KafkaJournal(kafka.settings, name)
+    journal.send(0, [b"zero", b"one"])
+    journal.send(2, [b"two"])
+    journal.close()
+    assert read(name) == [(b"0", b"zero"), (b"1", b"one"), (b"2", b"two")]
+    with Cluster(kafka.settings) as cluster:
+        assert [where.partition for where in cluster.partitions([name])] == [0]
+        assert cluster.topic_settings(name)["retention.ms"] == "-1"
+
+
+def test_a_compacted_journal_topic_is_refused_and_a_missing_broker_named(topic, kafka) -> None:
+    with pytest.raises(DeliveryError, match="Kafka would delete entries that a replay needs"):
+        KafkaJournal(kafka.settings, topic(**{"cleanup.policy": "compact"})).send(0, [b"x"])
+    with pytest.raises(DeliveryError, match=r"2 entries for 'j' have not arrived.*does not answer"):
+        KafkaJournal({"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 200}, "j").send(0, [b"x", b"y"])
 
 
 def test_headers_of_a_stray() -> None:

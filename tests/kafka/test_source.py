@@ -10,10 +10,10 @@ from kafka.errors import RetriableError
 from kafka.structs import TopicPartition
 
 from streamcheck.adapters.kafka import batches
-from streamcheck.adapters.kafka.client import GapError
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
+from streamcheck.runtime.ports import GapError
 
 pytestmark = pytest.mark.kafka
 

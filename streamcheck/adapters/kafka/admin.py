@@ -23,6 +23,7 @@ POSITIONS_TOPIC = {
     "segment.bytes": str(1 << 20),  # the least a broker takes: the newest segment is never compacted, and read at start
     "min.cleanable.dirty.ratio": "0.1",
 }
+JOURNAL_TOPIC = ALERTS_TOPIC
 STRAY_TOPIC = {"cleanup.policy": "delete"}
 
 

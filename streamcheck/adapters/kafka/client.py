@@ -9,8 +9,8 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 from kafka.net.compat import KafkaNetClient
 
 from streamcheck.core.components import nearest
-from streamcheck.core.types import SourcePartition
-from streamcheck.errors import DeliveryError, ParameterError, SourceError
+from streamcheck.errors import DeliveryError, ParameterError, SourceError, StreamcheckError
+from streamcheck.runtime.ports import SourceUnavailable
 
 if TYPE_CHECKING:
     from streamcheck.adapters.kafka.marker import Marker
@@ -52,23 +52,8 @@ OWN_SETTINGS = frozenset(
 Client = type[KafkaConsumer] | type[KafkaProducer] | type[KafkaAdminClient]
 
 
-class BrokerUnavailable(SourceError):  # noqa: N818 - a state of the world, and the name the loop shows
+class BrokerUnavailable(SourceUnavailable):
     """No broker answers. Worth trying again after a while; nothing is lost."""
-
-
-class GapError(SourceError):
-    """A position that the topic no longer has. `wanted`: the position; `available`: first and next offset there are."""
-
-    def __init__(self, source: SourcePartition, wanted: int, available: tuple[int, int]) -> None:
-        self.source = source
-        self.wanted = wanted
-        self.available = available
-        first, end = available
-        super().__init__(
-            f"{source}: reading should go on at offset {wanted}, but the topic now holds {first} to {end} (exclusive): "
-            + (f"retention removed {first - wanted} offsets" if wanted < first else "it was truncated or made anew")
-            + "; `on_gap: skip` goes on with what is there and journals the gap"
-        )
 
 
 class ForeignMarker(DeliveryError):  # noqa: N818 - named for what was found
@@ -141,6 +126,8 @@ def explain(error: Exception, settings: Mapping[str, object], doing: str) -> Sou
     where = f"Kafka at {address(settings)}"
     if isinstance(error, SourceError):
         return error
+    if isinstance(error, StreamcheckError):
+        return SourceError(str(error))
     if isinstance(error, SaslAuthenticationFailedError):
         return SourceError(f"{where} refused the login ({error}); check kafka.sasl_* in the config")
     if isinstance(error, AuthorizationError):

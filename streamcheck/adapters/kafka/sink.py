@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kafka import KafkaProducer
-
 from streamcheck.adapters.kafka.admin import Cluster, prepare_alerts
-from streamcheck.adapters.kafka.client import ForeignMarker, check_settings, connect, explain, quieten
+from streamcheck.adapters.kafka.client import ForeignMarker, check_settings, explain, quieten
 from streamcheck.adapters.kafka.marker import Marker, read_marker
+from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import OutboxEntry
@@ -25,11 +24,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 BACK_OFF_S = 0.5
 
-OVERHEAD_BYTES = 512
-"""Of a record beyond its key and value, and of the batch around it: header, lengths, our own header field."""
-
-MAX_BLOCK_MS, DELIVERY_MS, TRANSACTION_MS = 10_000, 12_000, 30_000
-"""Each below the watchdog's limit, but for the transaction's: the broker aborts an orphan after it."""
+TRANSACTION_MS = 30_000
+"""The broker aborts an orphaned transaction after it; longer than the watchdog lets a call of ours take."""
 
 SENT_AT = "streamcheck-sent-at"
 
@@ -143,17 +139,11 @@ class KafkaAlertSink:
         """A new producer, which fences every older one of this name, and what has arrived by then."""
         self._abandon()
         with self._watchdog.stage("connecting the producer of alerts"):
-            producer = connect(
-                KafkaProducer,
-                {"compression_type": "zstd", **self._settings},
+            producer = open_producer(
+                self._settings,
+                self._record_bytes_max,
                 transactional_id=f"{self._name}-alerts",
                 transaction_timeout_ms=TRANSACTION_MS,
-                acks="all",
-                linger_ms=5,
-                max_block_ms=MAX_BLOCK_MS,
-                delivery_timeout_ms=DELIVERY_MS,
-                max_request_size=self._record_bytes_max + OVERHEAD_BYTES,
-                allow_auto_create_topics=False,
             )
         self._producer = producer
         with self._watchdog.stage("fencing earlier producers of alerts"):
@@ -180,12 +170,3 @@ class KafkaAlertSink:
         producer, self._producer = self._producer, None
         if producer is not None:
             abandon(producer)
-
-
-def abandon(producer: Any) -> None:
-    """Close a producer without waiting for what it still holds."""
-    try:
-        producer.close(timeout=0)
-    except Exception as error:  # noqa: BLE001 - close() flushes first, and gives up where batches are under way
-        log.info("letting go of a producer: %s", error)
-        producer._sender.force_close()  # noqa: SLF001 - there is no public way to let go of them

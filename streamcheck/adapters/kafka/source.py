@@ -9,12 +9,12 @@ from kafka.errors import AuthorizationError, LogTruncationError, OffsetOutOfRang
 
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
-from streamcheck.adapters.kafka.client import BrokerUnavailable, GapError, address, check_settings, explain
+from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
 from streamcheck.adapters.kafka.watch import EVERY_S, View, Watch
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
-from streamcheck.runtime.ports import PartitionStatus, RawBatch
+from streamcheck.runtime.ports import GapError, PartitionStatus, RawBatch
 
 log = logging.getLogger(__name__)
 

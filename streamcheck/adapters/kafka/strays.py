@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
-from streamcheck.adapters.kafka.client import check_settings, connect, explain, quieten
-from streamcheck.adapters.kafka.sink import DELIVERY_MS, MAX_BLOCK_MS, OVERHEAD_BYTES, abandon
+from streamcheck.adapters.kafka.client import check_settings, explain, quieten
+from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import StrayRecord
@@ -98,17 +97,8 @@ class KafkaStraySink:
         with Cluster(self._settings) as cluster:
             cluster.ensure(self._topic, -1, STRAY_TOPIC)
             self._record_bytes_max = int(cluster.topic_settings(self._topic)["max.message.bytes"])
-        self._producer = connect(
-            KafkaProducer,
-            {"compression_type": "zstd", **self._settings},
-            acks="all",
-            enable_idempotence=False,  # else one record that the broker refuses would end the producer for good
-            linger_ms=5,
-            max_block_ms=MAX_BLOCK_MS,
-            delivery_timeout_ms=DELIVERY_MS,
-            max_request_size=self._record_bytes_max + OVERHEAD_BYTES,
-            allow_auto_create_topics=False,
-        )
+        # not idempotent: else one record that the broker refuses would end the producer for good
+        self._producer = open_producer(self._settings, self._record_bytes_max, enable_idempotence=False)
 
     def _failure(self, cause: Exception) -> DeliveryError:
         return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")
