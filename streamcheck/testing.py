@@ -9,6 +9,7 @@ import numpy as np
 
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
+from streamcheck.runtime.memory import MemoryStore
 from streamcheck.runtime.ports import (
     Commit,
     GapError,
@@ -49,65 +50,6 @@ class ManualClock:
     def sleep(self, seconds: float) -> None:
         """Let time pass at once."""
         self.advance(seconds)
-
-
-class MemoryStore:
-    """A store that lasts as long as the object; implements ports.Store by the same contract as SqliteStore.
-
-    >>> store = MemoryStore()
-    >>> store.load() is None
-    True
-    >>> store.commit(Commit(put={"engine": b"state"}))
-    >>> store.load()
-    Saved(state={'engine': b'state'}, outbox=())
-    """
-
-    def __init__(self) -> None:
-        self._saved: Saved | None = None
-        self._sequence = 0
-        self._closed = False
-
-    def load(self) -> Saved | None:
-        """What was committed last; None for a fresh store."""
-        self._refuse_if_closed()
-        return None if self._saved is None else Saved(dict(self._saved.state), self._saved.outbox)
-
-    def commit(self, commit: Commit) -> None:
-        """Apply one step, all or nothing."""
-        self._refuse_if_closed()
-        both = commit.delete & commit.put.keys()
-        assert not both, f"both put and deleted: {sorted(both)}"
-        last = self._sequence
-        for entry in commit.outbox:
-            if entry.sequence != last + 1:
-                expected = f"expected {last + 1}; nothing was saved"
-                raise StateError(f"outbox entry {entry.sequence} cannot follow {last}: {expected}")
-            last = entry.sequence
-        before = self._saved or Saved()
-        state = {key: value for key, value in before.state.items() if key not in commit.delete}
-        state |= {key: bytes(value) for key, value in commit.put.items()}
-        self._saved = Saved(state, before.outbox + commit.outbox)
-        self._sequence = last
-
-    def delivered(self, sequence: int) -> None:
-        """Forget outbox entries up to this sequence number."""
-        self._refuse_if_closed()
-        if self._saved is not None:
-            left = tuple(entry for entry in self._saved.outbox if entry.sequence > sequence)
-            self._saved = Saved(self._saved.state, left)
-
-    def close(self) -> None:
-        """Refuse everything until `reopen`."""
-        self._closed = True
-
-    def reopen(self) -> "MemoryStore":
-        """The same content for the next run."""
-        self._closed = False
-        return self
-
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise StateError("the store is closed")
 
 
 class Fault(StrEnum):
@@ -285,6 +227,10 @@ class ScriptedSource:
             for source, position in self._positions.items()
         }
 
+    def trouble(self) -> str | None:
+        """Nothing ever is, beyond what the script says."""
+        return None
+
     def pause(self, sources: frozenset[SourcePartition]) -> None:
         """Deliver nothing from these partitions until told otherwise."""
         self._paused = sources
@@ -299,7 +245,7 @@ class ScriptedSource:
 
     def _refuse_gap(self, source: SourcePartition, position: int) -> None:
         if position < self._log_start[source]:
-            raise GapError(source, position, self._log_start[source])
+            raise GapError(source, position, (self._log_start[source], self._end(source)))
 
     def _end(self, source: SourcePartition) -> int:
         log = self._log[source]

@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "streamcheck.cli.components:list_components",
         "Show detectors, measures and references with their parameters.",
     ),
+    "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
+    "demo": ("streamcheck.cli.demo:demo", "See it work: a simulated payments stream with incidents, no broker."),
     "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),
 }
 """name: (module:function, help in one line). A command is one file; this line is all that `--help` needs."""

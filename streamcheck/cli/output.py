@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 
-def show_json(value: Any) -> None:
-    """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def show_json(value: Any, *, compact: bool = False) -> None:
+    """Print a value as indented JSON, or on one line."""
+    click.echo(json.dumps(value, indent=None if compact else 2, ensure_ascii=False))
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

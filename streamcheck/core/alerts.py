@@ -223,6 +223,10 @@ def summarise(change: Change) -> str:
     since = iso(finding.change_at_ms)[:19].replace("T", " ")
     if transition.state == "resolved":
         return f"{spec.column}{where} is back within its reference ({noun}), after a change at about {since}"
+    if spec.detector.name == "threshold" and finding.value is not None and finding.threshold is not None:
+        side = "above" if finding.direction > 0 else "below"
+        rows = f"{noun} of {finding.rows} rows"
+        return f"{spec.column}{where} is {finding.value:.4g}, {side} its limit {finding.threshold:.4g} ({rows})"
     if finding.value is None or finding.reference is None:
         return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
     verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]

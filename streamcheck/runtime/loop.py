@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from streamcheck.core import saving
 from streamcheck.core.alerts import Alert
 from streamcheck.core.engine import Engine, Outcome
-from streamcheck.core.journal import JournalEntry
+from streamcheck.core.journal import JournalEntry, to_bytes
 from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.opening import BOOK, Opened, journal_put
+from streamcheck.runtime.delivery import JournalPost, Outbox, StrayPost
+from streamcheck.runtime.opening import BOOK, JOURNAL_COPIED, Opened, journal_put
 from streamcheck.runtime.ports import (
     Clock,
     Commit,
     GapError,
+    JournalSink,
     OutboxEntry,
     PartitionStatus,
     RawBatch,
@@ -82,6 +83,7 @@ class Loop:
         telemetry: Telemetry,
         rules: LoopRules,
         listener: Listener | None = None,
+        journal: JournalSink | None = None,
     ) -> None:
         self.engine: Engine = opened.engine
         self._saver = opened.saver
@@ -94,6 +96,8 @@ class Loop:
         self._telemetry = telemetry
         self._rules = rules
         self._listener = listener
+        self._journal_post = JournalPost(journal)
+        self._journal_post.add(*opened.journal_uncopied)
         self.tally = Tally()
         self._alerts: list[Alert] = []
         self._journal: list[JournalEntry] = list(opened.journal)
@@ -166,6 +170,7 @@ class Loop:
         if self._alerts or now_s - self._last_commit_s >= self._rules.commit_every_s:
             self._commit(force=False)
         self._outbox.deliver(self._digest, now_s)
+        self._journal_post.deliver(now_s)
 
     def _take(self, outcome: Outcome) -> None:
         """Keep what must be committed; rejected events go on their way at once."""
@@ -195,6 +200,7 @@ class Loop:
         self._last_commit_s = now_s
         if force:
             self._outbox.deliver(self._digest, now_s)
+            self._journal_post.deliver(now_s)
         self._source.committed(saving.positions(self.engine))
 
     def _commit_state(self) -> None:
@@ -202,9 +208,11 @@ class Loop:
         self._book = self._book.after(entry.value for entry in entries)
         change = self._saver.take()
         put = {**change.put, **journal_put(self._journal, self._journal_length)}
+        put[JOURNAL_COPIED] = str(self._journal_post.copied).encode()
         if entries:
             put[BOOK] = self._book.export()
         self._store.commit(Commit(put, change.delete, entries))
+        self._journal_post.add(self._journal_length, [to_bytes(entry) for entry in self._journal])
         self._journal_length += len(self._journal)
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
@@ -255,15 +263,11 @@ class Loop:
 
     def _skip(self, error: GapError) -> None:
         """Go on behind records that retention has removed, where the config allows it."""
-        if not self._rules.skip_gaps:
+        first = error.available[0]
+        if not self._rules.skip_gaps or first < error.wanted:
             raise error
-        log.warning(
-            "%s: offsets %d to %d were removed by retention before they were read; going on behind them",
-            error.source,
-            error.wanted,
-            error.available,
-        )
-        self._take(self.engine.skip_gap(error.source, error.available))
+        log.warning("%s: offsets %d to %d were removed before they were read", error.source, error.wanted, first)
+        self._take(self.engine.skip_gap(error.source, first))
 
     def _start(self, positions: Mapping[SourcePartition, int]) -> None:
         """Read on from these positions; several partitions may have gaps."""
@@ -272,7 +276,7 @@ class Loop:
                 return self._source.start(positions)
             except GapError as error:
                 self._skip(error)
-                positions = {**positions, error.source: error.available}
+                positions = {**positions, error.source: error.available[0]}
 
     def _lost(self, error: SourceUnavailable, retry_s: float) -> None:
         broker = self._telemetry.read().broker
@@ -288,17 +292,25 @@ class Loop:
             self._telemetry.beat(self._clock.monotonic())
             self._clock.sleep(min(POLL_S, seconds))
 
+    def _broker(self, before: BrokerReading) -> BrokerReading:
+        """Whether the broker answers, as of now."""
+        trouble = self._source.trouble()
+        if trouble is not None:
+            since_ms = before.since_ms if before.message and not before.connected else self._clock.now_ms()
+            return BrokerReading(connected=False, since_ms=since_ms, message=trouble)
+        if before.connected:
+            return before
+        if before.message:
+            log.info("the broker answers again")
+        return BrokerReading(connected=True, since_ms=self._clock.now_ms())
+
     def _publish(self, phase: Phase | None) -> None:
         lag = {source: max(0, (s.high_watermark or s.position) - s.position) for source, s in self._status.items()}
         behind = self._ends is None or any(
             self.engine.partitions[source].next_offset < end for source, end in self._ends.items()
         )
         before = self._telemetry.read()
-        broker = before.broker
-        if not broker.connected:
-            if broker.message:
-                log.info("the broker answers again")
-            broker = BrokerReading(connected=True, since_ms=self._clock.now_ms())
+        broker = self._broker(before.broker)
         self._telemetry.publish(
             replace(
                 before,

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from streamcheck.core import journal, saving
@@ -17,6 +17,7 @@ from streamcheck.runtime.telemetry import AlertBook
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal/"
+JOURNAL_COPIED = "journal-copied"
 BOOK = "alert-book"
 _DIGITS = 12
 
@@ -36,31 +37,42 @@ class Opened:
     journal: list[JournalEntry] = field(default_factory=list)
     """Entries made by opening itself, not committed yet."""
     journal_length: int = 0
+    journal_uncopied: tuple[int, tuple[bytes, ...]] = (0, ())
+    """Number and lines of committed entries that may not be in the journal topic."""
     outbox: tuple[OutboxEntry, ...] = ()
     book: AlertBook = field(default_factory=AlertBook)
     fresh: bool = True
 
 
 def open_engine(
-    plan: Plan, store: Store, source: Source, start: Mapping[SourcePartition, int] | None, nonce: bytes
+    plan: Plan, store: Store, source: Source, start: Callable[[], Mapping[SourcePartition, int]], nonce: bytes
 ) -> Opened:
-    """The engine of the saved state, or of a new life at `start` (asked for only then, by the caller's own rule).
+    """The engine of the saved state, or of a new life at the positions that `start` gives (asked for only then).
 
     Raises StateError for a state that cannot be used, SourceError where partitions have vanished.
     """
     saved = store.load()
     if saved is None:
-        assert start is not None, "a fresh store needs start positions"
-        engine = Engine(plan, new_lineage(plan.name, start, nonce))
-        outcome = engine.open(start)
+        positions = start()
+        engine = Engine(plan, new_lineage(plan.name, positions, nonce))
+        outcome = engine.open(positions)
         return Opened(engine, saving.Saver(engine), outcome.journal)
     state = dict(saved.state)
     entries = [state.pop(key) for key in sorted(state) if key.startswith(JOURNAL)]
+    copied = int(state.pop(JOURNAL_COPIED, b"0"))
     book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
     restored = saving.restore(plan, state)
     for monitor in restored.restarted:
         log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
-    opened = Opened(restored.engine, saving.Saver(restored.engine), [], len(entries), saved.outbox, book, fresh=False)
+    opened = Opened(
+        restored.engine,
+        saving.Saver(restored.engine),
+        journal_length=len(entries),
+        journal_uncopied=(copied, tuple(entries[copied:])),
+        outbox=saved.outbox,
+        book=book,
+        fresh=False,
+    )
     opened.saver.resume(state)
     opened.journal += _match_partitions(restored.engine, source)
     return opened

@@ -49,15 +49,21 @@ class SourceUnavailable(SourceError):  # noqa: N818 - a state of the world that 
 
 
 class GapError(SourceError):
-    """The position of one partition was removed by retention; `available` is where reading could go on."""
+    """A position that the topic no longer has. `wanted`: the position; `available`: first and next offset there are."""
 
-    def __init__(self, source: SourcePartition, wanted: int, available: int) -> None:
+    def __init__(self, source: SourcePartition, wanted: int, available: tuple[int, int]) -> None:
         self.source = source
         self.wanted = wanted
         self.available = available
+        first, end = available
+        way_out = (
+            f"retention removed {first - wanted} offsets; `on_gap: skip` goes on behind the gap, counted and journaled"
+            if wanted < first
+            else "it was truncated or made anew; give the config another `name`, or begin anew with --reset-state"
+        )
         super().__init__(
-            f"{source}: offset {wanted} was removed by retention, the topic now begins at {available}. "
-            "Set `on_gap: skip` to go on behind the gap (it is counted and journaled), or begin anew with --reset-state"
+            f"{source}: reading should go on at offset {wanted}, but the topic now holds {first} to {end} (exclusive): "
+            + way_out
         )
 
 
@@ -78,6 +84,9 @@ class Source(Protocol):
 
     def status(self) -> Mapping[SourcePartition, PartitionStatus]:
         """Position and high watermark of every assigned partition."""
+
+    def trouble(self) -> str | None:
+        """Why nothing can be read at the moment; None while all is well."""
 
     def pause(self, sources: frozenset[SourcePartition]) -> None:
         """Deliver nothing from these partitions until told otherwise; replaces the former set."""
@@ -166,6 +175,16 @@ class StraySink(Protocol):
 
     def flush(self) -> None:
         """Return once everything handed over has arrived. Raises DeliveryError."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+class JournalSink(Protocol):
+    """Where journal entries are copied to, for replays elsewhere: at least once, keyed by number."""
+
+    def send(self, first: int, lines: Sequence[bytes]) -> None:
+        """Return once the entries, numbered on from `first`, have arrived. Raises DeliveryError."""
 
     def close(self) -> None:
         """Release the connection."""

@@ -65,7 +65,7 @@ def test_retention_and_absence() -> None:
     source.forget(P0, 3)
     with pytest.raises(GapError) as gap:
         source.start({P0: 2})
-    assert (gap.value.wanted, gap.value.available) == (2, 3)
+    assert (gap.value.wanted, gap.value.available) == (2, (3, 5))
     source.start({P0: 3})
     assert offsets(source) == {P0: [3, 4]}
     with pytest.raises(SourceError, match=r"p\[7\] does not exist"):

@@ -97,6 +97,10 @@ class SimulatedSource:
         ends = self._ends or self._published
         return {source: PartitionStatus(at, max(ends[source], at), 0) for source, at in self._position.items()}
 
+    def trouble(self) -> str | None:
+        """A simulation is always there."""
+        return None
+
     def pause(self, sources: frozenset[SourcePartition]) -> None:
         """Deliver nothing from these partitions until told otherwise; replaces the former set."""
         self._paused = sources

@@ -1,0 +1,94 @@
+"""`streamcheck run`: read the topics of a config, judge, publish alerts, until told to stop."""
+
+import logging
+import time
+from pathlib import Path
+
+import click
+
+from streamcheck.cli import EXIT_MISTAKE
+from streamcheck.cli.output import show_json
+from streamcheck.config.load import Loaded, load
+
+
+@click.command()
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.option("--until-end", is_flag=True, help="Stop when the topics, as they were at the start, have been read.")
+@click.option("--new-lineage", is_flag=True, help="Write to an alerts topic that another state of this config wrote to.")
+@click.option("--reset-state", is_flag=True, help="Set the saved state aside and begin anew; implies --new-lineage.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as one line of JSON at the end.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def run(  # noqa: PLR0917 (click passes options by name)
+    config: str,
+    until_end: bool,  # noqa: FBT001
+    new_lineage: bool,  # noqa: FBT001
+    reset_state: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    verbose: bool,  # noqa: FBT001
+) -> None:
+    """Watch the topics of CONFIG and publish alerts, gauges and a status page.
+
+    SIGINT or SIGTERM stops it after a last commit; the next run goes on exactly there.
+
+    Exit codes: 0 stopped or done, 1 failed, 2 the config has mistakes, 70 a call to the broker hung (start it again).
+    """
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    loaded = load(config)
+    for warning in loaded.warnings:
+        logging.getLogger(__name__).warning("%s: %s", config, warning)
+    _refuse_files(config, loaded)
+    began = time.perf_counter()
+    tally = _run(loaded, until_end=until_end, new_lineage=new_lineage or reset_state, reset_state=reset_state)
+    seconds = time.perf_counter() - began
+    if as_json:
+        show_json({**tally, "seconds": round(seconds, 3)}, compact=True)
+    else:
+        click.echo(f"{tally['events']} events, {tally['alerts']} alert transitions, {seconds:.1f} s")
+
+
+def _refuse_files(config: str, loaded: Loaded) -> None:
+    settings = loaded.settings
+    if settings.kafka is None:
+        click.echo(f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers`", err=True)
+        raise SystemExit(EXIT_MISTAKE)
+    if settings.predictions_step_ms or settings.labels_step_ms:
+        click.echo(f"{config}: time: {{step: …}} is for files; events from Kafka have times of their own", err=True)
+        raise SystemExit(EXIT_MISTAKE)
+
+
+def _run(loaded: Loaded, *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
+    from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
+    from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
+    from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
+    from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
+    from streamcheck.runtime.telemetry import Telemetry  # noqa: PLC0415
+
+    log = logging.getLogger(__name__)
+    settings, clock, stop = loaded.settings, WallClock(), Stop()
+    if reset_state:
+        _set_aside(Path(settings.state_dir))
+    telemetry = Telemetry(first_snapshot(settings, clock))
+    rules = LoopRules(
+        commit_every_s=settings.commit_every_ms / 1000,
+        idle_after_s=settings.idle_after_ms / 1000,
+        until_end=until_end,
+        skip_gaps=settings.on_gap == "skip",
+    )
+    with stop.on_signals(), pages(settings, telemetry, clock) as address:
+        if address is not None:
+            log.info("status page and gauges at %s", address)
+        wiring = wire(loaded.plan, settings, replace_lineage=new_lineage)
+        tally = run_service(loaded.plan, wiring, rules, clock, telemetry, stop)
+    return {"events": tally.events, "alerts": tally.alerts, "panes": tally.panes, "commits": tally.commits}
+
+
+def _set_aside(directory: Path) -> None:
+    """Keep the old state beside the new one, under the first free number."""
+    if not directory.exists():
+        return
+    number = next(n for n in range(1, 10_000) if not directory.with_name(f"{directory.name}.old-{n}").exists())
+    aside = directory.with_name(f"{directory.name}.old-{number}")
+    directory.rename(aside)
+    logging.getLogger(__name__).warning("the saved state was moved to %s", aside)
+
+

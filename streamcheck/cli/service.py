@@ -1,0 +1,175 @@
+"""Puts a service together: engine, source, store, sinks, pages. The only place where adapters meet the loop."""
+
+import logging
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import streamcheck.core.detectors
+import streamcheck.core.measures
+import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
+from streamcheck import __version__
+from streamcheck.adapters.prometheus.exposition import Exposition
+from streamcheck.adapters.web.routes import Routes
+from streamcheck.adapters.web.server import WebServer
+from streamcheck.config.settings import Settings
+from streamcheck.core.plan import Plan
+from streamcheck.core.types import SourcePartition
+from streamcheck.errors import StreamcheckError
+from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.delivery import Outbox, StrayPost
+from streamcheck.runtime.loop import Decode, Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.opening import open_engine
+from streamcheck.runtime.ports import AlertSink, Clock, JournalSink, Source, SourceUnavailable, Store, StraySink
+from streamcheck.runtime.telemetry import BrokerReading, Phase, Snapshot, Telemetry
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 15.0
+NONCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The outer world of one run. start: positions of a new life, asked for only when the store is fresh."""
+
+    source: Source
+    store: Store
+    start: Callable[[], Mapping[SourcePartition, int]]
+    alerts: AlertSink | None = None
+    dead_letters: StraySink | None = None
+    late: StraySink | None = None
+    journal: JournalSink | None = None
+
+
+class Stop:
+    """Set by the first SIGINT or SIGTERM; the second ends the process at once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def set(self) -> None:
+        """Stop as soon as the loop turns."""
+        self._event.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer than until told to stop."""
+        self._event.wait(seconds)
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Listen to signals for as long as this lasts."""
+
+        def heard(number: int, _frame: object) -> None:
+            if self._event.is_set():
+                raise KeyboardInterrupt
+            log.info("%s: stopping after a last commit; once more stops at once", signal.Signals(number).name)
+            self._event.set()
+
+        before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def decoders(plan: Plan) -> dict[str, Decode]:
+    """A decoder for each topic."""
+    schemas = [schema for schema in (plan.predictions, plan.labels) if schema is not None]
+    return {topic: decoder.decode for s in schemas for decoder in (Decoder(s, plan.task),) for topic in s.topics}
+
+
+@contextmanager
+def pages(settings: Settings, telemetry: Telemetry, clock: Clock) -> Iterator[str | None]:
+    """Serve gauges and the status page for as long as this lasts; yields their address, None where none is configured."""
+    if settings.listen is None:
+        yield None
+        return
+    server = WebServer(*settings.listen, Routes(telemetry, Exposition(telemetry).render, clock))
+    server.start()
+    try:
+        yield "http://{}:{}/".format(*server.address)
+    finally:
+        server.close()
+
+
+def first_snapshot(settings: Settings, clock: Clock) -> Snapshot:
+    """What is shown before anything is known."""
+    return Snapshot(settings.name, __version__, started_ms=clock.now_ms(), beat_s=clock.monotonic())
+
+
+def run_service(
+    plan: Plan,
+    wiring: Wiring,
+    rules: LoopRules,
+    clock: Clock,
+    telemetry: Telemetry,
+    stop: Stop,
+    listener: Listener | None = None,
+) -> Tally:
+    """Open everything in the order that makes a restart safe, run the loop, close everything."""
+    outbox, strays = Outbox(wiring.alerts, wiring.store), StrayPost(wiring.dead_letters, wiring.late)
+    try:
+        loop = patiently(lambda: _open(plan, wiring, rules, clock, telemetry, outbox, strays, listener), telemetry, stop)
+        return loop.run(stop) if loop is not None else Tally()
+    finally:
+        for port in (wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
+            if port is not None:
+                port.close()
+
+
+def _open(
+    plan: Plan,
+    wiring: Wiring,
+    rules: LoopRules,
+    clock: Clock,
+    telemetry: Telemetry,
+    outbox: Outbox,
+    strays: StrayPost,
+    listener: Listener | None,
+) -> Loop:
+    telemetry.publish(replace(telemetry.read(), phase=Phase.RESTORING))
+    opened = open_engine(plan, wiring.store, wiring.source, wiring.start, secrets.token_bytes(NONCE_BYTES))
+    outbox.open(opened.engine.lineage, opened.outbox, opened.engine.sequence)
+    return Loop(
+        opened,
+        wiring.source,
+        wiring.store,
+        outbox,
+        strays,
+        decoders(plan),
+        clock,
+        telemetry,
+        rules,
+        listener=listener,
+        journal=wiring.journal,
+    )
+
+
+def patiently(action: Callable[[], Loop], telemetry: Telemetry, stop: Stop) -> Loop | None:
+    """Try until a broker answers; None when told to stop meanwhile."""
+    wait_s = RETRY_FIRST_S
+    while not stop():
+        try:
+            return action()
+        except SourceUnavailable as error:
+            if not telemetry.read().broker.message:
+                log.error("%s; trying again until it answers", error)  # noqa: TRY400 - for people, no traceback
+                broker = BrokerReading(connected=False, message=str(error))
+                telemetry.publish(replace(telemetry.read(), broker=broker))
+            stop.wait(wait_s)
+            wait_s = min(2 * wait_s, RETRY_MAX_S)
+    return None
+
+
+class NotRunnable(StreamcheckError):  # noqa: N818 - a fact about a config
+    """A config that is right but cannot be run on Kafka."""
