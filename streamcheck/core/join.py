@@ -220,6 +220,9 @@ class Join:
         self._forget_predictions(self._next - self.rules.predictions_max, "predictions_evicted")
         while len(self._waiting) > self.rules.labels_max:
             self._forget_labels(self._label_order[0][0] + 1, "labels_evicted")
+        if len(self._label_order) > 2 * len(self._waiting) + _GROW_MIN:  # most have found their prediction since
+            live = ((number, i) for number, i in self._label_order if i in self._waiting)
+            self._label_order = deque((number, i) for number, i in live if self._waiting[i].number == number)
 
     def _forget_predictions(self, until: int, reason: str) -> None:
         if until <= self._head:
