@@ -128,7 +128,8 @@ class Signal:
     value: the measure; center: what the reference expects of it; se: the standard error of value - center when nothing
     has changed (> 0, in the unit of value, the reference's own error included); rows: events behind it;
     events: for a share, the number of rows that count (None for other measures); level and baseline: the two numbers to
-    show to people (mean of the column now, and in the reference).
+    show to people (mean of the column now, and in the reference). center_se: the part of se that is the reference's own
+    error, the same in every pane (0.0 where it is not known).
     """
 
     value: float
@@ -138,13 +139,15 @@ class Signal:
     level: float
     baseline: float
     events: int | None = None
+    center_se: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a pane detector says after one signal.
 
-    score and threshold are comparable (score > threshold means drifting) and go to gauges and alerts;
+    score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score < threshold
+    where the direction is -1 and the score is the measure itself (a limit from below);
     change_at: event time (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown.
     """
 

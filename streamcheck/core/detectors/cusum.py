@@ -17,6 +17,8 @@ Z_MAX = 1e9
 
 P_MIN = 1e-4
 """Shares nearer to 0 or 1 are taken for this: one event must not decide."""
+ROOM_MIN = 1e-3
+"""A share this near to its end cannot move towards it in a way that matters (missing values that get even rarer)."""
 REFERENCE_ERROR_MAX = 0.25
 """Part of a signal's standard error that is laid to the reference at most: that of one 16 times as large as a step."""
 ODDS_MAX, GAP_MAX = 2.0, 0.02
@@ -29,7 +31,7 @@ are larger: no less, since a smaller change is of no concern, no more, since a l
 class Cusum(PaneDetector):
     """Has the level shifted for good? Adds up log-likelihood ratios of "shifted" against "unchanged", never below zero.
 
-    Page (1954), Biometrika 41. An ordinary signal adds k z - k^2/2 with z = (value - center) / se; a share adds the
+    Page (1954), Biometrika 41. An ordinary signal adds k z - k^2/2 with z = (|value - center| - center_se) / se; a share adds the
     exact binomial log-likelihood ratio of its events, divided by the overdispersion that its se implies. Drifts above
     h. By Lorden (1971), Annals of Mathematical Statistics 42, stable input then runs for e^h steps or more on average
     per side, so that calibrate(arl) takes h = ln(sides * arl); the promise is kept with a factor of about five to
@@ -80,12 +82,12 @@ class Cusum(PaneDetector):
 
     def _increment(self, signal: Signal, direction: int, limit: float) -> float:
         if signal.events is None:
-            z = direction * (signal.value - signal.center) / signal.se
+            z = (direction * (signal.value - signal.center) - signal.center_se) / signal.se
             z = min(max(z, -Z_MAX), Z_MAX)
             return min(self.k * z - self.k * self.k / 2, STEP_SHARE_MAX * limit)
         events = signal.events if direction > 0 else signal.rows - signal.events
         center = signal.center if direction > 0 else 1 - signal.center
-        evidence = share_evidence(events, signal.rows, center, signal.se, self.k)
+        evidence = share_evidence(events, signal.rows, center, signal.se, self.k, signal.center_se)
         return min(evidence, max(STEP_SHARE_MAX * limit, evidence / OVERWHELMING))
 
     def export(self) -> State:
@@ -98,20 +100,25 @@ class Cusum(PaneDetector):
         self.left_zero = list(state["left_zero"])
 
 
-def share_evidence(events: int, rows: int, center: float, se: float, k: float) -> float:
+def share_evidence(  # noqa: PLR0917 (numbers of one formula)
+    events: int, rows: int, center: float, se: float, k: float, center_se: float = 0.0
+) -> float:
     """How much more likely are the events under a risen share than under the expected one? Log-likelihood ratio.
 
-    center and se as in Signal. The expected share p0 is center raised by the reference's own standard error (what se
-    has above chance, at most REFERENCE_ERROR_MAX of it); the risen one p1 lies k standard errors above, within ODDS
+    center, se and center_se as in Signal. The expected share p0 is center raised by the reference's own standard error
+    (center_se, or what se has above chance, at most REFERENCE_ERROR_MAX of it); a share that has no ROOM_MIN left to
+    rise gives no evidence, however long it stays there; the risen one p1 lies k standard errors above, within ODDS
     and GAP. The ratio is divided by phi = se^2 / (p (1 - p) / rows) >= 1.
 
     >>> round(share_evidence(events=12, rows=100, center=0.05, se=0.0218, k=1.0), 3)
     2.261
     """
+    if center > 1 - ROOM_MIN:
+        return 0.0
     p = min(max(center, P_MIN), 1 - P_MIN)
     chance = p * (1 - p) / rows
     phi = max(1.0, se * se / chance)
-    p0 = p + min(math.sqrt(max(se * se - chance, 0.0)), REFERENCE_ERROR_MAX * se)
+    p0 = p + max(center_se, min(math.sqrt(max(se * se - chance, 0.0)), REFERENCE_ERROR_MAX * se))
     p0 = min(p0, 1 - P_MIN / 2)
     least, most = max(_odds_times(p0, ODDS_MIN), p0 + GAP_MIN), max(_odds_times(p0, ODDS_MAX), p0 + GAP_MAX)
     p1 = min(max(p0 + k * math.sqrt(chance), least), most)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from streamcheck.core.components import State
@@ -108,7 +109,7 @@ def judged(signal: Signal) -> Signal:
     floor = max(ROUNDING * abs(signal.center), abs(signal.value - signal.center) / ERRORS_MAX, 1e-150)
     if signal.se >= floor:
         return signal
-    return Signal(signal.value, signal.center, floor, signal.rows, signal.level, signal.baseline, signal.events)
+    return replace(signal, se=floor)
 
 
 class MeanMeasure(Measure):
@@ -127,8 +128,9 @@ class MeanMeasure(Measure):
         now, then = self.moment(summary), reference.moment
         if now is None or not now.n or not then.n:
             return None
-        se = math.sqrt(reference.variance() * (1 / now.n + 1 / then.n))
-        return judged(Signal(now.mean, then.mean, se, now.n, now.mean, then.mean))
+        variance = reference.variance()
+        se, center_se = math.sqrt(variance * (1 / now.n + 1 / then.n)), math.sqrt(variance / then.n)
+        return judged(Signal(now.mean, then.mean, se, now.n, now.mean, then.mean, center_se=center_se))
 
 
 class RateMeasure(Measure):
@@ -153,8 +155,9 @@ class RateMeasure(Measure):
         if not rows or not reference.moment.n:
             return None
         center, se = expected_share(events, rows, reference)
-        share = events / rows
-        return judged(Signal(share, center, se, rows, share, reference.moment.mean, events))
+        share, then = events / rows, reference.moment
+        center_se = math.sqrt(center * (1 - center) / then.n)
+        return judged(Signal(share, center, se, rows, share, then.mean, events, center_se))
 
 
 def expected_share(events: int, rows: int, reference: MomentAccumulator) -> tuple[float, float]:

@@ -36,5 +36,6 @@ class ScoreMeasure(Measure):
         if now is None or not now.n or not then.n:
             return None
         variance = (then.n * reference.variance() + 1.0) / (then.n + 1)
-        se = math.sqrt(variance * (1 / now.n + 1 / then.n))
-        return judged(Signal(now.mean, then.mean, se, now.n, self.shown(summary.moment), self.shown(reference.shown)))
+        se, center_se = math.sqrt(variance * (1 / now.n + 1 / then.n)), math.sqrt(variance / then.n)
+        level, baseline = self.shown(summary.moment), self.shown(reference.shown)
+        return judged(Signal(now.mean, then.mean, se, now.n, level, baseline, center_se=center_se))
