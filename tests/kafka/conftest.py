@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,8 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def no_leaks_for_others() -> Iterator[None]:
-    """Sockets that the client has dropped are collected here, not in the middle of a test where they are an error."""
+def no_leaks_for_others(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Sockets that the client has dropped are collected here, not in the middle of a test where they are an error.
+
+    The client's own log lines hold on to them through the exceptions that they show, so there are none.
+    """
+    caplog.set_level(logging.CRITICAL, "kafka")
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -107,3 +112,10 @@ def producer(kafka: Kafka) -> Iterator[Callable[..., KafkaProducer]]:
     yield make
     for client in made:
         client.close(timeout=5)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NO KAFKA" in str(report.longrepr)]
+    if skipped:
+        reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
+        terminalreporter.write_line(f"{len(skipped)} tests skipped. {reason}", red=True, bold=True)

@@ -1,11 +1,16 @@
 """Does each alert transition arrive exactly once, whatever happens to this process, another one, or the broker?"""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
 from kafka import KafkaProducer
 
+from streamcheck.adapters.kafka import sink as sink_module
 from streamcheck.adapters.kafka import strays
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.client import ForeignMarker
@@ -164,6 +169,70 @@ def test_doubt_about_a_call_is_settled_by_the_marker(alerts, read, when, done, r
     sink.send(entries(2, 4), "d4")
     assert arrived(read, alerts.topic)[before:] == expected(4)[1:]
     assert sink.marker == Marker("77ab", 4, "d4")
+
+
+def test_the_doubt_bites(alerts, read, monkeypatch) -> None:
+    """The mutant: a sink that takes an exception for a failure, and its own memory for the truth, doubles alerts."""
+    sink = alerts()
+    sink.open("77ab")
+    sink.send(entries(1, 1), "d1")
+    producer, remembered = sink._producer, sink.marker
+    honest = producer.commit_transaction
+
+    def commit_without_an_answer():
+        honest()
+        raise TimeoutError("no answer")
+
+    producer.commit_transaction = commit_without_an_answer
+    monkeypatch.setattr(sink_module, "read_marker", lambda *_: remembered)
+    sink.send(entries(2, 3), "d3")
+    assert arrived(read, alerts.topic) == [*expected(3), b"value-2", b"value-3"]
+
+
+HANGS = """
+import sys
+from streamcheck.adapters.kafka.sink import KafkaAlertSink
+from streamcheck.adapters.kafka.watchdog import Watchdog
+from streamcheck.runtime.ports import OutboxEntry
+
+bootstrap, topic, name = sys.argv[1:]
+sink = KafkaAlertSink({"bootstrap_servers": bootstrap}, topic, name, watchdog=Watchdog(4.0))
+sink.open("77ab")
+sink.send([OutboxEntry(1, b"id-1", b"value-1")], "d1")
+producer = sink._producer
+flush = producer.flush
+
+def flush_and_wait(*args):
+    flush(*args)
+    print("flushed", flush=True)
+    sys.stdin.readline()
+
+producer.flush = flush_and_wait
+sink.send([OutboxEntry(2, b"id-2", b"value-2"), OutboxEntry(3, b"id-0", b"value-3")], "d3")
+"""
+
+
+def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read, kafka, cluster) -> None:
+    """The coordinator dies between flush and commit: kafka-python 3.0.12 loses the request and waits for ever."""
+    command = [sys.executable, "-c", HANGS, kafka.bootstrap, alerts.topic, f"{alerts.topic}.payments"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    ) as child:  # fmt: skip
+        try:
+            assert child.stdout.readline() == "flushed\n"
+            cluster.kill()
+            _, said = child.communicate("go on\n", timeout=60)
+        finally:
+            child.kill()
+    cluster.restart()
+    assert child.returncode == 70
+    assert "committing the transaction of alerts has not returned for 4 s" in said
+    sink = alerts()
+    assert sink.open("77ab") == 1
+    sink.send(entries(2, 4), "d4")
+    assert arrived(read, alerts.topic) == expected(4)
 
 
 def test_the_broker_is_killed_while_alerts_are_sent(alerts, read, cluster) -> None:

@@ -30,7 +30,7 @@ _SETTINGS: dict[str, object] = {
     "fetch_min_bytes": 65_536,
     "fetch_max_wait_ms": 500,
     "fetch_max_bytes": 16 << 20,
-    "max_partition_fetch_bytes": 4 << 20,
+    "max_partition_fetch_bytes": 2 << 20,
 }
 
 _OWN: dict[str, object] = {
