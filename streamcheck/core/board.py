@@ -156,7 +156,7 @@ class Board:
     # ------------------------------------------------------------------ windows
     def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
         filled: set[tuple[str, Window]] = set()
-        index = labelled.usable(with_score=self._scored)
+        index = labelled.usable(with_score=False)
         for spec in self.plan.monitors:
             if (
                 spec.window is None

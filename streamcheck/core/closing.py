@@ -1,4 +1,7 @@
-"""What happens to one pane when it closes: rows into canonical order, labels to predictions, everything to the monitors."""
+"""What happens to one pane when it closes.
+
+Rows into canonical order, labels to predictions, everything to the monitors.
+"""
 
 from collections.abc import Sequence
 
@@ -7,8 +10,8 @@ import numpy as np
 from streamcheck.core.alerts import Change
 from streamcheck.core.board import Board
 from streamcheck.core.components import State
-from streamcheck.core.join import Correction, Join, Joined, Labels, Predictions
-from streamcheck.core.labelled import UNUSABLE, LabelledPane
+from streamcheck.core.join import UNUSABLE, Correction, Join, Joined, Labels, Predictions
+from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.partitions import PaneBuffer, Partition
@@ -19,7 +22,10 @@ from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, SourcePartition, StreamRole
 
 CLASSES_MAX = 1_000
-"""Distinct classes of a multiclass model; a prediction beyond them is never right (code -1), a label beyond them code -2."""
+"""Distinct classes of a multiclass model.
+
+A prediction beyond them is never right (code -1), a label beyond them code -2.
+"""
 
 
 class Closing:
@@ -38,7 +44,10 @@ class Closing:
         self._deltas: dict[int, State] = {}
 
     def step(self, span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], *, complete: bool) -> list[Change]:
-        """One pane with events. complete: nothing more could have come (a pane cut off by the end of a file says nothing of volume)."""
+        """One pane with events.
+
+        Complete: nothing more could have come (a pane cut off by the end of a file says nothing of volume).
+        """
         predictions = self._parts(buffers, StreamRole.PREDICTIONS)
         pane = PaneRows(self.plan.predictions, predictions) if predictions else None
         segments = self.board.number_segments(pane) if pane is not None else None
@@ -161,7 +170,10 @@ class Closing:
         return np.where(usable, self._class_codes(rows, at, missing_class)[codes], UNUSABLE)
 
     def _class_codes(self, rows: Rows, at: int, missing_class: int) -> FloatArray:
-        """Numbers of the classes, given by first appearance in this call's rows (sorted by text: one pane, one order)."""
+        """Numbers of the classes, given by first appearance in this call's rows (sorted by text.
+
+        One pane, one order).
+        """
         values = rows.dictionaries[at].values
         used = np.unique(rows.codes[at])
         table = np.full(len(values) + 1, float(missing_class))

@@ -15,12 +15,17 @@ from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
 from streamcheck.core.types import CodeArray, FloatArray, IntArray
 
+UNUSABLE = -1.7e308
+"""Stands for a prediction or score that the event did not carry: a NaN never enters a state."""
 _GROW_MIN = 1_024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """n predictions of one pane in canonical order: ids, value and score (0.0 without) float64, event time, segments (S, n)."""
+    """n predictions of one pane in canonical order.
+
+    Ids, value and score (0.0 without) float64, event time, segments (S, n).
+    """
 
     ids: list[str]
     value: FloatArray
@@ -107,7 +112,10 @@ class Join:
 
     # ------------------------------------------------------------------ one pane
     def step(self, end_ms: int, predictions: Predictions, labels: Labels) -> tuple[Joined, list[Correction], State]:
-        """First the pane's predictions enter, then its labels. Returns completed rows, corrections, and the delta to keep."""
+        """First the pane's predictions enter, then its labels.
+
+        Returns completed rows, corrections, and the delta to keep.
+        """
         self._expire(end_ms - self.rules.horizon_ms)
         delta, completed = self._enter(predictions)
         corrections: list[Correction] = []
@@ -244,7 +252,10 @@ class Join:
                 self._counts["labels_pending"] -= 1
 
     def _reserve(self, n: int) -> None:
-        """Make room for n more predictions: by dropping forgotten ones from the arrays when they are the half, else by growing."""
+        """Make room for n more predictions.
+
+        By dropping forgotten ones from the arrays when they are the half, else by growing.
+        """
         need, room = self._next + n - self._base, len(self._value)
         if need <= room:
             return

@@ -8,21 +8,21 @@ import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.components import State
-from streamcheck.core.join import Joined
+from streamcheck.core.join import UNUSABLE, Joined
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import PaneInstance, Span
 from streamcheck.core.plan import MonitorSpec, Task
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray, Signal
-from streamcheck.core.windows import RollingWindow
-
-UNUSABLE = -1.7e308
-"""Stands in the join for a prediction or score that the event did not carry: a NaN never enters a state."""
+from streamcheck.core.windows import RollingWindow, kept_score, shown_score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPane:
-    """The rows that one pane completed, in canonical order. `segmentations`: the names of the rows of `joined.segments`."""
+    """The rows that one pane completed, in canonical order.
+
+    `segmentations`: the names of the rows of `joined.segments`.
+    """
 
     joined: Joined
     task: Task
@@ -37,7 +37,8 @@ class LabelledPane:
     def rows(self, index: IntArray) -> LabelledRows:
         """The rows at these positions."""
         j = self.joined
-        return LabelledRows(j.prediction[index], j.label[index], j.score[index] if self.scored else None, self.task)
+        score = shown_score(j.score[index]) if self.scored else None
+        return LabelledRows(j.prediction[index], j.label[index], score, self.task)
 
     def split(self, index: IntArray, by: str | None) -> Iterator[tuple[int, IntArray]]:
         """The positions of each segment that occurs, segment numbers ascending, canonical order kept."""
@@ -81,13 +82,14 @@ class LabelledInstance(PaneInstance):
 
     def _blocks(self, rows: LabelledRows) -> list[LabelledRows]:
         """Complete blocks; what is left waits for the next pane."""
-        score = rows.score if rows.score is not None else np.zeros(len(rows.label))
-        pending = np.concatenate([self._open_block, np.stack([rows.prediction, rows.label, score])], axis=1)
+        new = np.stack([rows.prediction, rows.label, kept_score(rows)])
+        pending = np.concatenate([self._open_block, new], axis=1)
         size = self.spec.block_rows
         complete = pending.shape[1] // size
         self._open_block = pending[:, complete * size :].copy()
         blocks = [pending[:, i * size : (i + 1) * size] for i in range(complete)]
-        return [LabelledRows(b[0], b[1], b[2] if rows.score is not None else None, rows.task) for b in blocks]
+        scored = rows.score is not None
+        return [LabelledRows(b[0], b[1], shown_score(b[2]) if scored else None, rows.task) for b in blocks]
 
     def export(self) -> State:
         """The state, sharing no memory."""

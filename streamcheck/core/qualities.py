@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from streamcheck.core.components import build, components
-from streamcheck.core.labelled import UNUSABLE, LabelledInstance
+from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.plan import Task
 from streamcheck.core.readings import AlertState, Reading
@@ -65,9 +63,6 @@ def labelled_readings(instances: Iterable[LabelledInstance], task: Task | None, 
 
 def _with_estimate(reading: Reading, measure: Measure, rows: LabelledRows) -> Reading:
     """The reading with the window's value in place of the last block's."""
-    if measure.needs is Needs.LABELLED_SCORE and rows.score is not None:
-        usable = np.flatnonzero(rows.score != UNUSABLE)
-        rows = LabelledRows(rows.prediction[usable], rows.label[usable], rows.score[usable], rows.task)
     estimate: Any = measure.estimate(rows)
     if estimate is None:
         return replace(reading, status=NOT_ENOUGH, value=None, low=None, high=None, rows=len(rows.label))

@@ -5,6 +5,7 @@ from collections import deque
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.join import UNUSABLE
 from streamcheck.core.plan import Task, Window
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray
@@ -30,7 +31,7 @@ class RollingWindow:
 
     def add(self, ordinals: IntArray, rows: LabelledRows, time_ms: int) -> None:
         """Rows (n,) that were completed in the pane that ends at `time_ms`."""
-        score = rows.score if rows.score is not None else np.zeros(len(rows.label))
+        score = kept_score(rows)
         times = np.full(len(rows.label), time_ms)
         self._parts.append(np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64))
         self._n += len(rows.label)
@@ -70,7 +71,7 @@ class RollingWindow:
     def rows(self) -> LabelledRows:
         """All rows of the window, oldest first."""
         merged = self._merged()
-        return LabelledRows(merged[1], merged[2], merged[3] if self.scored else None, self.task)
+        return LabelledRows(merged[1], merged[2], shown_score(merged[3]) if self.scored else None, self.task)
 
     def _merged(self) -> FloatArray:
         if not self._parts:
@@ -85,6 +86,18 @@ class RollingWindow:
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
-        rows = np.asarray(state["rows"])
+        rows = np.array(state["rows"])
         self._n = rows.shape[1]
         self._parts = deque([rows] if self._n else [])
+
+
+def kept_score(rows: LabelledRows) -> FloatArray:
+    """The scores as a state may hold them: UNUSABLE where a row has none."""
+    if rows.score is None:
+        return np.full(len(rows.label), UNUSABLE)
+    return np.where(np.isnan(rows.score), UNUSABLE, rows.score)
+
+
+def shown_score(score: FloatArray) -> FloatArray:
+    """The scores as measures take them: NaN where a row has none."""
+    return np.where(score == UNUSABLE, np.nan, score)
