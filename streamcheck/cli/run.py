@@ -14,11 +14,11 @@ from streamcheck.config.load import Loaded, load
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.option("--until-end", is_flag=True, help="Stop when the topics, as they were at the start, have been read.")
-@click.option("--new-lineage", is_flag=True, help="Write to an alerts topic that another state of this config wrote to.")
+@click.option("--new-lineage", is_flag=True, help="Take over an alerts topic that another state wrote to.")
 @click.option("--reset-state", is_flag=True, help="Set the saved state aside and begin anew; implies --new-lineage.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one line of JSON at the end.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
-def run(  # noqa: PLR0917 (click passes options by name)
+def run(
     config: str,
     until_end: bool,  # noqa: FBT001
     new_lineage: bool,  # noqa: FBT001
@@ -32,7 +32,8 @@ def run(  # noqa: PLR0917 (click passes options by name)
 
     Exit codes: 0 stopped or done, 1 failed, 2 the config has mistakes, 70 a call to the broker hung (start it again).
     """
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     loaded = load(config)
     for warning in loaded.warnings:
         logging.getLogger(__name__).warning("%s: %s", config, warning)

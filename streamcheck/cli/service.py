@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import streamcheck.core.detectors
 import streamcheck.core.measures
@@ -90,7 +91,10 @@ def decoders(plan: Plan) -> dict[str, Decode]:
 
 @contextmanager
 def pages(settings: Settings, telemetry: Telemetry, clock: Clock) -> Iterator[str | None]:
-    """Serve gauges and the status page for as long as this lasts; yields their address, None where none is configured."""
+    """Serve gauges and the status page for as long as this lasts.
+
+    Yields their address, None where none is configured.
+    """
     if settings.listen is None:
         yield None
         return
@@ -119,7 +123,8 @@ def run_service(
     """Open everything in the order that makes a restart safe, run the loop, close everything."""
     outbox, strays = Outbox(wiring.alerts, wiring.store), StrayPost(wiring.dead_letters, wiring.late)
     try:
-        loop = patiently(lambda: _open(plan, wiring, rules, clock, telemetry, outbox, strays, listener), telemetry, stop)
+        opening = partial(_open, plan, wiring, rules, clock, telemetry, outbox, strays, listener)
+        loop = patiently(opening, telemetry, stop)
         return loop.run(stop) if loop is not None else Tally()
     finally:
         for port in (wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
@@ -163,7 +168,7 @@ def patiently(action: Callable[[], Loop], telemetry: Telemetry, stop: Stop) -> L
             return action()
         except SourceUnavailable as error:
             if not telemetry.read().broker.message:
-                log.error("%s; trying again until it answers", error)  # noqa: TRY400 - for people, no traceback
+                log.error("%s; trying again until it answers", error)
                 broker = BrokerReading(connected=False, message=str(error))
                 telemetry.publish(replace(telemetry.read(), broker=broker))
             stop.wait(wait_s)

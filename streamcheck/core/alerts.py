@@ -32,7 +32,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An alert changes its state at the end of a pane. `opened_ms`: start of the pane that opened it (part of its id)."""
+    """An alert changes its state at the end of a pane.
+
+    `opened_ms`: start of the pane that opened it (part of its id).
+    """
 
     state: str
     opened_ms: int
@@ -43,7 +46,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An alert of one monitor and segment changed its state. noun: what its value is ("mean", "share of missing values")."""
+    """An alert of one monitor and segment changed its state.
+
+    noun: what its value is ("mean", "share of missing values").
+    """
 
     spec: MonitorSpec
     segment: tuple[tuple[str, str], ...]
@@ -54,8 +60,8 @@ class Change:
 class AlertTracker:
     """One monitor for one segment: at most one alert is open.
 
-    `pulsed`: the detector only says at which moment it drifts and then starts afresh (row detectors); its alert counts as
-    drifting until the cooldown has passed.
+    `pulsed`: the detector only says at which moment it drifts and then starts afresh (row detectors); its alert counts
+    as drifting until the cooldown has passed.
     """
 
     def __init__(self, rule: AlertRule, *, pulsed: bool) -> None:
@@ -67,7 +73,10 @@ class AlertTracker:
         self.finding: Finding | None = None
 
     def step(self, start_ms: int, end_ms: int, drifting: Finding | None) -> list[Transition]:
-        """One more step of the detector over the pane [start_ms, end_ms); drifting: what it found, None when all is well."""
+        """One more step of the detector over the pane [start_ms, end_ms).
+
+        drifting: what it found, None when all is well.
+        """
         transitions: list[Transition] = []
         if drifting is not None:
             self.last_drift_end_ms = end_ms
@@ -142,7 +151,7 @@ class AlertTracker:
         self.opened_ms = state["opened_ms"]
         self.last_drift_end_ms = state["last_drift_end_ms"]
         f = state["finding"]
-        self.finding = None if f is None else Finding(*f[:7], evidence=tuple((k, v) for k, v in f[7]))
+        self.finding = None if f is None else Finding(*f[:7], *[tuple((k, v) for k, v in f[7])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +239,5 @@ def summarise(change: Change) -> str:
     if finding.value is None or finding.reference is None:
         return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
     verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]
-    return f"{spec.column}{where} {verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows) since about {since}"
+    moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows)"
+    return f"{spec.column}{where} {moved} since about {since}"

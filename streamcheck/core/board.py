@@ -15,6 +15,7 @@ from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label, steps_per_false_alarm
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Task, Window
+from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import Layout, StreamSummary
@@ -235,8 +236,6 @@ class Board:
     # ------------------------------------------------------------------ shown
     def readings(self) -> tuple[Reading, ...]:
         """Every monitor and segment, now."""
-        from streamcheck.core.qualities import labelled_readings
-
         plain = [i.reading() for i in self.instances() if not isinstance(i, LabelledInstance) or i.window is None]
         windowed = [i for i in self.instances() if isinstance(i, LabelledInstance) and i.window is not None]
         return (*plain, *labelled_readings(windowed, self.plan.task, scored=self._scored))
@@ -270,10 +269,9 @@ class Board:
                 self.layouts[column] = Layout.restore(state["layout"])
             elif state is not None:
                 self._first_values[column] = [np.asarray(state["first_values"])]
-        restarted = [
+        return [
             spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
         ]
-        return restarted
 
     def _restore_monitor(self, place: int, spec: MonitorSpec, states: dict[str, State]) -> bool:
         prefix = f"monitor/{spec.id}/"

@@ -46,7 +46,7 @@ class Closing:
     def step(self, span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], *, complete: bool) -> list[Change]:
         """One pane with events.
 
-        Complete: nothing more could have come (a pane cut off by the end of a file says nothing of volume).
+        complete: nothing more could have come (a pane cut off by the end of a file says nothing of volume).
         """
         predictions = self._parts(buffers, StreamRole.PREDICTIONS)
         pane = PaneRows(self.plan.predictions, predictions) if predictions else None
@@ -170,9 +170,9 @@ class Closing:
         return np.where(usable, self._class_codes(rows, at, missing_class)[codes], UNUSABLE)
 
     def _class_codes(self, rows: Rows, at: int, missing_class: int) -> FloatArray:
-        """Numbers of the classes, given by first appearance in this call's rows (sorted by text.
+        """Numbers of the classes, given by first appearance in this call's rows (sorted by text).
 
-        One pane, one order).
+        One pane gives one order, whatever its batches were.
         """
         values = rows.dictionaries[at].values
         used = np.unique(rows.codes[at])

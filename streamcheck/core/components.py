@@ -1,7 +1,7 @@
 """Components declare their parameters once: checks, defaults, documentation and JSON Schema come from there.
 
-A component is a class under `@register`, one file each. Registering enrols it in `streamcheck list`, in the config and in
-the contract suite (tests/contracts).
+A component is a class under `@register`, one file each. Registering enrols it in `streamcheck list`, in the config and
+in the contract suite (tests/contracts).
 """
 
 import dataclasses
@@ -14,7 +14,10 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 from streamcheck.errors import ParameterError
 
 State = dict[str, Any]
-"""A component's exported state: None, bool, int, float, str, bytes, numpy arrays, and lists or str-keyed dicts of them."""
+"""A component's exported state.
+
+None, bool, int, float, str, bytes, numpy arrays, and lists or str-keyed dicts of them.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
 @dataclass_transform(field_specifiers=(param,), kw_only_default=True)
 def register(cls: ComponentType) -> ComponentType:
     """Enrol a component class under its `name` (the class name in snake case unless it sets one)."""
-    made = dataclasses.dataclass(eq=False)(cls)
+    made: Any = dataclasses.dataclass(eq=False)(cls)
     if "name" not in vars(cls):
         made.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
     made.params = tuple(_declared(f) for f in dataclasses.fields(made) if "param" in f.metadata)

@@ -1,6 +1,7 @@
 """The engine: batches in, closed panes' alerts out. A pure state machine (DESIGN section 3).
 
-One input + start positions + config + journal = one alert log, whatever the batching, the interleaving, crashes and restarts.
+One input + start positions + config + journal = one alert log, whatever the batching, the interleaving, crashes and
+restarts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,8 +41,8 @@ class Engine:
     >>> from streamcheck.core.plan import Schema, TimeRules
     >>> predictions = Schema(StreamRole.PREDICTIONS, ("p",), None, None, (), 1024, 0)
     >>> engine = Engine(Plan("demo", predictions, None, None, TimeRules(), None, (), ()), "lineage")
-    >>> engine.open({SourcePartition("p", 0): 0})
-    Outcome(alerts=[], strays=[], journal=[Opened(lineage='lineage', positions=((SourcePartition(topic='p', partition=0), 0),))], panes=0)
+    >>> engine.open({SourcePartition("p", 0): 0}).journal
+    [Opened(lineage='lineage', positions=((SourcePartition(topic='p', partition=0), 0),))]
     """
 
     def __init__(self, plan: Plan, lineage: str) -> None:
@@ -139,7 +140,10 @@ class Engine:
         return outcome
 
     def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
-        """The input has ended (a file): open panes close, and event time goes no further than a journal says it went."""
+        """The input has ended (a file).
+
+        Open panes close, and event time goes no further than a journal says it went.
+        """
         outcome = Outcome()
         for partition in self.partitions.values():
             partition.end_of_input(self._open_from())
@@ -202,13 +206,13 @@ class Engine:
         if self.last_rows_pane is None or self.open_from is None or not self.closing.watches_silence:
             return
         for pane in range(self.open_from, min(until, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
-            self._publish(pane, self.closing.step_empty(self._span(pane)), outcome)
+            self._publish(self.closing.step_empty(self._span(pane)), outcome)
             outcome.panes += 1
 
     def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
         buffers = [(p, buffer) for p in self.partitions.values() if (buffer := p.close(pane)) is not None]
         changes = self.closing.step(self._span(pane), buffers, complete=complete)
-        self._publish(pane, changes, outcome)
+        self._publish(changes, outcome)
         self.open_from = pane + 1
         self.last_rows_pane = pane
         outcome.panes += 1
@@ -216,7 +220,7 @@ class Engine:
     def _span(self, pane: int) -> Span:
         return Span(pane * self.plan.time.pane_ms, (pane + 1) * self.plan.time.pane_ms)
 
-    def _publish(self, pane: int, changes: list[Change], outcome: Outcome) -> None:
+    def _publish(self, changes: list[Change], outcome: Outcome) -> None:
         for change in changes:
             self.sequence += 1
             key = alerts.alert_id(self.plan.name, change.spec.id, change.segment, change.transition.opened_ms)

@@ -102,13 +102,12 @@ class Join:
         self._ordinal = np.empty(_GROW_MIN, np.int64)  # of the completed row; -1 while the label is awaited
         self._segments = np.empty((n_segmentations, _GROW_MIN), np.int32)
         self._base = 0  # number of the prediction at place 0 of the arrays
-        self._panes: deque[tuple[int, int, int]] = (
-            deque()
-        )  # (pane end, first prediction after it, first label after it)
+        # Of each pane: its end, the first prediction and the first label after it.
+        self._panes: deque[tuple[int, int, int]] = deque()
         self._label_order: deque[tuple[int, str]] = deque()
         self._next_label = 0
         self._next_ordinal = 0
-        self._counts: dict[str, int] = {name: 0 for name in JoinReading.__dataclass_fields__}
+        self._counts: dict[str, int] = dict.fromkeys(JoinReading.__dataclass_fields__, 0)
 
     # ------------------------------------------------------------------ one pane
     def step(self, end_ms: int, predictions: Predictions, labels: Labels) -> tuple[Joined, list[Correction], State]:

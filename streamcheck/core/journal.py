@@ -18,7 +18,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Floored:
-    """From `offset` on the partition can no longer reach panes that end at `floor_ms` or before: it woke after silence, or is new."""
+    """From `offset` on the partition can no longer reach panes that end at `floor_ms` or before.
+
+    It woke after silence, or is new.
+    """
 
     source: SourcePartition
     offset: int
@@ -27,7 +30,10 @@ class Floored:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """All partitions were silent and event time went on with the wall clock: panes that end at `until_ms` or before closed."""
+    """All partitions were silent and event time went on with the wall clock.
+
+    Panes that end at `until_ms` or before closed.
+    """
 
     until_ms: int
 

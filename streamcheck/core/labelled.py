@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.components import State
 from streamcheck.core.join import UNUSABLE, Joined
-from streamcheck.core.measures.base import Needs
+from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.monitors import PaneInstance, Span
 from streamcheck.core.plan import MonitorSpec, Task
 from streamcheck.core.summaries import LabelledRows
@@ -75,7 +74,8 @@ class LabelledInstance(PaneInstance):
         if not self.on_window:
             return self.step(span, self._blocks(rows))
         assert self.window is not None
-        estimate: Any = self.measure.estimate(self.window.rows())
+        assert isinstance(self.measure, LabelledMeasure), self.spec.id
+        estimate = self.measure.estimate(self.window.rows())
         if estimate is None:
             return []
         return self.judge(span, Signal(estimate.value, estimate.value, 1.0, estimate.n, estimate.value, estimate.value))

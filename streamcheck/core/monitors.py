@@ -21,7 +21,10 @@ from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
 STANDARDISED_MAX = 1e6
 """Standardised values are clipped here: no detector can use more, and their squares stay far from overflow."""
 HISTORY_MAX = 512
-"""Panes that a row detector's clock remembers, to date a change that began rows ago; older ones are thinned out by half."""
+"""Panes that a row detector's clock remembers, to date a change that began rows ago.
+
+Older ones are thinned out by half.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class Span:
 def steps_per_false_alarm(spec: MonitorSpec, budget: Budget, time: TimeRules, place: int) -> float:
     """The average run length that one segment's chart is granted, in panes.
 
-    place: 0 for all rows together, else the segment's number. The i-th segment gets 6 / (pi^2 i^2) of the monitor's share, so
-    that the sum stays within it however many follow.
+    place: 0 for all rows together, else the segment's number. The i-th segment gets 6 / (pi^2 i^2) of the monitor's
+    share, so that the sum stays within it however many follow.
     """
     panes = budget.period_ms / time.pane_ms / budget.alarms / max(spec.share, 1e-9)
     return max(2.0, panes if spec.by is None else panes * math.pi**2 * max(place, 1) ** 2 / 6)
@@ -222,7 +225,7 @@ class RowInstance(Instance):
         mean, variance = content.moment.mean, content.moment.variance
         sd = math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
         self.baseline = mean
-        return np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX)
+        return np.asarray(np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX))
 
     def _finding(self, span: Span, values: FloatArray, verdict: RowVerdict) -> Finding:
         last = int(verdict.drifts[-1])

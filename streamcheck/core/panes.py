@@ -1,4 +1,7 @@
-"""All rows of one pane that closes: in canonical order for row detectors and the join, folded per segment for the rest."""
+"""All rows of one pane that closes.
+
+In canonical order for row detectors and the join, folded per segment for the rest.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +31,10 @@ from streamcheck.core.types import (
 )
 
 FOLD_ROWS = 65_536
-"""Rows that are summed in one go: sums are cut here, never where a poll happened to end, so that their bits are always the same."""
+"""Rows that are summed in one go.
+
+Sums are cut here, never where a poll happened to end, so that their bits are always the same.
+"""
 CATEGORIES_MAX = 1_000
 """Distinct categories of one column in one pane; the rest, by first canonical appearance, count as `__other__`."""
 
@@ -85,14 +91,15 @@ class PaneRows:
     def usable(self, column: str) -> BoolArray:
         """Which rows have a usable value, in the pane's own order."""
         place = self._numeric[column] if column in self._numeric else len(self._numeric) + self._coded[column]
-        return self.rows.status[place] == FieldStatus.OK
+        return np.asarray(self.rows.status[place] == FieldStatus.OK)
 
     def values(self, column: str) -> FloatArray:
         """The column as numbers, in the pane's own order: codes 0 and 1 of a binary column, else its numeric values."""
         if column in self._numeric:
-            return self.rows.numeric[self._numeric[column]]
+            values: FloatArray = self.rows.numeric[self._numeric[column]]
+            return values
         assert self._columns[column].kind is Kind.BINARY, f"{column} is not a number"
-        return self.rows.codes[self._coded[column]].astype(np.float64)
+        return np.asarray(self.rows.codes[self._coded[column]], np.float64)
 
     def select(self, column: str) -> Selection:
         """The usable values in canonical order."""

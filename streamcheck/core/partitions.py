@@ -1,7 +1,7 @@
-"""One source partition: which pane does a row belong to, is it late, is its time a clock's mistake? (DESIGN section 4)
+"""One source partition: which pane does a row belong to, is it late, is its time a clock's mistake?
 
-Everything here depends on the partition's own rows in offset order, and on journaled floors: never on how batches were cut
-or how partitions interleave. That is what makes a replay exact.
+Everything here depends on the partition's own rows in offset order, and on journaled floors: never on how batches were
+cut or how partitions interleave. That is what makes a replay exact.
 """
 
 from collections import Counter

@@ -1,4 +1,7 @@
-"""The plan: what a config comes to, as frozen objects that the engine runs. Built by streamcheck.config, never by hand."""
+"""The plan: what a config comes to, as frozen objects that the engine runs.
+
+Built by streamcheck.config, never by hand.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,7 +143,8 @@ class Window:
 class AlertRule:
     """When a drifting monitor becomes an alert, and whose it is.
 
-    for_ms: event time from the first drifting step to firing; cooldown_ms: event time without drift until it is resolved.
+    for_ms: event time from the first drifting step to firing; cooldown_ms: event time without drift until it is
+    resolved.
     """
 
     for_ms: int = 0
@@ -163,9 +167,9 @@ class MonitorSpec:
     """One monitor: what it looks at, for which segments, through which measure, with which detector, under which rule.
 
     id: unique in the config, stable (part of alert ids, fingerprints, seeds). column: the column's name, or the quality
-    (`accuracy`, `volume`, `error`). A row detector has no measure: it sees the column's values, or for `error` the row's
-    error (0/1 for classes, |prediction - label| for numbers). by: None for all rows together. share: the part of the
-    config's false-alarm budget that is this monitor's.
+    (`accuracy`, `volume`, `error`). A row detector has no measure: it sees the column's values, or for `error` the
+    row's error (0/1 for classes, |prediction - label| for numbers). by: None for all rows together. share: the part of
+    the config's false-alarm budget that is this monitor's.
     """
 
     id: str

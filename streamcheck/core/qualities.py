@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from streamcheck.core.components import build, components
 from streamcheck.core.labelled import LabelledInstance
-from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.measures.base import LabelledMeasure, Measure, Needs
 from streamcheck.core.plan import Task
 from streamcheck.core.readings import AlertState, Reading
 from streamcheck.core.summaries import LabelledRows
@@ -63,7 +62,8 @@ def labelled_readings(instances: Iterable[LabelledInstance], task: Task | None, 
 
 def _with_estimate(reading: Reading, measure: Measure, rows: LabelledRows) -> Reading:
     """The reading with the window's value in place of the last block's."""
-    estimate: Any = measure.estimate(rows)
+    assert isinstance(measure, LabelledMeasure), measure.name
+    estimate = measure.estimate(rows)
     if estimate is None:
         return replace(reading, status=NOT_ENOUGH, value=None, low=None, high=None, rows=len(rows.label))
     return replace(reading, value=estimate.value, low=estimate.low, high=estimate.high, rows=estimate.n)

@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class PartitionReading:
-    """One source partition: newest accepted event time and watermark (ms, None before the first row), idleness, counters.
+    """One source partition: newest accepted event time and watermark (ms, None before the first row), idleness, books.
 
     rejected: events by reason. accepted counts on-time rows only; accepted + late + the rejected = all events read.
     """

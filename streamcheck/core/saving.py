@@ -71,7 +71,10 @@ class Saver:
 
 
 def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
-    """The engine of a saved state. Raises StateError when it is damaged, newer, or of a config with other streams or times."""
+    """The engine of a saved state.
+
+    Raises StateError when it is damaged, newer, or of a config with other streams or times.
+    """
     states = {key: _decode(data) for key, data in saved.items()}
     if "engine" not in states:
         raise StateError(
@@ -80,7 +83,8 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
     core = states.pop("engine")
     if core["meaning"] != meaning(plan):
         raise StateError(
-            f"the saved state of {plan.name!r} was made with other `streams` or `time` settings, which give old numbers another meaning; "
+            f"the saved state of {plan.name!r} was made with other `streams` or `time` settings, which give old "
+            "numbers another meaning; "
             "give the config another `name`, or reset its state with --reset-state"
         )
     engine = Engine(plan, core["lineage"])

@@ -49,8 +49,9 @@ class SegmentTable:
         return len(self.keys) - 1
 
     def numbers(self, rows: Rows, columns: Sequence[int], order: IntArray) -> CodeArray:
-        """Each row's segment number (n,). columns: places of the fields in `rows.codes`; order: canonical order of the rows.
+        """Each row's segment number (n,).
 
+        columns: places of the fields in `rows.codes`; order: canonical order of the rows.
         New values are numbered by first canonical appearance.
         """
         combined = np.zeros(len(rows), np.int64)

@@ -146,9 +146,9 @@ class Signal:
 class Verdict:
     """What a pane detector says after one signal.
 
-    score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score < threshold
-    where the direction is -1 and the score is the measure itself (a limit from below);
-    change_at: event time (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown.
+    score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score <
+    threshold where the direction is -1 and the score is the measure itself (a limit from below); change_at: event time
+    (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown.
     """
 
     drifting: bool

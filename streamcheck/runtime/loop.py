@@ -49,7 +49,10 @@ Listener = Callable[[Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class LoopRules:
-    """How often to commit, when a partition counts as silent, and whether to stop at the end of the topics as they are at start."""
+    """How often to commit, when a partition counts as silent, when to pause, when to stop.
+
+    until_end: stop where the topics ended at the start; skip_gaps: go on behind records that retention removed.
+    """
 
     commit_every_s: float = 5.0
     idle_after_s: float = 30.0
@@ -115,7 +118,10 @@ class Loop:
 
     # ------------------------------------------------------------------ life
     def run(self, stopping: Callable[[], bool]) -> Tally:
-        """Go on until `stopping` says so (or the end is reached, where the rules ask for that); commits before it returns."""
+        """Go on until `stopping` says so (or the end is reached, where the rules ask for that).
+
+        Commits before it returns.
+        """
         self._begin()
         retry_s = 0.0
         while not stopping() and not self._at_end():

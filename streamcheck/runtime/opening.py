@@ -85,8 +85,8 @@ def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
     if gone:
         names = ", ".join(map(str, gone))
         raise SourceError(
-            f"{names}: the saved state has read this, and it is not there any more. A topic that was made again, or another cluster? "
-            "Go back to the old one, give the config another `name`, or begin anew with --reset-state"
+            f"{names}: the saved state has read this, and it is not there any more. A topic that was made again, or "
+            "another cluster? Go back to the old one, give the config another `name`, or begin anew with --reset-state"
         )
     added: list[JournalEntry] = []
     for partition in sorted(there - engine.partitions.keys()):

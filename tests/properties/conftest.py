@@ -1,7 +1,11 @@
-"""A small world for property tests: topics with drift, late rows, wrong clocks, labels; and ways to run an engine over it."""
+"""A small world for property tests: topics with drift, late rows, wrong clocks, labels.
+
+And ways to run an engine over it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +42,47 @@ TIERS = ("general", "premium", "trial", "partner")
 COUNTRIES = ("DE", "FR", "ES", "IT")
 
 
-def plan(*, rows_only: bool = False) -> Plan:
-    """Every kind of monitor, a join, crossed segments, a limit that bites."""
+TIER, CROSSED = Segmentation(("tier",)), Segmentation(("tier", "country"))
+FIRST = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
+RULE = AlertRule(cooldown_ms=8 * PANE_MS)
+SLOW_RULE = AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)
+CUSUM = ComponentSpec("cusum", (("h", 5.0),))
+
+
+def _on(name: str, column: str, measure: str | None = None, detector: ComponentSpec = CUSUM, **more: Any) -> MonitorSpec:
+    spec = None if measure is None else ComponentSpec(measure)
+    given = {"target": Target.COLUMN, "reference": FIRST, "share": 0.1, "rule": RULE} | more
+    return MonitorSpec(id=name, column=column, detector=detector, measure=spec, **given)
+
+
+def _monitors() -> tuple[MonitorSpec, ...]:
+    """Every kind of monitor."""
+    adwin = ComponentSpec("adwin", (("delta", 0.01),))
+    kswin = ComponentSpec("kswin", (("alpha", 0.001), ("window_size", 60), ("stat_size", 20)))
+    floor = ComponentSpec("threshold", (("below", 0.6), ("rows_min", 20)))
+    labelled = {"target": Target.LABELLED}
+    return (
+        _on("amount-mean_shift", "amount", "mean_shift"),
+        _on("amount-scale-by-tier", "amount", "scale", by=TIER),
+        _on("amount-psi", "amount", "psi", rule=SLOW_RULE),
+        _on("country-shift", "country", "category_shift"),
+        _on("country-unseen", "country", "unseen"),
+        _on("amount-missing", "amount", "missing_rate"),
+        _on("amount-missing-by-both", "amount", "missing_rate", by=CROSSED, rule=SLOW_RULE),
+        _on("volume", "volume", "volume", target=Target.STREAM),
+        _on("amount-adwin", "amount", None, adwin, by=TIER),
+        _on("amount-adwin-auto", "amount", None, ComponentSpec("adwin", auto=True)),
+        _on("amount-kswin", "amount", None, kswin),
+        _on("amount-ph", "amount", None, ComponentSpec("page_hinkley", (("threshold", 200.0),))),
+        _on("error-ddm", "error", None, ComponentSpec("ddm", auto=True), by=TIER, **labelled),
+        _on("error-hddm", "error", None, ComponentSpec("hddm_w", auto=True), **labelled),
+        _on("accuracy", "accuracy", "accuracy", window=Window(rows=100), block_rows=20, **labelled),
+        _on("floor", "accuracy", "accuracy", floor, by=TIER, window=Window(span_ms=20 * PANE_MS), **labelled),
+    )
+
+
+def plan() -> Plan:
+    """Every kind of monitor, a join, crossed segments, limits that bite."""
     columns = (
         Column("amount", ("amount",), Kind.NUMERIC, Role.FEATURE, (0.0, 500.0)),
         Column("score", ("score",), Kind.NUMERIC, Role.SCORE),
@@ -47,77 +90,13 @@ def plan(*, rows_only: bool = False) -> Plan:
         Column("tier", ("tier",), Kind.CATEGORICAL, Role.SEGMENT),
         Column("prediction", ("fraud",), Kind.BINARY, Role.PREDICTION),
     )
+    label = (Column("label", ("label",), Kind.BINARY, Role.LABEL),)
     predictions = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, columns, 1 << 20, 300_000)
-    labels = Schema(
-        StreamRole.LABELS,
-        ("l",),
-        ("id",),
-        None,
-        (Column("label", ("label",), Kind.BINARY, Role.LABEL),),
-        1 << 20,
-        300_000,
-    )
-    tier, crossed = Segmentation(("tier",)), Segmentation(("tier", "country"))
-    first = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
-    rule = AlertRule(cooldown_ms=8 * PANE_MS)
-    cusum = ComponentSpec("cusum", (("h", 5.0),))
-    share = 0.1
-
-    def on(
-        name: str,
-        column: str,
-        measure: str | None,
-        detector: ComponentSpec = cusum,
-        target: Target = Target.COLUMN,
-        **more: object,
-    ) -> MonitorSpec:
-        spec = None if measure is None else ComponentSpec(measure)
-        return MonitorSpec(
-            name, target, column, detector, spec, reference=first, share=share, **({"rule": rule} | more)
-        )
-
-    adwin = ComponentSpec("adwin", (("delta", 0.01),))
-    monitors = (
-        on("amount-mean_shift", "amount", "mean_shift"),
-        on("amount-scale-by-tier", "amount", "scale", by=tier),
-        on("amount-psi", "amount", "psi", rule=AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)),
-        on("country-shift", "country", "category_shift"),
-        on("country-unseen", "country", "unseen"),
-        on("amount-missing", "amount", "missing_rate"),
-        on(
-            "amount-missing-by-both",
-            "amount",
-            "missing_rate",
-            by=crossed,
-            rule=AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS),
-        ),
-        on("volume", "volume", "volume", target=Target.STREAM),
-        on("amount-adwin", "amount", None, adwin, by=tier),
-        on("amount-adwin-auto", "amount", None, ComponentSpec("adwin", auto=True)),
-        on(
-            "amount-kswin",
-            "amount",
-            None,
-            ComponentSpec("kswin", (("alpha", 0.001), ("window_size", 60), ("stat_size", 20))),
-        ),
-        on("amount-ph", "amount", None, ComponentSpec("page_hinkley", (("threshold", 200.0),))),
-        on("error-ddm", "error", None, ComponentSpec("ddm", auto=True), Target.LABELLED, by=tier),
-        on("error-hddm", "error", None, ComponentSpec("hddm_w", auto=True), Target.LABELLED),
-        on("accuracy", "accuracy", "accuracy", cusum, Target.LABELLED, window=Window(rows=100), block_rows=20),
-        on(
-            "accuracy-by-tier",
-            "accuracy",
-            "accuracy",
-            ComponentSpec("threshold", (("below", 0.6), ("rows_min", 20))),
-            Target.LABELLED,
-            by=tier,
-            window=Window(span_ms=20 * PANE_MS),
-        ),
-    )
-    kept = tuple(m for m in monitors if m.measure is None) if rows_only else monitors
+    labels = Schema(StreamRole.LABELS, ("l",), ("id",), None, label, 1 << 20, 300_000)
     time = TimeRules(PANE_MS, 1_500, 5_000, 30_000)
     join = JoinRules(horizon_ms=60 * PANE_MS, predictions_max=1_500, labels_max=200)
-    return Plan("world", predictions, labels, Task.BINARY, time, join, (tier, crossed), kept, limits=Limits(segments=6))
+    segmentations, limits = (TIER, CROSSED), Limits(segments=6)
+    return Plan("world", predictions, labels, Task.BINARY, time, join, segmentations, _monitors(), limits=limits)
 
 
 @dataclass(slots=True)
@@ -131,7 +110,7 @@ class World:
         return {source: log.next_offset for source, log in self.logs.items()}
 
     def cut(self, source: SourcePartition, start: int, stop: int) -> Batch:
-        """The records from offset start to stop, with dictionaries of their own, as another decoder would have made them."""
+        """The records from offset start to stop, with dictionaries of their own, as if from another decoder."""
         log = self.logs[source]
         a, b = np.searchsorted(log.offsets, (start, stop))
         ra, rb = np.searchsorted(log.rejects.offsets, (start, stop))
@@ -193,7 +172,10 @@ def _log(
 
 
 def make_world(seed: int, n: int = 2_600) -> World:
-    """Three partitions of predictions, two of labels: a shift, a new country, missing values, errors of one tier, a gap, bad clocks."""
+    """Three partitions of predictions, two of labels.
+
+    A shift, a new country, missing values, errors of one tier, a gap, bad clocks.
+    """
     rng = np.random.default_rng(seed)
     span = 150 * PANE_MS
     time = np.sort(rng.integers(0, span, n))
@@ -275,7 +257,10 @@ class Run:
 
 
 def uninterrupted(world: World, made: Plan, journal: list[JournalEntry] | None = None) -> Run:
-    """One engine, each partition in a single batch, one after the other; with a live run's journal where there is one."""
+    """One engine, each partition in a single batch, one after the other.
+
+    With a live run's journal where there is one.
+    """
     run, engine = Run(), Engine(made, "lineage")
     run.take(engine.open(dict.fromkeys(world.logs, 0)))
     engine.replay_journal(journal or [])

@@ -187,6 +187,6 @@ def test_share_evidence_is_finite_everywhere(center: float, rows: int) -> None:
 
 def test_a_share_that_is_rare_already_does_not_fall() -> None:
     """A reference without one event says only that events are rare; ever more panes without any are no change."""
-    detector = Cusum(h=12.0)
+    detector = build("detector", "cusum", {"h": 12.0})
     rare = Signal(value=0.0, center=1.2e-5, se=2.6e-4, rows=180, level=0.0, baseline=0.0, events=0, center_se=1.7e-5)
     assert not any(detector.step(rare, at_ms=at).drifting for at in range(20_000))

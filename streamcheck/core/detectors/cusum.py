@@ -31,12 +31,13 @@ are larger: no less, since a smaller change is of no concern, no more, since a l
 class Cusum(PaneDetector):
     """Has the level shifted for good? Adds up log-likelihood ratios of "shifted" against "unchanged", never below zero.
 
-    Page (1954), Biometrika 41. An ordinary signal adds k z - k^2/2 with z = (|value - center| - center_se) / se; a share adds the
-    exact binomial log-likelihood ratio of its events, divided by the overdispersion that its se implies. Drifts above
-    h. By Lorden (1971), Annals of Mathematical Statistics 42, stable input then runs for e^h steps or more on average
-    per side, so that calibrate(arl) takes h = ln(sides * arl); the promise is kept with a factor of about five to
-    spare. One step alone alarms only where a share's evidence is overwhelming (8 h). `score`: the larger statistic,
-    capped at 2 h, so that it falls below h about as fast as it rose. `change_at`: the step at which it last left zero.
+    Page (1954), Biometrika 41. An ordinary signal adds k z - k^2/2 with z = (|value - center| - center_se) / se; a
+    share adds the exact binomial log-likelihood ratio of its events, divided by the overdispersion that its se implies.
+    Drifts above h. By Lorden (1971), Annals of Mathematical Statistics 42, stable input then runs for e^h steps or more
+    on average per side, so that calibrate(arl) takes h = ln(sides * arl); the promise is kept with a factor of about
+    five to spare. One step alone alarms only where a share's evidence is overwhelming (8 h). `score`: the larger
+    statistic, capped at 2 h, so that it falls below h about as fast as it rose. `change_at`: the step at which it last
+    left zero.
 
     >>> detector = Cusum(k=1.0, h=5.0)
     >>> signals = [Signal(value=z, center=0.0, se=1.0, rows=100, level=z, baseline=0.0) for z in (0.3, 2.5, 2.5, 2.5)]
@@ -100,7 +101,7 @@ class Cusum(PaneDetector):
         self.left_zero = list(state["left_zero"])
 
 
-def share_evidence(  # noqa: PLR0917 (numbers of one formula)
+def share_evidence(
     events: int, rows: int, center: float, se: float, k: float, center_se: float = 0.0
 ) -> float:
     """How much more likely are the events under a risen share than under the expected one? Log-likelihood ratio.

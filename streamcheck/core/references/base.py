@@ -28,7 +28,10 @@ class Progress:
 
 
 class Reference(Component):
-    """Collects panes of one signal and offers what later panes are compared with. Spans count from the first pane seen."""
+    """Collects panes of one signal and offers what later panes are compared with.
+
+    Spans count from the first pane seen.
+    """
 
     family = "reference"
 
