@@ -49,7 +49,9 @@ SLOW_RULE = AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)
 CUSUM = ComponentSpec("cusum", (("h", 5.0),))
 
 
-def _on(name: str, column: str, measure: str | None = None, detector: ComponentSpec = CUSUM, **more: Any) -> MonitorSpec:
+def _on(
+    name: str, column: str, measure: str | None = None, detector: ComponentSpec = CUSUM, **more: Any
+) -> MonitorSpec:
     spec = None if measure is None else ComponentSpec(measure)
     given = {"target": Target.COLUMN, "reference": FIRST, "share": 0.1, "rule": RULE} | more
     return MonitorSpec(id=name, column=column, detector=detector, measure=spec, **given)
