@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 FAILURES_MAX = 5
 """Polls in a row that end in an exception nobody expects, each followed by a new consumer, before it is raised."""
 
+FORGET_S = 60.0
+"""Without records, and without another failure for so long, failures are no longer "in a row"."""
+
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits after the 1st, 2nd … failure in a row; never longer than the poll was allowed to take."""
 
@@ -33,8 +36,8 @@ class KafkaSource:
 
     Raised: ParameterError for a setting that is not the user's; SourceError for what only a person can mend (unknown
     topic, no right, damaged log); GapError for a position that is gone; BrokerUnavailable by `partitions`, `offsets_at`
-    and `start` when no broker answers in time: ask again after a while. `poll` does not raise that: it returns nothing,
-    goes on trying with back-off, and `trouble()` says why.
+    and `start` when no broker answers in time: ask again after a while. `poll` returns nothing then, goes on trying
+    with back-off, and `trouble()` says why; it raises that only where it met a gap and cannot learn what is left.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class KafkaSource:
         self._positions: dict[SourcePartition, int] = {}
         self._paused: frozenset[SourcePartition] = frozenset()
         self._failures = 0
+        self._failed_at = float("-inf")
         self._trouble: str | None = None
 
     def partitions(self) -> tuple[SourcePartition, ...]:
@@ -108,8 +112,9 @@ class KafkaSource:
             left_s = max(0.0, began + timeout_s - time.monotonic())
             time.sleep(min(left_s, BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]))
             return []
-        if taken:
-            self._failures, self._trouble = 0, None
+        self._trouble = None
+        if taken or began - self._failed_at > FORGET_S:
+            self._failures = 0
         merged = (merge(source, taken[source]) for source in sorted(taken))
         return [batch for batch in merged if len(batch.offsets) or batch.faults]
 
@@ -166,6 +171,7 @@ class KafkaSource:
         if isinstance(error, SaslAuthenticationFailedError | AuthorizationError):
             raise explain(error, self._settings, f"reading {', '.join(self._topics)}") from error
         self._failures += 1
+        self._failed_at = time.monotonic()
         self._trouble = str(error)
         if self._failures == 1:
             log.warning("reading from Kafka at %s: %s (trying again; said once)", address(self._settings), error)
