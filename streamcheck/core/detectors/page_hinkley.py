@@ -1,10 +1,39 @@
 """Page-Hinkley: has the mean of the rows moved by more than `delta` for long enough to matter?"""
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.detectors.base import Domain
 from streamcheck.core.detectors.river_base import Evidence, RiverDetector, strongest
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What river's PageHinkley keeps from row to row."""
+
+    n: float
+    mean: float
+    rise: float
+    fall: float
+    least: float
+    most: float
+    drifting: bool
+
+    @staticmethod
+    def of(river: Any) -> "_Sums":
+        """Out of the river object."""
+        mean = river._x_mean  # noqa: SLF001 (as `inner`)
+        sums = (river._sum_increase, river._sum_decrease, river._min_increase, river._max_decrease)  # noqa: SLF001
+        return _Sums(mean.n, mean.get(), *sums, river.drift_detected)
+
+    def into(self, river: Any) -> None:
+        """Back into the river object."""
+        river._x_mean.n, river._x_mean._mean = self.n, self.mean  # noqa: SLF001
+        river._sum_increase, river._sum_decrease = self.rise, self.fall  # noqa: SLF001
+        river._min_increase, river._max_decrease = self.least, self.most  # noqa: SLF001
+        river._drift_detected = self.drifting  # noqa: SLF001
 
 
 @register
@@ -42,27 +71,43 @@ class PageHinkley(RiverDetector):
         return River(self.min_instances, self.delta, self.threshold, self.alpha, self.mode)
 
     def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
-        """As RiverDetector, noting at which rows the accumulated excess stood at its low and at its high."""
-        river, update = self.river, self.river.update
-        low, high = -1 - self.rising, -1 - self.falling
-        drifts, at_drift = [], None
-        for at, value in enumerate(rows):
-            update(value)
-            if river._sum_increase == river._min_increase:  # noqa: SLF001 (as `inner`, but once per row)
-                low = at
-            if river._sum_decrease == river._max_decrease:  # noqa: SLF001
-                high = at
-            if river.drift_detected:
-                drifts.append(at)
-                at_drift = self._evidence(at - low, at - high)
-        self.rising, self.falling = len(rows) - 1 - low, len(rows) - 1 - high
-        return drifts, at_drift or self._evidence(self.rising, self.falling)
+        """As river's update, row by row, with its state in local names: the same operations in the same order.
 
-    def _evidence(self, rising: int, falling: int) -> Evidence:
-        if self.inner("_x_mean").n < self.min_instances:
+        A test holds it against river bit for bit. Besides, it notes at which rows the accumulated excess stood at its
+        low and at its high.
+        """
+        s = _Sums.of(self.river)
+        n, mean, rise, fall, least, most = s.n, s.mean, s.rise, s.fall, s.least, s.most
+        alpha, delta, threshold, after = self.alpha, self.delta, self.threshold, self.min_instances
+        up, down = self.mode != "down", self.mode != "up"
+        low, high = -1 - self.rising, -1 - self.falling
+        drifts, at_drift, drifting = [], None, s.drifting
+        for at, value in enumerate(rows):  # the recurrence needs each row's result for the next
+            if drifting:
+                n, mean, rise, fall, least, most = 0.0, 0.0, 0.0, 0.0, math.inf, -1
+                drifting = False
+            n += 1.0
+            mean += (1.0 / n) * (value - mean)
+            excess = value - mean
+            rise = alpha * rise + excess - delta
+            fall = alpha * fall + excess + delta
+            least = min(least, rise)
+            most = max(most, fall)
+            if rise == least:
+                low = at
+            if fall == most:
+                high = at
+            if n >= after and ((up and rise - least > threshold) or (down and most - fall > threshold)):
+                drifting = True
+                drifts.append(at)
+                at_drift = self._evidence(n, rise - least, most - fall, at - low, at - high)
+        _Sums(n, mean, rise, fall, least, most, drifting).into(self.river)
+        self.rising, self.falling = len(rows) - 1 - low, len(rows) - 1 - high
+        return drifts, at_drift or self._evidence(n, rise - least, most - fall, self.rising, self.falling)
+
+    def _evidence(self, n: float, rise: float, fall: float, rising: int, falling: int) -> Evidence:
+        if n < self.min_instances:
             return Evidence()
-        rise = self.inner("_sum_increase") - self.inner("_min_increase")
-        fall = self.inner("_max_decrease") - self.inner("_sum_decrease")
         tests = [] if self.mode == "down" else [Evidence(max(rising, 1), rise, self.threshold, 1)]
         if self.mode != "up":
             tests.append(Evidence(max(falling, 1), fall, self.threshold, -1))
