@@ -34,6 +34,8 @@ def run(
     """
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    # the client tells of each connection and each attempt; what matters of it our own messages say
+    logging.getLogger("kafka").setLevel(logging.INFO if verbose else logging.CRITICAL)
     loaded = load(config)
     for warning in loaded.warnings:
         logging.getLogger(__name__).warning("%s: %s", config, warning)

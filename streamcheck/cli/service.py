@@ -24,7 +24,16 @@ from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Decode, Listener, Loop, LoopRules, Tally
 from streamcheck.runtime.opening import open_engine
-from streamcheck.runtime.ports import AlertSink, Clock, JournalSink, Source, SourceUnavailable, Store, StraySink
+from streamcheck.runtime.ports import (
+    AlertSink,
+    Clock,
+    JournalSink,
+    SinkUnavailable,
+    Source,
+    SourceUnavailable,
+    Store,
+    StraySink,
+)
 from streamcheck.runtime.telemetry import BrokerReading, Phase, Snapshot, Telemetry
 
 log = logging.getLogger(__name__)
@@ -124,7 +133,7 @@ def run_service(
     outbox, strays = Outbox(wiring.alerts, wiring.store), StrayPost(wiring.dead_letters, wiring.late)
     try:
         opening = partial(_open, plan, wiring, rules, clock, telemetry, outbox, strays, listener)
-        loop = patiently(opening, telemetry, stop)
+        loop = patiently(opening, telemetry, clock, stop)
         return loop.run(stop) if loop is not None else Tally()
     finally:
         for port in (wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
@@ -160,17 +169,18 @@ def _open(
     )
 
 
-def patiently(action: Callable[[], Loop], telemetry: Telemetry, stop: Stop) -> Loop | None:
+def patiently(action: Callable[[], Loop], telemetry: Telemetry, clock: Clock, stop: Stop) -> Loop | None:
     """Try until a broker answers; None when told to stop meanwhile."""
     wait_s = RETRY_FIRST_S
     while not stop():
         try:
             return action()
-        except SourceUnavailable as error:
+        except (SourceUnavailable, SinkUnavailable) as error:
             if not telemetry.read().broker.message:
                 log.error("%s; trying again until it answers", error)
                 broker = BrokerReading(connected=False, message=str(error))
                 telemetry.publish(replace(telemetry.read(), broker=broker))
+            telemetry.beat(clock.monotonic())
             stop.wait(wait_s)
             wait_s = min(2 * wait_s, RETRY_MAX_S)
     return None

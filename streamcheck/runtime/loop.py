@@ -120,7 +120,7 @@ class Loop:
     def run(self, stopping: Callable[[], bool]) -> Tally:
         """Go on until `stopping` says so (or the end is reached, where the rules ask for that).
 
-        Commits before it returns.
+        Commits before it returns, unless the broker is away: what has not arrived there would hold the stop up.
         """
         self._begin()
         retry_s = 0.0
@@ -136,7 +136,10 @@ class Loop:
                 self._lost(error, retry_s)
                 self._wait(retry_s, stopping)
         self._telemetry.publish(replace(self._telemetry.read(), phase=Phase.STOPPING))
-        self._commit(force=True)
+        if self._source.trouble() is None:
+            self._commit(force=True)
+        else:
+            log.warning("stopped while the broker is away: the next run goes on from the last commit")
         self._publish(Phase.STOPPING)
         return self.tally
 

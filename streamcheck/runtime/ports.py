@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from streamcheck.core.types import IntArray, SourcePartition
-from streamcheck.errors import SourceError
+from streamcheck.errors import DeliveryError, SourceError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,10 @@ class PartitionStatus:
 
 class SourceUnavailable(SourceError):  # noqa: N818 - a state of the world that passes, not a mistake
     """The broker does not answer; it is worth trying again."""
+
+
+class SinkUnavailable(DeliveryError):  # noqa: N818 - a state of the world that passes, not a mistake
+    """Nobody takes what is to be delivered; it is worth trying again."""
 
 
 class GapError(SourceError):
@@ -147,7 +151,10 @@ class AlertSink(Protocol):
     """Where alert transitions go, in sequence order."""
 
     def open(self, lineage: str) -> int:
-        """Fence predecessors and tell the last sequence number that has arrived (0: none). Raises DeliveryError."""
+        """Fence predecessors and tell the last sequence number that has arrived (0: none).
+
+        Raises DeliveryError; SinkUnavailable where trying again may help.
+        """
 
     def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
         """Deliver all entries, once. digest: of all transitions up to the last entry. Raises DeliveryError."""

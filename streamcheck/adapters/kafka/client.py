@@ -15,8 +15,8 @@ from streamcheck.runtime.ports import SourceUnavailable
 if TYPE_CHECKING:
     from streamcheck.adapters.kafka.marker import Marker
 
-CONNECT_MS = 10_000
-"""How long to look for a broker before saying that there is none."""
+CONNECT_MS = 5_000
+"""How long to look for a broker before saying that there is none; half of what a stop may take."""
 
 REQUEST_MS = 10_000
 """How long one request may take: longer than a broker's usual pause, shorter than the sinks' watchdog."""

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamcheck.adapters.kafka.admin import Cluster, prepare_alerts
-from streamcheck.adapters.kafka.client import ForeignMarker, check_settings, explain, quieten
+from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten
 from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.ports import OutboxEntry
+from streamcheck.runtime.ports import OutboxEntry, SinkUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,8 @@ class KafkaAlertSink:
             if isinstance(error, DeliveryError):
                 raise
             explained = explain(error, self._settings, "opening the alerts topic")
-            raise DeliveryError(f"alerts topic {self._topic!r}: {explained}") from error
+            kind = SinkUnavailable if isinstance(explained, BrokerUnavailable) else DeliveryError
+            raise kind(f"alerts topic {self._topic!r}: {explained}") from error
         return self.marker.sequence if self.marker else 0
 
     def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
