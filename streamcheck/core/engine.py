@@ -80,7 +80,7 @@ class Engine:
         assert resumed_at >= partition.next_offset, (
             f"{source}: a gap that ends at {resumed_at}, before {partition.next_offset}"
         )
-        partition.next_offset = resumed_at
+        partition.pass_over(resumed_at)
         return Outcome(journal=[entry])
 
     def replay_journal(self, entries: Iterable[JournalEntry]) -> None:
@@ -256,7 +256,7 @@ class Engine:
                 p.idle,
                 p.accepted,
                 p.late,
-                tuple(sorted(p.rejected.items())),
+                tuple(sorted((p.rejected + p.unplaced).items())),
             )
             for source, p in self.partitions.items()
         )

@@ -148,13 +148,27 @@ class Partition:
         self.next_offset = batch.next_offset
         return strays
 
+    def pass_over(self, until: int) -> None:
+        """Records before this offset are gone; floors that lie among them count all the same."""
+        self.floor = max([self.floor, *(floor for offset, floor in self.floors if offset < until)])
+        self.next_offset = until
+
     def end_of_input(self, open_from: int) -> None:
         """Nothing follows: what was set aside is believed."""
         for aside in self._aside:
             self._admit(aside.rows, open_from, [], aside.mark)
         self._aside = []
+        self.rejected.update(self.unplaced)  # no row ever came whose pane they could count in
+        self.unplaced.clear()
 
     def _feed(self, rows: Rows, rejects: Rejects, open_from: int, strays: list[Stray], raw: object) -> None:
+        rejected = [
+            Stray(self.source, o, r, raw) for o, r in zip(rejects.offsets.tolist(), rejects.reasons, strict=True)
+        ]
+        places = np.searchsorted(rows.offsets, rejects.offsets).tolist()  # how many rows stand before each
+        for stray, place in zip(rejected, places, strict=True):
+            if place == 0:
+                self._reject(stray, Mark(stray.offset, self.newest, self.floor), self.newest, open_from, strays)
         start, newest_at_start = 0, self.newest
         newest_after = np.empty(len(rows), np.int64)
         while start < len(rows):
@@ -170,10 +184,10 @@ class Partition:
                 self._suspect(rows.slice(start, stop), open_from, strays)
                 newest_after[start] = self.newest
             start = stop
-        places = np.searchsorted(rows.offsets, rejects.offsets) - 1
-        for offset, reason, place in zip(rejects.offsets.tolist(), rejects.reasons, places.tolist(), strict=True):
-            newest = int(newest_after[place]) if place >= 0 else newest_at_start
-            self._reject(Mark(offset, newest, self.floor), newest, reason, open_from, strays, raw)
+        for stray, place in zip(rejected, places, strict=True):
+            if place > 0:
+                newest = int(newest_after[place - 1])
+                self._reject(stray, Mark(stray.offset, newest, self.floor), newest, open_from, strays)
 
     def _plausible_until(self, rows: Rows, start: int) -> int:
         """The end of the run of rows from `start` on that can be admitted together."""
@@ -206,11 +220,14 @@ class Partition:
                 if aside.confirmed >= CONFIRMATIONS or aside.time <= reach:
                     self._aside.remove(aside)
                     self._admit(aside.rows, open_from, strays, aside.mark)
+                    for other in self._aside:  # what becomes of them now depends on this one: it must be read again too
+                        other.mark = min(other.mark, aside.mark, key=lambda m: m.offset)
                     found = True
                     break
         for aside in [a for a in self._aside if a.age >= PATIENCE]:
             self._aside.remove(aside)
-            self._reject(aside.mark, self.newest, JUMP_REASON, open_from, strays, aside.rows.raw)
+            stray = Stray(self.source, int(aside.rows.offsets[0]), JUMP_REASON, aside.rows.raw)
+            self._reject(stray, aside.mark, self.newest, open_from, strays)
 
     def _admit(self, rows: Rows, open_from: int, strays: list[Stray], mark: Mark | None = None) -> None:
         """Rows count. mark: where a row that was set aside must be read again from, with the clock as it was there."""
@@ -266,17 +283,17 @@ class Partition:
                 known = rows.slice(i, i + 1).at_times(watermark[i : i + 1])
                 self._buffer(joins_in, mark).late_rows.append(known)
 
-    def _reject(self, mark: Mark, newest: int, reason: str, open_from: int, strays: list[Stray], raw: object) -> None:
-        """An event does not count. newest: by whose pane it is accounted for."""
+    def _reject(self, stray: Stray, mark: Mark, newest: int, open_from: int, strays: list[Stray]) -> None:
+        """An event does not count. mark: where to read again to meet it; newest: by whose pane it is accounted for."""
         if newest == NEVER and self.floor == NEVER:
-            self.unplaced[reason] += 1
+            self.unplaced[stray.reason] += 1
             self.unplaced_mark = self.unplaced_mark or mark
-            strays.append(Stray(self.source, mark.offset, reason, raw))
+            strays.append(stray)
             return
         pane = self._account_pane(newest)
         if pane >= open_from:
-            self._buffer(pane, mark).rejected[reason] += 1
-            strays.append(Stray(self.source, mark.offset, reason, raw))
+            self._buffer(pane, mark).rejected[stray.reason] += 1
+            strays.append(stray)
 
     def _account_pane(self, newest: int) -> int:
         return max(newest, self.floor) // self.rules.pane_ms
