@@ -11,7 +11,6 @@ OPTIONS: dict[str, str] = {
     "batch_size": COUNT,
     "bootstrap_servers": SERVERS,
     "bootstrap_timeout_ms": COUNT,
-    "check_crcs": SWITCH,
     "client_dns_lookup": TEXT,
     "client_id": TEXT,
     "client_rack": TEXT,
@@ -27,7 +26,6 @@ OPTIONS: dict[str, str] = {
     "linger_ms": COUNT,
     "max_block_ms": COUNT,
     "max_partition_fetch_bytes": COUNT,
-    "max_poll_records": COUNT,
     "max_request_size": COUNT,
     "metadata_max_age_ms": COUNT,
     "metric_group_prefix": TEXT,
@@ -57,12 +55,14 @@ OPTIONS: dict[str, str] = {
     "ssl_crlfile": TEXT,
     "ssl_keyfile": TEXT,
     "ssl_password": TEXT,
-    "transaction_timeout_ms": COUNT,
 }
 _ASSIGNED = "streamcheck assigns all partitions itself; its position lives with its state, not in the consumer group"
 _PRODUCER = "exactly-once alerts depend on it, so streamcheck sets it"
 _OBJECT = "it takes a Python object, which a config cannot hold"
 OWNED: dict[str, str] = {
+    "check_crcs": "record batches are always checked",
+    "max_poll_records": "polls are bounded by memory",
+    "transaction_timeout_ms": "it belongs with the watchdog's limits",
     "acks": _PRODUCER,
     "allow_auto_create_topics": "a mistyped topic must be an error, not a new topic",
     "auto_commit_interval_ms": "progress is committed with the state: state.commit_every",
