@@ -57,7 +57,7 @@ def test_options_are_handed_on_with_their_types() -> None:
             "line 1: kafka.auto_offset_reset: streamcheck sets auto_offset_reset itself: where reading begins is set by start: earliest, latest or a time; leave it out",
         ),
         ("{bootstrap_servers: 'a:1', request_timeout_ms: soon}", "line 1: kafka.request_timeout_ms: expected a whole number, got 'soon'"),
-        ("{bootstrap_servers: 'a:1', check_crcs: 3}", "line 1: kafka.check_crcs: expected true or false, got 3"),
+        ("{bootstrap_servers: 'a:1', ssl_check_hostname: 3}", "line 1: kafka.ssl_check_hostname: expected true or false, got 3"),
         ("{bootstrap_servers: 'a:1', client_id: 3}", "line 1: kafka.client_id: expected a text, got 3"),
         (
             "{bootstrap_servers: 'a:1', security_protocol: SASL_PLAINTEXT}",

@@ -71,7 +71,7 @@ def test_what_the_full_config_comes_to() -> None:
     )
     assert columns["tier"] == Column("tier", ("tier",), Kind.CATEGORICAL, Role.SEGMENT)
     assert plan.labels is not None
-    assert plan.labels.columns == (Column("label", ("fraud",), Kind.BINARY, Role.LABEL, positive="1"),)
+    assert plan.labels.columns == (Column("label", ("is_fraud",), Kind.BINARY, Role.LABEL, positive="1"),)
     assert (plan.labels.topics, plan.labels.id_path, plan.labels.time) == (
         ("payments.labels",),
         ("event_id",),
