@@ -2,18 +2,24 @@
 
 import logging
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import resources
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from streamcheck.cli.output import show_json
 from streamcheck.config.load import Loaded, loads
+from streamcheck.config.values import Listen
+from streamcheck.errors import ConfigError
 
 
 @click.command()
 @click.option("--serve", is_flag=True, help="Keep the status page up at the end, until Ctrl-C.")
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9108", show_default=True, help="Where the page is.")
+@click.option(
+    "--listen", metavar="HOST:PORT", default="127.0.0.1:9108", show_default=True, help="Where the page is; off: none."
+)
 @click.option("--hours", type=click.FloatRange(3, 200), default=20.0, show_default=True, help="Event time to simulate.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another stream of the same kind.")
 @click.option("--quiet-stream", is_flag=True, help="The same stream without incidents: every alert is a false one.")
@@ -27,25 +33,34 @@ def demo(serve: bool, listen: str, hours: float, seed: int, quiet_stream: bool, 
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     loaded = _config(listen)
+    if serve and loaded.settings.listen is None:
+        raise click.UsageError("--serve needs an address to serve at, --listen is off")
     show = Show(loaded.plan, seed=seed, hours=hours, quiet=quiet_stream, silent=as_json)
-    began = time.perf_counter()
-    with show.pages(loaded.settings) as address:
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(show.pages(loaded.settings))
+        except ConfigError as error:
+            way_out = " (--listen 127.0.0.1:0: any free port; --listen off: no page)"
+            raise click.BadParameter(error.mistakes[0].message + way_out, param_hint="--listen") from None
         if address is not None:
             show.say(f"Status page: {address}   gauges: {address}metrics")
+        began = time.perf_counter()
         result = show.run()
         result["seconds"] = round(time.perf_counter() - began, 1)
         if as_json:
             show_json(result)
         else:
             show.table(result)
-        if serve:
+        if serve and address is not None:
             show.serve(address)
 
 
 def _config(listen: str) -> Loaded:
     text = resources.files("streamcheck.cli").joinpath("demo.yaml").read_text("utf-8")
     loaded = loads(text, {}, "demo.yaml")
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise click.BadParameter(f"expected HOST:PORT such as 127.0.0.1:9108, got {listen!r}", param_hint="--listen")
-    return replace(loaded, settings=replace(loaded.settings, listen=(host, int(port))))
+    try:
+        address = TypeAdapter(Listen).validate_python(listen)
+    except ValidationError:
+        expected = f"expected HOST:PORT such as 127.0.0.1:9108 (port 0: any free one), or off, got {listen!r}"
+        raise click.BadParameter(expected, param_hint="--listen") from None
+    return replace(loaded, settings=replace(loaded.settings, listen=address))

@@ -34,7 +34,7 @@ from streamcheck.runtime.ports import (
     Store,
     StraySink,
 )
-from streamcheck.runtime.telemetry import BrokerReading, Phase, Snapshot, Telemetry
+from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Phase, Snapshot, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ def decoders(plan: Plan) -> dict[str, Decode]:
 
 
 @contextmanager
-def pages(settings: Settings, telemetry: Telemetry, clock: Clock) -> Iterator[str | None]:
+def pages(
+    settings: Settings, telemetry: Telemetry, clock: Clock, health: HealthRules | None = None
+) -> Iterator[str | None]:
     """Serve gauges and the status page for as long as this lasts.
 
     Yields their address, None where none is configured.
@@ -107,10 +109,10 @@ def pages(settings: Settings, telemetry: Telemetry, clock: Clock) -> Iterator[st
     if settings.listen is None:
         yield None
         return
-    server = WebServer(*settings.listen, Routes(telemetry, Exposition(telemetry).render, clock))
+    server = WebServer(*settings.listen, Routes(telemetry, Exposition(telemetry).render, clock, health))
     server.start()
     try:
-        yield "http://{}:{}/".format(*server.address)
+        yield server.url
     finally:
         server.close()
 
