@@ -50,11 +50,12 @@ class Saver:
         states: dict[str, State] = {"engine": _engine_state(engine)}
         states |= engine.board.take_changes()
         put = {key: codec.encode(_KIND, VERSION, state) for key, state in states.items()}
-        for end_ms, delta in engine.closing.take_deltas().items():
-            key = f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}"
-            put[key] = codec.encode(_KIND, VERSION, delta)
-            self._join_keys.append(key)
-        return StateChange(put, self._expired())
+        deltas = {f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}": d for end_ms, d in engine.closing.take_deltas().items()}
+        self._join_keys += deltas
+        gone = self._expired()
+        # catching up, the horizon may pass between two commits: such panes are never written
+        put |= {key: codec.encode(_KIND, VERSION, delta) for key, delta in deltas.items() if key not in gone}
+        return StateChange(put, gone - deltas.keys())
 
     def _expired(self) -> frozenset[str]:
         join = self.engine.closing.join
