@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from streamcheck.core.partitions import LATE_REASON
 from streamcheck.core.types import Stray
 from streamcheck.errors import DeliveryError, StateError
-from streamcheck.runtime.ports import AlertSink, JournalSink, OutboxEntry, RawBatch, Store, StrayRecord, StraySink
+from streamcheck.runtime.ports import AlertSink, OutboxEntry, RawBatch, Store, StrayRecord, StraySink
 
 log = logging.getLogger(__name__)
 
@@ -77,40 +77,6 @@ class Outbox:
         self._wait_s, self.trouble = 0.0, ""
         self.delivered = entries[-1].sequence
         self._store.delivered(self.delivered)
-
-
-class JournalPost:
-    """Copies of journal entries on their way to the journal topic, in order; the store has them already.
-
-    copied: how many have arrived, counted from the first of the state's life; what lies beyond is copied again after a
-    crash.
-    """
-
-    def __init__(self, sink: JournalSink | None) -> None:
-        self._sink = sink
-        self._pending: list[bytes] = []
-        self._retry_at_s = 0.0
-        self.copied = 0
-
-    def add(self, first: int, lines: Sequence[bytes]) -> None:
-        """Entries, numbered on from `first`, that have been committed."""
-        if not self._pending:
-            self.copied = first
-        self._pending += lines
-
-    def deliver(self, now_s: float) -> None:
-        """Send what is pending; a failure is logged, and tried again later."""
-        if not self._pending or now_s < self._retry_at_s:
-            return
-        if self._sink is not None:
-            try:
-                self._sink.send(self.copied, self._pending)
-            except DeliveryError as error:
-                self._retry_at_s = now_s + RETRY_MAX_S
-                log.warning("%d journal entries are not in their topic yet: %s", len(self._pending), error)
-                return
-        self.copied += len(self._pending)
-        self._pending = []
 
 
 class StrayPost:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from streamcheck.core import saving
 from streamcheck.core.alerts import Alert
 from streamcheck.core.engine import Engine, Outcome
-from streamcheck.core.journal import JournalEntry, to_bytes
+from streamcheck.core.journal import JournalEntry
 from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.delivery import JournalPost, Outbox, StrayPost
-from streamcheck.runtime.opening import BOOK, JOURNAL_COPIED, Opened, journal_put
+from streamcheck.runtime.delivery import Outbox, StrayPost
+from streamcheck.runtime.journal_log import JournalLog
+from streamcheck.runtime.opening import BOOK, Opened
 from streamcheck.runtime.ports import (
     Clock,
     Commit,
@@ -99,12 +100,10 @@ class Loop:
         self._telemetry = telemetry
         self._rules = rules
         self._listener = listener
-        self._journal_post = JournalPost(journal)
-        self._journal_post.add(*opened.journal_uncopied)
+        self._journal_log = JournalLog(journal, opened.saved_journal)
         self.tally = Tally()
         self._alerts: list[Alert] = []
         self._journal: list[JournalEntry] = list(opened.journal)
-        self._journal_length = opened.journal_length
         self._book = opened.book
         self._digest = self.engine.digest
         self._dirty = opened.fresh or bool(opened.journal)
@@ -179,7 +178,7 @@ class Loop:
         if self._alerts or now_s - self._last_commit_s >= self._rules.commit_every_s:
             self._commit(force=False)
         self._outbox.deliver(self._digest, now_s)
-        self._journal_post.deliver(now_s)
+        self._journal_log.deliver(now_s)
 
     def _take(self, outcome: Outcome) -> None:
         """Keep what must be committed; rejected events go on their way at once."""
@@ -209,20 +208,17 @@ class Loop:
         self._last_commit_s = now_s
         if force:
             self._outbox.deliver(self._digest, now_s)
-            self._journal_post.deliver(now_s)
+            self._journal_log.deliver(now_s)
         self._source.committed(saving.positions(self.engine))
 
     def _commit_state(self) -> None:
         entries = tuple(OutboxEntry(alert.sequence, alert.id.encode(), alert.record) for alert in self._alerts)
         self._book = self._book.after(entry.value for entry in entries)
         change = self._saver.take()
-        put = {**change.put, **journal_put(self._journal, self._journal_length)}
-        put[JOURNAL_COPIED] = str(self._journal_post.copied).encode()
+        put = {**change.put, **self._journal_log.commit(self._journal)}
         if entries:
             put[BOOK] = self._book.export()
         self._store.commit(Commit(put, change.delete, entries))
-        self._journal_post.add(self._journal_length, [to_bytes(entry) for entry in self._journal])
-        self._journal_length += len(self._journal)
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest

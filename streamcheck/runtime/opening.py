@@ -5,21 +5,19 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from streamcheck.core import journal, saving
+from streamcheck.core import saving
 from streamcheck.core.engine import Engine
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
+from streamcheck.runtime.journal_log import COPIED, PREFIX
 from streamcheck.runtime.ports import OutboxEntry, Source, Store
 from streamcheck.runtime.telemetry import AlertBook
 
 log = logging.getLogger(__name__)
 
-JOURNAL = "journal/"
-JOURNAL_COPIED = "journal-copied"
 BOOK = "alert-book"
-_DIGITS = 12
 
 
 def new_lineage(config: str, positions: Mapping[SourcePartition, int], nonce: bytes) -> str:
@@ -36,9 +34,8 @@ class Opened:
     saver: saving.Saver
     journal: list[JournalEntry] = field(default_factory=list)
     """Entries made by opening itself, not committed yet."""
-    journal_length: int = 0
-    journal_uncopied: tuple[int, tuple[bytes, ...]] = (0, ())
-    """Number and lines of committed entries that may not be in the journal topic."""
+    saved_journal: Mapping[str, bytes] = field(default_factory=dict)
+    """The store's part of the journal (see journal_log.py)."""
     outbox: tuple[OutboxEntry, ...] = ()
     book: AlertBook = field(default_factory=AlertBook)
     fresh: bool = True
@@ -58,8 +55,7 @@ def open_engine(
         outcome = engine.open(positions)
         return Opened(engine, saving.Saver(engine), outcome.journal)
     state = dict(saved.state)
-    entries = [state.pop(key) for key in sorted(state) if key.startswith(JOURNAL)]
-    copied = int(state.pop(JOURNAL_COPIED, b"0"))
+    journal = {key: state.pop(key) for key in list(state) if key.startswith(PREFIX) or key == COPIED}
     book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
     restored = saving.restore(plan, state)
     for monitor in restored.restarted:
@@ -67,8 +63,7 @@ def open_engine(
     opened = Opened(
         restored.engine,
         saving.Saver(restored.engine),
-        journal_length=len(entries),
-        journal_uncopied=(copied, tuple(entries[copied:])),
+        saved_journal=journal,
         outbox=saved.outbox,
         book=book,
         fresh=False,
@@ -93,8 +88,3 @@ def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
         log.info("%s is new: it joins from offset 0", partition)
         added += engine.add_partition(partition).journal
     return added
-
-
-def journal_put(entries: list[JournalEntry], length: int) -> dict[str, bytes]:
-    """The keyed state of journal entries, numbered on from `length`."""
-    return {f"{JOURNAL}{number:0{_DIGITS}d}": journal.to_bytes(entry) for number, entry in enumerate(entries, length)}

@@ -1,0 +1,64 @@
+"""The journal as it is kept: numbered lines in the store, and a copy in a topic where one is named."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from streamcheck.core.journal import Advanced, JournalEntry, from_bytes, to_bytes
+from streamcheck.errors import DeliveryError
+from streamcheck.runtime.ports import JournalSink
+
+log = logging.getLogger(__name__)
+
+PREFIX = "journal/"
+COPIED = "journal-copied"
+RETRY_S = 30.0
+_DIGITS = 12
+
+
+class JournalLog:
+    """Numbers entries as they are committed, and copies them to their topic, in order.
+
+    Silence that goes on takes one line, not one a pane: an advance that directly follows another replaces it, under the
+    same number. `copied`: how many lines are in the topic; what lies beyond is copied again after a crash.
+    """
+
+    def __init__(self, sink: JournalSink | None, saved: Mapping[str, bytes]) -> None:
+        lines = [saved[key] for key in sorted(saved) if key.startswith(PREFIX)]
+        self._sink = sink
+        self._length = len(lines)
+        self._silent = bool(lines) and isinstance(from_bytes(lines[-1]), Advanced)
+        self.copied = min(int(saved.get(COPIED, b"0")), len(lines))
+        self._uncopied: list[bytes] = lines[self.copied :]
+        self._retry_at_s = 0.0
+
+    def commit(self, entries: Sequence[JournalEntry]) -> dict[str, bytes]:
+        """Number entries; the keyed state to be committed with them."""
+        put: dict[str, bytes] = {}
+        for entry in entries:
+            silent = isinstance(entry, Advanced)
+            if not (silent and self._silent):
+                self._length += 1
+            elif self._uncopied:
+                self._uncopied.pop()
+            else:
+                self.copied -= 1
+            self._silent = silent
+            line = to_bytes(entry)
+            self._uncopied.append(line)
+            put[f"{PREFIX}{self._length - 1:0{_DIGITS}d}"] = line
+        put[COPIED] = str(self.copied).encode()
+        return put
+
+    def deliver(self, now_s: float) -> None:
+        """Copy what is not in the topic yet; a failure is logged, and tried again later."""
+        if not self._uncopied or now_s < self._retry_at_s:
+            return
+        if self._sink is not None:
+            try:
+                self._sink.send(self.copied, self._uncopied)
+            except DeliveryError as error:
+                self._retry_at_s = now_s + RETRY_S
+                log.warning("%d journal entries are not in their topic yet: %s", len(self._uncopied), error)
+                return
+        self.copied += len(self._uncopied)
+        self._uncopied = []
