@@ -62,10 +62,10 @@ class Board:
         numbers = np.empty((len(self.plan.segmentations), len(pane)), np.int32)
         for place, segmentation in enumerate(self.plan.segmentations):
             table = self.tables[segmentation.name]
-            known = len(table.keys)
+            before = len(table.keys), table.overflowed
             numbers[place] = table.numbers(pane.rows, pane.coded_places(segmentation.fields), pane.order)
             pane.add_segments(segmentation, numbers[place])
-            if len(table.keys) > known:
+            if (len(table.keys), table.overflowed) != before:
                 self._touched.add(f"segments/{segmentation.name}")
         return numbers
 

@@ -10,6 +10,9 @@ from streamcheck.core.plan import Segmentation
 from streamcheck.core.rows import Rows
 from streamcheck.core.types import MISSING_SEGMENT, OTHER_SEGMENT, CodeArray, Dictionary, IntArray
 
+_CELLS_MAX = 2**62
+"""Combinations of field values that an int64 can number; a dictionary and a pane hold less than 2^31 each."""
+
 SegmentKey = tuple[str, ...]
 """The values of a segmentation's fields, in its order."""
 
@@ -54,9 +57,13 @@ class SegmentTable:
         columns: places of the fields in `rows.codes`; order: canonical order of the rows.
         New values are numbered by first canonical appearance.
         """
-        combined = np.zeros(len(rows), np.int64)
+        combined, n_cells = np.zeros(len(rows), np.int64), 1
         for column in columns:
-            combined = combined * (len(rows.dictionaries[column]) + 1) + (rows.codes[column] + 1)
+            width = len(rows.dictionaries[column]) + 1
+            if n_cells * width > _CELLS_MAX:  # number the combinations that occur instead
+                combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+                n_cells = len(rows)
+            combined, n_cells = combined * width + (rows.codes[column] + 1), n_cells * width
         distinct, first, place = np.unique(combined[order], return_index=True, return_inverse=True)
         numbers = np.zeros(len(distinct), np.int32)
         for at in np.argsort(first, kind="stable").tolist():
