@@ -28,6 +28,7 @@ from streamcheck.core.types import (
     FloatArray,
     IntArray,
     SourcePartition,
+    StatusArray,
 )
 
 FOLD_ROWS = 65_536
@@ -90,8 +91,12 @@ class PaneRows:
     # ------------------------------------------------------------------ rows
     def usable(self, column: str) -> BoolArray:
         """Which rows have a usable value, in the pane's own order."""
+        return np.asarray(self._status(column) == FieldStatus.OK)
+
+    def _status(self, column: str) -> StatusArray:
         place = self._numeric[column] if column in self._numeric else len(self._numeric) + self._coded[column]
-        return np.asarray(self.rows.status[place] == FieldStatus.OK)
+        status: StatusArray = self.rows.status[place]
+        return status
 
     def values(self, column: str) -> FloatArray:
         """The column as numbers, in the pane's own order: codes 0 and 1 of a binary column, else its numeric values."""
@@ -127,12 +132,11 @@ class PaneRows:
     def numeric_summary(
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
     ) -> NumericSummary:
-        """What is remembered of a numeric column for one segment that occurs."""
+        """What is remembered of a numeric (or binary) column for one segment that occurs."""
         key = (column, by.name if by else "")
         fold = self._numeric_folds.get(key)
         if fold is None:
-            place = self._numeric[column]
-            values, status, valid = self.rows.numeric[place], self.rows.status[place], self._columns[column].range
+            values, status, valid = self.values(column), self._status(column), self._columns[column].range
             groups, n_groups = self._grouping(by)
             for start, stop in self._cuts:
                 part = fold_numeric(
@@ -158,9 +162,8 @@ class PaneRows:
         if fold is None:
             codes, categories = self._compact(column)
             groups, n_groups = self._grouping(by)
-            status = self.rows.status[len(self._numeric) + self._coded[column]]
             fold = self._coded_folds[key] = fold_categorical(
-                codes, status, categories, groups, n_groups
+                codes, self._status(column), categories, groups, n_groups
             )  # counts: no cuts needed
         return fold.summary(self._group_of(by, segment))
 
@@ -179,6 +182,8 @@ class PaneRows:
             used = used[np.argsort(first)]
             used = used[used >= 0]
             named = sorted(used[:CATEGORIES_MAX].tolist(), key=values.__getitem__)
+            if len(used) > CATEGORIES_MAX:  # a category of that name is counted with the rest
+                named = [code for code in named if values[code] != OTHER_SEGMENT]
             table = np.full(len(values) + 1, -1, np.int32)  # the last place serves code -1
             table[used] = len(named)
             table[named] = np.arange(len(named), dtype=np.int32)
