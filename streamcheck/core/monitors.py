@@ -16,6 +16,7 @@ from streamcheck.core.plan import Budget, MonitorSpec, TimeRules
 from streamcheck.core.readings import Reading
 from streamcheck.core.references.base import Progress, Readiness, Reference
 from streamcheck.core.segments import SegmentTable
+from streamcheck.core.summaries import VALUE_MAX
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
 
 STANDARDISED_MAX = 1e6
@@ -212,9 +213,12 @@ class RowInstance(Instance):
         return changes
 
     def _within_domain(self, values: FloatArray) -> FloatArray:
-        """A detector of shares sees no row that is no share (a score of 1.7); such rows are no evidence of drift."""
+        """A detector of shares sees no row that is no share (a score of 1.7); such rows are no evidence of drift.
+
+        Enormous numbers are cut, as in all sums: the sum of two of them would be infinite, and a NaN soon after.
+        """
         if self.detector.domain is Domain.REAL:
-            return values
+            return np.clip(values, -VALUE_MAX, VALUE_MAX)
         return values[(values >= 0.0) & (values <= 1.0)]
 
     def _standardised(self, span: Span, values: FloatArray) -> FloatArray | None:
