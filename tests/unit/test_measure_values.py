@@ -1,14 +1,16 @@
 """Do measures give the numbers that a hand computation gives?"""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import streamcheck.core.detectors
 import streamcheck.core.measures  # noqa: F401 - registers them
 from streamcheck.core.components import build
 from streamcheck.core.measures._moments import MomentAccumulator
-from streamcheck.core.measures._shares import near_equal_groups, stability
+from streamcheck.core.measures._shares import index_signal, near_equal_groups, stability
 from streamcheck.core.plan import Task
 from streamcheck.core.summaries import LabelledRows, Layout, Moment, StreamSummary, fold_categorical, fold_numeric
 
@@ -43,6 +45,36 @@ def test_psi_by_hand():
     assert result.se == pytest.approx(2 * (1 / 100 + 1 / 400))
 
 
+@pytest.mark.parametrize("groups", [2, 3, 10])
+def test_an_index_keeps_the_promise_of_a_chart_for_normal_signals(groups):
+    rng, rows, steps, arl = np.random.default_rng(groups), 180, 20_000, 1_000
+    shares = np.full(groups, 1 / groups)
+    then = rng.multinomial(240 * rows, shares)
+    indices = [stability(now, then) for now in rng.multinomial(rows, shares, steps)]
+    signals = [index_signal(index, 1.0, rows) for index in indices]
+    assert alarms(signals, arl) <= steps / arl
+    if groups < 10:
+        skewed = [replace(signal, se=index.se) for signal, index in zip(signals, indices, strict=True)]
+        assert alarms(skewed, arl) > steps / arl, "the larger standard error is what keeps it"
+
+
+def alarms(signals, arl):
+    detector, count = build("detector", "cusum", {"side": "up"}), 0
+    detector.calibrate(arl)
+    for signal in signals:
+        if detector.step(signal, 0).drifting:
+            count += 1
+            detector.setup()
+            detector.calibrate(arl)
+    return count
+
+
+def test_an_index_of_no_surprise_has_the_error_of_chance():
+    index = stability(np.array([50, 50]), np.array([500, 500]))
+    assert index.value < index.center
+    assert index_signal(index, 2.0, 100).se == 2.0 * index.se
+
+
 def test_psi_groups_are_nearly_equal():
     counts = np.random.default_rng(1).multinomial(100_000, [1 / 250] * 250)
     group = near_equal_groups(np.concatenate([[0] * 8, counts, [0] * 8]), 10)
@@ -66,7 +98,7 @@ def test_leaving_a_constant_shows_in_psi_but_not_in_scores():
     reference = [summary([0.0] * 50, layout)] * 40
     left = summary([0.0] * 30 + [1.0] * 20, layout)
     found = signal("psi", left, reference)
-    assert (found.value - found.center) / found.se > 10
+    assert (found.value - found.center) / found.se > 7
     scores = signal("mean_shift", left, reference)
     assert (scores.value, scores.center, scores.level, scores.baseline) == (0.0, 0.0, 0.4, 0.0)
 
@@ -77,7 +109,9 @@ def test_category_shift_by_hand():
     # c, d: rare, 100 - 90 rows less the two seen once, which stand for the unseen ones
     result = stability(np.array([50, 0, 5, 5]), np.array([60, 30, 8, 2]))
     found = signal("category_shift", pane, [reference])
-    assert (found.value, found.center, found.se) == pytest.approx(tuple(result))
+    assert found == index_signal(result, 1.0, 60)
+    assert (found.value, found.center) == pytest.approx((result.value, result.center))
+    assert found.se > result.se
     assert found.rows == 60
 
 

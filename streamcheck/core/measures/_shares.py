@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamcheck.core.types import FloatArray, IntArray
+from streamcheck.core.measures._moments import judged
+from streamcheck.core.types import FloatArray, IntArray, Signal
 
 EXPECTED_ROWS_MIN = 5
 """Rows that a pane should hold of every group when nothing has changed, as for any chi-square test."""
@@ -15,11 +16,15 @@ REFERENCE_PANES_MIN = 10
 
 
 class Stability(NamedTuple):
-    """A population stability index with its mean and standard deviation when nothing has changed."""
+    """A population stability index, with its mean and standard deviation when nothing has changed.
+
+    freedom: degrees of the chi-square distribution that it then follows.
+    """
 
     value: float
     center: float
     se: float
+    freedom: int
 
 
 def stability(now: IntArray, then: IntArray) -> Stability:
@@ -39,7 +44,27 @@ def stability(now: IntArray, then: IntArray) -> Stability:
     p = (then / reference + half) / (1 + len(now) * half)
     freedom = max(int(np.count_nonzero(then)), 2) - 1
     scale = 1 / n + 1 / reference
-    return Stability(float(((q - p) * np.log(q / p)).sum()), freedom * scale, math.sqrt(2 * freedom) * scale)
+    return Stability(float(((q - p) * np.log(q / p)).sum()), freedom * scale, math.sqrt(2 * freedom) * scale, freedom)
+
+
+def index_signal(index: Stability, phi: float, rows: int) -> Signal:
+    """The index as a signal that a detector may take for a normal one; phi: overdispersion, as of Scatter.
+
+    Chi-square is skewed, the more the fewer groups there are: over two groups an index 4 standard deviations above its
+    mean is 300 times as frequent as a normal number would be, and charts made for normal signals would cry wolf. An
+    index above its mean therefore gets the larger standard error of two: its own, and the one that puts it as many
+    errors from its mean as Wilson and Hilferty (1931), PNAS 17, put the cube root of chi-square.
+
+    >>> signal = index_signal(Stability(value=0.17, center=0.01, se=0.01 * math.sqrt(2), freedom=1), 1.0, rows=100)
+    >>> round((signal.value - signal.center) / signal.se, 2), round(0.16 / 0.01 / math.sqrt(2), 2)
+    (3.8, 11.31)
+    """
+    center, se = phi * index.center, phi * index.se
+    if index.value > center:
+        spread = 2 / (9 * index.freedom)
+        errors = ((index.value / center) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
+        se = max(se, (index.value - center) / errors)
+    return judged(Signal(index.value, center, se, rows, index.value, center))
 
 
 class Scatter:

@@ -4,8 +4,7 @@ from typing import ClassVar
 
 from streamcheck.core.components import param, register
 from streamcheck.core.measures._categories import CategoryAccumulator
-from streamcheck.core.measures._moments import judged
-from streamcheck.core.measures._shares import stability
+from streamcheck.core.measures._shares import index_signal, stability
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import Signal
@@ -33,5 +32,4 @@ class CategoryShift(Measure):
         """The pane's index; None without usable values."""
         if not summary.ok or not reference.n:
             return None
-        psi, phi = stability(*reference.grouped(summary)), reference.scatter.phi()
-        return judged(Signal(psi.value, phi * psi.center, phi * psi.se, summary.ok, psi.value, phi * psi.center))
+        return index_signal(stability(*reference.grouped(summary)), reference.scatter.phi(), summary.ok)

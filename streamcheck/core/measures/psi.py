@@ -5,8 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import State, param, register
-from streamcheck.core.measures._moments import judged
-from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, near_equal_groups, stability
+from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, index_signal, near_equal_groups, stability
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import NumericSummary
 from streamcheck.core.types import IntArray, Signal
@@ -63,7 +62,8 @@ class Psi(Measure):
 
     The layout's bins are pooled into about `groups` groups of equal probability in the reference (fewer for small
     panes). center = phi (B - 1) (1/n + 1/N) and se = phi sqrt(2 (B - 1)) (1/n + 1/N): what chance makes of it, see
-    `stability`; phi: how much more the reference's panes scatter. level is the index, baseline what is expected of it.
+    `stability`; se is larger for an index above the center, see `index_signal`; phi: how much more the panes of the
+    reference scatter. level is the index, baseline what is expected of it.
     """
 
     needs = Needs.NUMERIC
@@ -80,5 +80,4 @@ class Psi(Measure):
         """The pane's index; None without a layout or without usable values."""
         if summary.counts is None or not summary.ok or reference.counts is None:
             return None
-        psi, phi = stability(*reference.grouped(summary.counts)), reference.scatter.phi()
-        return judged(Signal(psi.value, phi * psi.center, phi * psi.se, summary.ok, psi.value, phi * psi.center))
+        return index_signal(stability(*reference.grouped(summary.counts)), reference.scatter.phi(), summary.ok)
