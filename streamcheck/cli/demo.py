@@ -7,11 +7,10 @@ from dataclasses import replace
 from importlib import resources
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from streamcheck.cli.output import show_json
 from streamcheck.config.load import Loaded, loads
-from streamcheck.config.values import Listen
+from streamcheck.config.values import listen_address
 from streamcheck.errors import ConfigError
 
 
@@ -59,8 +58,8 @@ def _config(listen: str) -> Loaded:
     text = resources.files("streamcheck.cli").joinpath("demo.yaml").read_text("utf-8")
     loaded = loads(text, {}, "demo.yaml")
     try:
-        address = TypeAdapter(Listen).validate_python(listen)
-    except ValidationError:
+        address = listen_address(listen)
+    except ValueError:
         expected = f"expected HOST:PORT such as 127.0.0.1:9108 (port 0: any free one), or off, got {listen!r}"
         raise click.BadParameter(expected, param_hint="--listen") from None
     return replace(loaded, settings=replace(loaded.settings, listen=address))

@@ -281,7 +281,12 @@ def _start(value: object) -> str | int:
     return value if isinstance(value, str) and value in ("earliest", "latest") else instant_ms(value)
 
 
-def _listen(value: object) -> tuple[str, int] | None:
+def listen_address(value: object) -> tuple[str, int] | None:
+    """Host and port to serve at, None for `off`. Raises ValueError.
+
+    >>> listen_address("127.0.0.1:9108")
+    ('127.0.0.1', 9108)
+    """
     if value == "off":
         return None
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
@@ -355,7 +360,7 @@ Start = Annotated[
 Listen = Annotated[
     tuple[str, int] | None,
     Rule(
-        _listen,
+        listen_address,
         "expected HOST:PORT such as 127.0.0.1:9108, or off",
         {"type": "string", "examples": ["127.0.0.1:9108", "off"]},
         ("off",),
