@@ -125,14 +125,14 @@ class Show:
 
     def _line(self, at_ms: int, word: str, text: str, monitor: str = "") -> None:
         """Event time, what it is, text that wraps under itself, and the monitor where there is room."""
-        wide = self.console.width >= MONITOR_WIDTH
+        wide = bool(monitor) and self.console.width >= MONITOR_WIDTH
         grid = Table.grid(padding=(0, 2))
         grid.add_column(width=5)
         grid.add_column(width=8)
         grid.add_column(overflow="fold", min_width=TEXT_WIDTH if wide else None)
         whole = "cyan" if word in ("injected", "over") else "" if word else "dim"
         cells = [Text(clock(at_ms), whole), Text(word, _STYLES.get(word, "")), Text(text, whole)]
-        if monitor and wide:
+        if wide:
             cells.append(Text(monitor, "dim"))
         grid.add_row(*cells)
         self.console.print(grid)

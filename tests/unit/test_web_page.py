@@ -107,6 +107,45 @@ def test_firing_alert_comes_first_with_why_and_since() -> None:
     assert "value 212.4" in text
 
 
+def test_a_summary_that_says_since_when_is_not_repeated() -> None:
+    summary = "amount rose from 104.9 to 212.4 (mean of 812 rows) since about 2026-03-01 09:58:40"
+    text = show(firing(record(1, summary=summary))).text
+    assert "Since about" not in text
+    assert f"{summary} Firing since 2026-03-01 10:00:10 (20 s)." in text
+
+
+def test_a_card_is_as_alarming_as_its_alert() -> None:
+    elements = show(firing(record(1), record(2, severity="warning"))).elements
+    assert [a["class"] for tag, a in elements if tag == "article" and "card" in str(a["class"])] == [
+        "card alarm",
+        "card warning",
+    ]
+
+
+def test_a_limit_is_told_and_not_drawn_as_a_score() -> None:
+    limited = replace(QUIET, monitor="floor", detector="threshold", value=0.94, score=0.94, threshold=0.85)
+    near, limit = page(with_readings(limited, QUIET), OK, NOW_MS).tiles
+    assert (near.monitor, limit.monitor) == ("amount-shift", "floor")
+    assert (limit.first.against, limit.first.score_share) == ("limit 0.85", None)
+    assert (near.first.against, near.first.score_share is None) == ("normal 104.9", False)
+
+
+def test_a_card_of_a_limit_names_the_limit() -> None:
+    crossed = record(1, detector="threshold", value=0.84, reference=0.84, score=0.84, threshold=0.85, rows=300)
+    (card,) = page(firing(crossed), OK, NOW_MS).cards
+    assert card.facts == (("value", "0.84"), ("limit", "0.85"), ("rows", "300"), ("detector", "threshold"))
+
+
+def test_qualities_that_nobody_monitors_are_folded() -> None:
+    shown = [replace(ACCURACY, measure=measure, detector="") for measure in ("f1", "brier")]
+    made = page(with_readings(*shown, ACCURACY), OK, NOW_MS)
+    assert [card.measure for card in made.qualities] == ["accuracy"]
+    assert [card.measure for card in made.more_qualities] == ["f1", "brier"]
+    assert "2 more: f1, brier" in show(with_readings(*shown, ACCURACY)).text
+    alone = page(with_readings(*shown), OK, NOW_MS)
+    assert ([card.measure for card in alone.qualities], alone.more_qualities) == (["f1", "brier"], ())
+
+
 def test_pages_stand_before_warnings() -> None:
     cards = page(firing(record(1), record(2, severity="info"), record(3, severity="warning")), OK, NOW_MS).cards
     assert [card.severity for card in cards] == ["page", "warning", "info"]

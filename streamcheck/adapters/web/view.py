@@ -15,6 +15,8 @@ SEGMENTS_MAX = 20
 RECENT_MAX = 50
 SEGMENT_CHARS_MAX = 64
 NOT_ENOUGH = "not enough data"
+LIMIT = "threshold"
+"""The detector that compares a value with a limit that the user has drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One firing alert. runbook: a link only where it is one; facts: name and value pairs."""
+    """One firing alert. since: None where the summary says it; runbook: a link only where it is one."""
 
     severity: str
     tone: str
@@ -36,7 +38,7 @@ class Card:
     column: str
     segment: str
     summary: str
-    since: str
+    since: str | None
     fired: str
     runbook: str | None
     note: str | None
@@ -45,13 +47,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One monitor for one segment. score_share, threshold_share: places on a bar, in per cent; None without a score."""
+    """One monitor for one segment. against: what its value is compared with, in words; empty for nothing.
+
+    score_share, threshold_share: places on a bar, in per cent; None where there is nothing to draw.
+    """
 
     segment: str
     state: str
     tone: str
     value: str
-    reference: str
+    against: str
     rows: str
     score: str
     threshold: str
@@ -121,6 +126,7 @@ class Page:
     cards: tuple[Card, ...]
     cards_left_out: int
     qualities: tuple[QualityCard, ...]
+    more_qualities: tuple[QualityCard, ...]
     tiles: tuple[Tile, ...]
     tiles_left_out: int
     monitors: str
@@ -136,6 +142,7 @@ def page(snapshot: Snapshot, health: Health, now_ms: int) -> Page:
     judged = [reading for reading in snapshot.engine.monitors if reading.detector]
     tiles = _tiles(judged)
     firing = sorted(snapshot.alerts.firing, key=lambda alert: alert.severity != "page")
+    qualities, more_qualities = _qualities(snapshot.engine.monitors)
     hits = tuple((name, f"{hits:,}") for name, hits in snapshot.engine.limits if hits)
     return Page(
         config=snapshot.config,
@@ -146,7 +153,8 @@ def page(snapshot: Snapshot, health: Health, now_ms: int) -> Page:
         health=_health(snapshot, now_ms),
         cards=tuple(_card(alert, snapshot.engine.closed_until_ms) for alert in firing[:CARDS_MAX]),
         cards_left_out=max(0, len(firing) - CARDS_MAX),
-        qualities=_qualities(snapshot.engine.monitors),
+        qualities=qualities,
+        more_qualities=more_qualities,
         tiles=tiles[:TILES_MAX],
         tiles_left_out=max(0, len(tiles) - TILES_MAX),
         monitors=count(len(tiles), "monitor"),
@@ -213,10 +221,14 @@ def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
 
 def _card(alert: AlertReading, closed_until_ms: int | None) -> Card:
     link = alert.runbook if alert.runbook and alert.runbook.startswith(("https://", "http://")) else None
-    facts = (
-        ("value", number(alert.value)),
+    since = instant(alert.change_at or alert.pane_end)
+    judged = (
         ("reference", number(alert.reference)),
         ("score / threshold", f"{number(alert.score)} / {number(alert.threshold)}"),
+    )
+    facts = (
+        ("value", number(alert.value)),
+        *((("limit", number(alert.threshold)),) if alert.detector == LIMIT else judged),
         ("rows", f"{alert.rows:,}"),
         ("detector", alert.detector or NOTHING),
         ("owner", alert.owner or NOTHING),
@@ -228,7 +240,7 @@ def _card(alert: AlertReading, closed_until_ms: int | None) -> Card:
         column=alert.column,
         segment=_segment(alert.segment),
         summary=alert.summary or f"{alert.monitor} is firing",
-        since=instant(alert.change_at or alert.pane_end),
+        since=None if since in alert.summary else since,
         fired=instant(alert.pane_end) + _lasting(alert.pane_end, closed_until_ms),
         runbook=link,
         note=None if link else alert.runbook,
@@ -247,8 +259,19 @@ def _lasting(start: str, until_ms: int | None) -> str:
 
 def _urgency(reading: Reading) -> tuple[float, ...]:
     """Ascending order: firing, pending, then whose score is nearest to its threshold."""
-    nearness = (reading.score or 0.0) / reading.threshold if reading.threshold else 0.0
+    nearness = (reading.score or 0.0) / reading.threshold if reading.threshold and not _limited(reading) else 0.0
     return (-int(reading.alert), -nearness)
+
+
+def _limited(reading: Reading) -> bool:
+    """Whether the score is the value itself and the threshold a limit drawn by the user, from above or from below."""
+    return reading.detector == LIMIT
+
+
+def _against(reading: Reading) -> str:
+    if _limited(reading):
+        return "" if reading.threshold is None else f"limit {number(reading.threshold)}"
+    return "" if reading.reference is None else f"normal {number(reading.reference)}"
 
 
 def _tiles(judged: list[Reading]) -> tuple[Tile, ...]:
@@ -269,16 +292,17 @@ def _tiles(judged: list[Reading]) -> tuple[Tile, ...]:
 def _line(reading: Reading) -> Line:
     state, tone = _state(reading)
     top = 1.25 * max(reading.score or 0.0, reading.threshold or 0.0)
+    drawn = bool(reading.threshold) and not _limited(reading)
     return Line(
         segment=_segment(reading.segment),
         state=state,
         tone=tone,
         value=number(reading.value),
-        reference=number(reading.reference),
+        against=_against(reading),
         rows=f"{reading.rows:,}",
         score=number(reading.score),
         threshold=number(reading.threshold),
-        score_share=None if reading.score is None or not reading.threshold else share(reading.score, top),
+        score_share=share(reading.score, top) if drawn and reading.score is not None else None,
         threshold_share=share(reading.threshold or 0.0, top),
     )
 
@@ -292,15 +316,21 @@ def _state(reading: Reading) -> tuple[str, str]:
     return ("quiet", "good") if reading.status == "ready" else (reading.status, "wait")
 
 
-def _qualities(readings: Iterable[Reading]) -> tuple[QualityCard, ...]:
-    """Readings of labelled rows: those with an interval, without a detector, or that wait for data."""
+def _qualities(readings: Iterable[Reading]) -> tuple[tuple[QualityCard, ...], tuple[QualityCard, ...]]:
+    """Readings of labelled rows (those with an interval, without a detector, or that wait for data).
+
+    First those that are monitored, then those that are only shown; where none is monitored, all come first.
+    """
     groups: dict[tuple[str, str], list[Reading]] = {}
     for reading in readings:
         if reading.low is not None or reading.high is not None or not reading.detector or reading.status == NOT_ENOUGH:
             groups.setdefault((reading.measure, reading.monitor), []).append(reading)
-    # What is monitored comes before what is only shown.
-    ordered = sorted(groups.items(), key=lambda item: not any(reading.detector for reading in item[1]))
-    return tuple(_quality_card(measure, monitor, group) for (measure, monitor), group in ordered)
+    monitored: list[QualityCard] = []
+    shown: list[QualityCard] = []
+    for (measure, monitor), group in groups.items():
+        cards = monitored if any(reading.detector for reading in group) else shown
+        cards.append(_quality_card(measure, monitor, group))
+    return (tuple(monitored), tuple(shown)) if monitored else (tuple(shown), ())
 
 
 def _quality_card(measure: str, monitor: str, group: list[Reading]) -> QualityCard:
