@@ -186,6 +186,7 @@ def main() -> None:
     print(f"{args.rounds} rounds of {args.events:,} events, {args.partitions} partitions; {json.dumps(around)}")
     out = args.out or ROOT / "bench/results" / f"{around['commit']}.json"
     setup = {"events": args.events, "partitions": args.partitions}
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({**around, **setup, "contenders": rows}, indent=1))
     print(f"written to {out.relative_to(ROOT) if out.is_relative_to(ROOT) else out}")
 
