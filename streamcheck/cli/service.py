@@ -39,7 +39,7 @@ from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Phase, Sna
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_S = 0.5
-RETRY_MAX_S = 15.0
+RETRY_MAX_S = 5.0
 NONCE_BYTES = 16
 
 
