@@ -19,7 +19,7 @@ DEPTH_MAX = 500
 """Levels of nesting. The parser itself stops where Python's stack does (1000 levels less the caller's in Python 3.11),
 which would make an event's fate depend on who calls; half of that leaves the caller as much again."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
