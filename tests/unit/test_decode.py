@@ -71,8 +71,11 @@ def reason(value: bytes | None, schema: Schema = PREDICTIONS) -> str:
         (GOOD[:-1], "not JSON"),
         (GOOD + b"x", "not JSON"),
         (b"\xef\xbb\xbf" + GOOD, "not JSON"),
-        (event(amount="NaN"), "not JSON"),
-        (event(other="-Infinity"), "not JSON"),
+        (event(amount="NaN"), "row"),
+        (event(other="-Infinity"), "row"),
+        (event(amount="1NaN"), "not JSON"),
+        (event(amount="NaN")[:-1], "not JSON"),
+        (b"NaN", "not an object"),
         (event(amount="01"), "not JSON"),
         (event(country='"\\ud800"'), "not JSON"),
         (event(other='"\\ud800"'), "not JSON"),
@@ -122,7 +125,7 @@ def test_every_reason(value: bytes | None, expected: str) -> None:
     assert reason(value) == expected
 
 
-@pytest.mark.parametrize("opening", [b"[" * 600], ids=["deep"])
+@pytest.mark.parametrize("opening", [b"[" * 600, b'{"amount": NaN, '], ids=["deep", "NaN"])
 def test_a_text_that_never_ends_takes_no_longer_than_any_other(opening: bytes) -> None:
     """A search that began again at each escaped quote took 20 s for this, and half an hour for a value of 1 MiB."""
     began = time.process_time()
@@ -171,6 +174,7 @@ OK, MISSING, WRONG, NON_FINITE = FieldStatus.OK, FieldStatus.MISSING, FieldStatu
         ("", 0.0, MISSING),
         ("null", 0.0, MISSING),
         ("1e400", 0.0, NON_FINITE),
+        ("NaN", 0.0, NON_FINITE),
         ("-1e400", 0.0, NON_FINITE),
         ("1" + "0" * 400, 0.0, NON_FINITE),
         ("1" + "0" * 5_000, 0.0, NON_FINITE),
@@ -216,6 +220,7 @@ LONG = "ü" * 65
         ("", MISSING),
         ("null", MISSING),
         ("1e400", NON_FINITE),
+        ('"NaN"', "NaN"),
         ("1" + "0" * 400, NON_FINITE),
         ("[1]", WRONG),
         ("{}", WRONG),

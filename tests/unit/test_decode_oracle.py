@@ -58,13 +58,14 @@ def whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= 4_000 else math.inf
 
 
-def no_constant(name: str) -> None:
-    raise RefusedError("not JSON")
+def no_float(_constant: str) -> float:
+    """NaN and Infinity, which Python writes, spoil their field only."""
+    return math.inf
 
 
 def parse(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=Pairs, parse_constant=no_constant, parse_int=whole)
+        return json.loads(text, object_pairs_hook=Pairs, parse_constant=no_float, parse_int=whole)
     except (json.JSONDecodeError, RecursionError):
         raise RefusedError("not JSON") from None
 

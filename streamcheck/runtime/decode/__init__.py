@@ -10,7 +10,7 @@ applies is the reason why it is rejected:
 | the source could not produce a record at this offset | the source's own words |
 | no value | tombstone |
 | more than `message_bytes_max` bytes; nothing is parsed | too large |
-| no JSON (RFC 8259): truncated, trailing text, NaN or Infinity, a byte order mark, a lone surrogate | not JSON |
+| no JSON (RFC 8259): truncated, trailing text, a byte order mark, a lone surrogate | not JSON |
 | invalid UTF-8 in a named field; nested deeper than 500 levels | not JSON |
 | a number, text, list, true, false or null at the top | not an object |
 | id absent, null or "" | missing id |
@@ -25,7 +25,8 @@ applies is the reason why it is rejected:
 Ids: a whole number counts as its decimal text. Times: numbers in s, ms, us or ns, floored to ms; whole numbers exactly,
 fractional seconds after rounding to the microsecond (so that …200.123 is 123 ms, although no float is). ISO 8601 text:
 see `times`. What no column, id or time names is checked for JSON grammar only: invalid UTF-8 or 1e400 in it does no
-harm. Of duplicate keys the last one counts.
+harm. Of duplicate keys the last one counts. NaN and Infinity are no JSON, but Python's json.dumps writes them: each is
+read as a number that no float can hold.
 
 One bad field spoils that field, not its event. Status of a column's value:
 
@@ -33,7 +34,7 @@ One bad field spoils that field, not its event. Status of a column's value:
 |---|---|---|---|
 | absent or null, or a part of its dotted path is | MISSING | MISSING | MISSING |
 | a number | OK, nearest float | OK: its text | OK: 1 and 0, else WRONG_TYPE |
-| a number beyond the range of a float (1e400, 400 digits) | NON_FINITE | NON_FINITE | NON_FINITE |
+| NaN, ±Infinity, a number beyond the range of a float (1e400) | NON_FINITE | NON_FINITE | NON_FINITE |
 | true, false | WRONG_TYPE | OK: "true", "false" | OK: 1 and 0 |
 | text | WRONG_TYPE | OK | OK: "1", "true" and "0", "false", else WRONG_TYPE |
 | list or object; a part of its path is no object | WRONG_TYPE | WRONG_TYPE | WRONG_TYPE |

@@ -20,6 +20,8 @@ DEPTH_MAX = 500
 which would make an event's fate depend on who calls; half of that leaves the caller as much again."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRING_OR_NON_FINITE = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|(?<![\w.+-])(?:NaN|-?Infinity)(?![\w.+-])', re.DOTALL)
+_NO_FLOAT = b"1e999"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Parser:
             except msgspec.ValidationError:
                 append(self._salvaged(screened[len(parsed)]))
             except (msgspec.DecodeError, UnicodeDecodeError):
-                append(Refusal(NOT_JSON))
+                append(self._with_non_finite(screened[len(parsed)]))
             except TypeError:
                 refused = screened[len(parsed)]
                 assert isinstance(refused, Refusal), f"a value must be bytes or None, not {type(refused).__name__}"
@@ -80,6 +82,21 @@ class Parser:
         suspect = len(value) > 2 * DEPTH_MAX and value.count(b"[") + value.count(b"{") > DEPTH_MAX
         return Refusal(NOT_JSON) if suspect and _depth(value) > DEPTH_MAX else value
 
+    def _with_non_finite(self, value: bytes) -> Any:
+        """The event with NaN and Infinity in it, which JSON does not know and Python's json.dumps writes all the same.
+
+        Each spoils its own field only, as a number that no float can hold does.
+        """
+        known = _STRING_OR_NON_FINITE.sub(lambda found: found[1] or _NO_FLOAT, value)
+        if known == value:
+            return Refusal(NOT_JSON)
+        try:
+            return self._decode(known)
+        except msgspec.ValidationError:
+            return self._salvaged(known)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Refusal(NOT_JSON)
+
     def _salvaged(self, value: bytes) -> Any:
         """The event whose parsing stopped at a number out of range, which may hide that the rest is no JSON."""
         try:
@@ -88,7 +105,7 @@ class Parser:
             msgspec.json.decode(value, type=msgspec.Raw)
             return Refusal(NOT_AN_OBJECT)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return Refusal(NOT_JSON)
+            return self._with_non_finite(value)
 
 
 def _depth(document: bytes) -> int:
