@@ -224,6 +224,16 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
     )
 
 
+def _recovery(change: Change) -> str:
+    """What it means that an alert is resolved: that depends on what its detector can say."""
+    finding = change.transition.finding
+    if change.spec.detector.name == "threshold" and finding.threshold is not None:
+        return f"is back within its limit {finding.threshold:.4g} ({change.noun})"
+    if change.spec.measure is None:
+        return f"has not drifted further (seen by {change.spec.detector.name})"
+    return f"is back within its reference ({change.noun})"
+
+
 def summarise(change: Change) -> str:
     """One sentence for people: what, where, from, to, since when."""
     spec, segment, noun, transition = change.spec, change.segment, change.noun, change.transition
@@ -231,7 +241,7 @@ def summarise(change: Change) -> str:
     where = " for " + ", ".join(f"{field}={value}" for field, value in segment) if segment else ""
     since = iso(finding.change_at_ms)[:19].replace("T", " ")
     if transition.state == "resolved":
-        return f"{spec.column}{where} is back within its reference ({noun}), after a change at about {since}"
+        return f"{spec.column}{where} {_recovery(change)}, after a change at about {since}"
     if spec.detector.name == "threshold" and finding.value is not None and finding.threshold is not None:
         side = "above" if finding.direction > 0 else "below"
         rows = f"{noun} of {finding.rows} rows"

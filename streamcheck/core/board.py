@@ -295,7 +295,10 @@ class Board:
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
-    """Changes when anything changes that gives a monitor's state its meaning (its owner or runbook does not)."""
+    """Changes when anything changes that gives a monitor's state its meaning.
+
+    Its owner and runbook do not, nor does its share of the budget: that only moves the threshold of what is measured.
+    """
     return digest(
         spec.target,
         spec.column,
@@ -304,8 +307,6 @@ def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
         spec.by,
         spec.block_rows,
         spec.reference,
-        spec.share,
-        plan.budget,
         plan.time.pane_ms,
     )
 

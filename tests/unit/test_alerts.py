@@ -147,7 +147,7 @@ def test_numbers_that_json_lacks_become_null():
             "amount fell from 104.9 to 212.4 (mean of 812 rows) since about 2026-03-01 09:58:40",
         ),
         ({"reference": None}, "firing", "amount changed (seen by adwin) since about 2026-03-01 09:58:40"),
-        ({}, "resolved", "amount is back within its reference (mean), after a change at about 2026-03-01 09:58:40"),
+        ({}, "resolved", "amount has not drifted further (seen by adwin), after a change at about 2026-03-01 09:58:40"),
     ],
 )
 def test_one_sentence_for_people(finding, state, expected):

@@ -1,6 +1,7 @@
 """Does what is committed hold exactly what a restart needs, however far event time jumps between two commits?"""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,3 +50,15 @@ def test_panes_that_expire_between_two_commits_are_neither_written_nor_deleted()
         again = saving.restore(PLAN, store).engine
         assert again.closing.export() == engine.closing.export()
     assert 0 < sum(key.startswith("join/") for key in store) <= 8
+
+
+def test_a_smaller_share_of_the_budget_restarts_no_monitor() -> None:
+    engine = Engine(PLAN, "lineage")
+    engine.open({PREDICTIONS: 0, LABELS: 0})
+    feed(engine, PREDICTIONS, 0, range(100))
+    feed(engine, LABELS, 0, range(100))
+    saved = dict(saving.Saver(engine).take().put)
+    smaller = replace(PLAN, monitors=tuple(replace(m, share=m.share / 2) for m in PLAN.monitors))
+    other = replace(PLAN, monitors=tuple(replace(m, block_rows=m.block_rows + 1) for m in PLAN.monitors))
+    assert saving.restore(smaller, saved).restarted == ()
+    assert saving.restore(other, saved).restarted
