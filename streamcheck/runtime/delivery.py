@@ -43,7 +43,7 @@ class Outbox:
         if arrived > last_sequence:
             raise StateError(
                 f"the alerts topic holds transition {arrived} of this lineage, the saved state only {last_sequence}: "
-                "an older copy of the state was put back; rebuild it by replay, or reset it with --reset-state"
+                "an older copy of the state was put back; restore the newest one, or reset it with --reset-state"
             )
         self._pending = deque(entry for entry in pending if entry.sequence > arrived)
         if pending and pending[0].sequence <= arrived:

@@ -53,6 +53,7 @@ def open_engine(
         positions = start()
         engine = Engine(plan, new_lineage(plan.name, positions, nonce))
         outcome = engine.open(positions)
+        log.info("a new state: lineage %s, %d partitions", engine.lineage, len(positions))
         return Opened(engine, saving.Saver(engine), outcome.journal)
     state = dict(saved.state)
     journal = {key: state.pop(key) for key in list(state) if key.startswith(PREFIX) or key == COPIED}
@@ -69,6 +70,7 @@ def open_engine(
         fresh=False,
     )
     opened.saver.resume(state)
+    log.info("the saved state goes on: lineage %s, %d alert transitions", restored.engine.lineage, restored.engine.sequence)
     opened.journal += _match_partitions(restored.engine, source)
     return opened
 
