@@ -121,23 +121,28 @@ class Loop:
 
         Commits before it returns, unless the broker is away: what has not arrived there would hold the stop up.
         """
-        self._begin()
         retry_s = 0.0
+        resume: Callable[[], None] | None = self._begin
+        begun = False
         while not stopping() and not self._at_end():
             try:
+                if resume is not None:
+                    resume()
+                    resume, begun = None, True
                 self._turn()
                 retry_s = 0.0
             except GapError as error:
                 self._skip(error)
-                self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
+                resume = self._start_behind_what_was_read
             except SourceUnavailable as error:
                 retry_s = min(max(2 * retry_s, RETRY_FIRST_S), RETRY_MAX_S)
                 self._lost(error, retry_s)
                 self._wait(retry_s, stopping)
+                self._silence.interrupted(self._clock.monotonic())
         self._telemetry.publish(replace(self._telemetry.read(), phase=Phase.STOPPING))
-        if self._source.trouble() is None:
+        if begun and self._source.trouble() is None:
             self._commit(force=True)
-        else:
+        elif begun:
             log.warning("stopped while the broker is away: the next run goes on from the last commit")
         self._publish(Phase.STOPPING)
         return self.tally
@@ -171,7 +176,10 @@ class Loop:
             self._take(self.engine.feed(batch))
         if now_s - self._status_at_s >= STATUS_EVERY_S:
             self._look()
-            self._mind_silence(now_s)
+            if self._source.trouble() is None:
+                self._mind_silence(now_s)
+            else:
+                self._silence.interrupted(now_s)
             self._mind_memory()
             self._publish(None)
         self._telemetry.beat(now_s)
@@ -234,7 +242,7 @@ class Loop:
             for source in new:
                 log.info("%s is new: it joins from offset 0", source)
                 self._take(self.engine.add_partition(source))
-            self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
+            self._start_behind_what_was_read()
         self._status = self._source.status()
         if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
             self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
@@ -278,10 +286,16 @@ class Loop:
         """Read on from these positions; several partitions may have gaps."""
         while True:
             try:
-                return self._source.start(positions)
+                self._source.start(positions)
+                break
             except GapError as error:
                 self._skip(error)
                 positions = {**positions, error.source: error.available[0]}
+        if self._paused:
+            self._source.pause(self._paused)
+
+    def _start_behind_what_was_read(self) -> None:
+        self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
 
     def _lost(self, error: SourceUnavailable, retry_s: float) -> None:
         broker = self._telemetry.read().broker

@@ -70,7 +70,8 @@ def open_engine(
         fresh=False,
     )
     opened.saver.resume(state)
-    log.info("the saved state goes on: lineage %s, %d alert transitions", restored.engine.lineage, restored.engine.sequence)
+    engine = restored.engine
+    log.info("the saved state goes on: lineage %s, %d alert transitions", engine.lineage, engine.sequence)
     opened.journal += _match_partitions(restored.engine, source)
     return opened
 

@@ -26,6 +26,15 @@ class SilenceWatch:
         self._heard = {source: _Heard(now_s) for source in sources}
         self._last_row_s = now_s
 
+    def interrupted(self, now_s: float) -> None:
+        """Nothing could be heard until now: that was no silence, so the wait begins anew.
+
+        After an outage producers send what they have kept, to one partition sooner than to another.
+        """
+        self._last_row_s = now_s
+        for heard in self._heard.values():
+            heard.last_row_s = now_s
+
     def heard(self, batch: Batch, now_s: float) -> None:
         """A batch was read."""
         heard = self._heard.setdefault(batch.source, _Heard(now_s))
