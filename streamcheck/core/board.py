@@ -209,7 +209,12 @@ class Board:
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number] = instance
         mark = fingerprint(spec, self.plan)
-        self._exporters[_instance_key(spec, number)] = lambda: {"fingerprint": mark, "instance": instance.export()}
+        made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
+        self._exporters[_instance_key(spec, number)] = lambda: {
+            "fingerprint": mark,
+            "made_of": made_of,
+            "instance": instance.export(),
+        }
 
     def _standard_measure(self, spec: MonitorSpec) -> str:
         """Whose reference standardises a row detector's input."""

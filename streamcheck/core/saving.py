@@ -8,12 +8,12 @@ from streamcheck.core import codec
 from streamcheck.core.alerts import digest
 from streamcheck.core.components import State
 from streamcheck.core.engine import Engine
+from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.partitions import Mark, Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import StateError
 
-VERSION = 1
 _KIND = "streamcheck.state"
 _JOIN = "join/"
 _PANE_DIGITS = 20
@@ -76,7 +76,7 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
 
     Raises StateError when it is damaged, newer, or of a config with other streams or times.
     """
-    states = {key: _decode(data) for key, data in saved.items()}
+    states = {key: _decode(key, data) for key, data in saved.items()}
     if "engine" not in states:
         raise StateError(
             "the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state"
@@ -154,10 +154,6 @@ def _restore_partition(engine: Engine, state: State) -> None:
     engine.partitions[source] = partition
 
 
-def _decode(data: bytes) -> State:
+def _decode(key: str, data: bytes) -> State:
     version, state = codec.decode(_KIND, data)
-    if version > VERSION:
-        raise StateError(
-            f"the saved state has format {version}, this streamcheck reads up to {VERSION}: upgrade streamcheck"
-        )
-    return state
+    return migrated(key, version, state)

@@ -1,0 +1,66 @@
+"""How does a part of the state that an older release wrote become one that this release reads?
+
+Every part of the state (see saving.py) carries the version it was written in. A release that changes what a part holds
+raises VERSION and adds, for each part that has changed, one pure function from the former version to the next.
+"""
+
+from collections.abc import Callable, Mapping
+
+from streamcheck.core.components import State
+from streamcheck.errors import StateError
+
+VERSION = 1
+"""In which every part of the state is written now."""
+
+OLDEST = 1
+"""The oldest version that can still be read."""
+
+Migration = Callable[[State], State]
+"""From one version to the next: a new state, the given one left as it was."""
+
+MIGRATIONS: Mapping[tuple[int, str], Migration] = {}
+"""By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `segments`, `window`).
+
+A family without an entry has not changed between the two versions. What a monitor is made of stands in its part, so
+that the state of one detector can be found and changed.
+"""
+
+
+def family(key: str) -> str:
+    """Which parts of the state are changed alike?
+
+    >>> family("monitor/amount-adwin/0"), family("engine")
+    ('monitor', 'engine')
+    """
+    return key.split("/", 1)[0]
+
+
+def migrated(
+    key: str,
+    version: int,
+    state: State,
+    table: Mapping[tuple[int, str], Migration] = MIGRATIONS,
+    newest: int = VERSION,
+) -> State:
+    """The part named `key`, written in `version`, as this release reads it; through every version in between.
+
+    Raises StateError for a version that is newer, or older than any release that this one knows.
+
+    >>> table = {(1, "engine"): lambda state: {**state, "pace": 1}, (2, "engine"): lambda state: {"rate": state["pace"]}}
+    >>> migrated("engine", 1, {}, table, newest=3)
+    {'rate': 1}
+    """
+    if version > newest:
+        raise StateError(
+            f"the saved state has format {version}, this streamcheck reads up to {newest}: it was written by a newer "
+            "release; upgrade streamcheck, or give this one a state.dir of its own"
+        )
+    if version < OLDEST:
+        raise StateError(
+            f"the saved state has format {version}, this streamcheck reads {OLDEST} to {newest}: let a release in "
+            "between read and write it first, or reset it with --reset-state"
+        )
+    for since in range(version, newest):
+        step = table.get((since, family(key)))
+        state = state if step is None else step(state)
+    return state

@@ -1,0 +1,124 @@
+"""Does a state of an older format come through every version in between, and is a newer one refused with words?"""
+
+import copy
+
+import pytest
+
+from streamcheck.config.load import loads
+from streamcheck.core import codec, migrations, saving
+from streamcheck.core.engine import Engine
+from streamcheck.core.migrations import VERSION, migrated
+from streamcheck.core.types import SourcePartition
+from streamcheck.errors import StateError
+from streamcheck.runtime.decode import Decoder
+from streamcheck.testing import raw_batch
+
+PLAN = loads(
+    """
+version: 1
+name: n
+streams:
+  predictions: {topic: p, features: {x: numeric}}
+time: {pane: 1s, lateness: 1ms}
+reference: {first: 5s}
+monitors:
+  - {name: shift, on: x, measure: mean_shift}
+  - {name: adwin, on: x, detector: {adwin: {delta: 0.002}}}
+""",
+    {},
+).plan
+SOURCE = SourcePartition("p", 0)
+
+
+def saved() -> dict[str, bytes]:
+    engine = Engine(PLAN, "lineage")
+    engine.open({SOURCE: 0})
+    batch = raw_batch("p", 0, [{"x": at % 7} for at in range(3_000)], first_offset=0, times_ms=range(0, 30_000, 10))
+    engine.feed(Decoder(PLAN.predictions, None).decode(batch))
+    return dict(saving.Saver(engine).take().put)
+
+
+def as_written_by(version: int, parts: dict[str, bytes], change=lambda key, state: state) -> dict[str, bytes]:
+    """The same parts in another version, as a release of that time would have written them."""
+    states = {key: codec.decode("streamcheck.state", data)[1] for key, data in parts.items()}
+    return {key: codec.encode("streamcheck.state", version, change(key, state)) for key, state in states.items()}
+
+
+def test_a_state_passes_through_a_chain_of_versions(monkeypatch) -> None:
+    """Three releases from now: the engine's counter was renamed twice, monitors got a field in between."""
+    now = saved()
+
+    def older(key, state):
+        if key == "engine":
+            core = dict(state["engine"])
+            core["number"] = core.pop("sequence")
+            return {**state, "engine": core}
+        return {name: part for name, part in state.items() if name != "made_of"}
+
+    def rename(old, new):
+        def step(state):
+            core = dict(state["engine"])
+            core[new] = core.pop(old)
+            return {**state, "engine": core}
+
+        return step
+
+    def say_what_it_is_made_of(state):
+        return {**state, "made_of": ["?", None, "?"]}
+
+    table = {
+        (1, "engine"): rename("number", "serial"),
+        (2, "monitor"): say_what_it_is_made_of,
+        (3, "engine"): rename("serial", "sequence"),
+    }
+    old = as_written_by(1, now, older)
+    with pytest.raises(KeyError):
+        saving.restore(PLAN, old)  # nobody would understand it without the chain
+    monkeypatch.setattr(migrations.migrated, "__defaults__", (table, 4))
+    again = saving.restore(PLAN, old).engine
+    wanted = {key: codec.decode("streamcheck.state", data)[1] for key, data in now.items()}
+    assert again.core_state() == wanted["engine"]["engine"]
+    # what a release of today writes has missed the renaming only
+    middle = as_written_by(2, now, lambda key, s: rename("sequence", "serial")(s) if key == "engine" else s)
+    assert saving.restore(PLAN, middle).engine.core_state() == again.core_state()
+    assert saving.restore(PLAN, as_written_by(4, now)).engine.core_state() == again.core_state()
+
+
+def test_migrations_leave_what_they_are_given(monkeypatch) -> None:
+    state = {"engine": {"a": 1}}
+    before = copy.deepcopy(state)
+    table = {(1, "engine"): lambda s: {"engine": {**s["engine"], "b": 2}}}
+    assert migrated("engine", 1, state, table, 2) == {"engine": {"a": 1, "b": 2}}
+    assert state == before
+
+
+def test_parts_of_other_families_are_passed_on() -> None:
+    table = {(1, "join"): lambda s: {"changed": True}}
+    assert migrated("join/00000000000000010000", 1, {}, table, 2) == {"changed": True}
+    for key in ("joined", "monitor/join/0", "window/join/rows100/0", "engine"):
+        assert migrated(key, 1, {"kept": 1}, table, 2) == {"kept": 1}
+
+
+def test_a_newer_format_is_refused_with_the_way_out() -> None:
+    newer = as_written_by(VERSION + 1, saved())
+    with pytest.raises(StateError, match=rf"has format {VERSION + 1}, this streamcheck reads up to {VERSION}.*upgrade"):
+        saving.restore(PLAN, newer)
+
+
+def test_a_format_that_never_was_is_refused() -> None:
+    with pytest.raises(StateError, match=r"has format 0, this streamcheck reads 1 to"):
+        saving.restore(PLAN, as_written_by(0, saved()))
+
+
+def test_every_step_of_the_table_leads_somewhere() -> None:
+    families = {migrations.family(key) for key in saved()} | {"join", "segments", "window"}
+    for since, family in migrations.MIGRATIONS:
+        assert migrations.OLDEST <= since < VERSION
+        assert family in families
+
+
+def test_a_monitor_says_what_it_is_made_of() -> None:
+    """Without that, no later release could find the state of one detector."""
+    parts = {key: codec.decode("streamcheck.state", data)[1] for key, data in saved().items()}
+    assert parts["monitor/adwin/0"]["made_of"] == ["adwin", None, "first"]
+    assert parts["monitor/shift/0"]["made_of"][1:] == ["mean_shift", "first"]
