@@ -4,6 +4,8 @@ StreamcheckError
 ├── ConfigError        the user's configuration: carries every mistake found
 ├── ParameterError     one parameter of one component
 ├── StateError         saved state that cannot be used: damaged, newer, of another config
+│   ├── StateUnavailable   the disk does not take or give it at the moment
+│   └── StateLocked        another process uses it
 ├── SourceError        the input: unknown topic, fewer partitions, a position that retention removed
 └── DeliveryError      the output: an alert that could not be delivered
 """
@@ -53,6 +55,14 @@ class ParameterError(StreamcheckError):
 
 class StateError(StreamcheckError):
     """Saved state cannot be used, and why; never resolved by a silent reset."""
+
+
+class StateUnavailable(StateError):  # noqa: N818 - a state of the world that passes, not a mistake
+    """The disk does not take or give the state (full, failing, mounted read-only); nothing is lost, try again later."""
+
+
+class StateLocked(StateError):  # noqa: N818 - a state of the world that passes, not a mistake
+    """Another process uses the state directory."""
 
 
 class SourceError(StreamcheckError):

@@ -6,7 +6,8 @@ import importlib
 import click
 
 from streamcheck import __version__
-from streamcheck.errors import ConfigError, StreamcheckError
+from streamcheck.cli.exits import EXIT_FAILURE, EXIT_MISTAKE, EXIT_TEMPORARY
+from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("streamcheck.cli.check:check", "Find every mistake in a config."),
@@ -20,9 +21,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),
 }
 """name: (module:function, help in one line). A command is one file; this line is all that `--help` needs."""
-
-EXIT_FAILURE = 1
-EXIT_MISTAKE = 2
 
 
 class LazyGroup(click.Group):
@@ -64,7 +62,7 @@ class LazyGroup(click.Group):
             ctx.exit(EXIT_MISTAKE)
         except StreamcheckError as error:
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(EXIT_FAILURE)
+            ctx.exit(EXIT_TEMPORARY if isinstance(error, StateUnavailable) else EXIT_FAILURE)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from streamcheck.cli import EXIT_MISTAKE
+from streamcheck.cli.exits import EXIT_MISTAKE
 from streamcheck.cli.output import show_json
 from streamcheck.config.load import Loaded, load
 from streamcheck.errors import ConfigError

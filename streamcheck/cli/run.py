@@ -1,14 +1,29 @@
 """`streamcheck run`: read the topics of a config, judge, publish alerts, until told to stop."""
 
 import logging
+import os
+import signal
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from streamcheck.cli import EXIT_MISTAKE
+from streamcheck.cli.exits import EXIT_CRASHED, EXIT_MISTAKE
 from streamcheck.cli.output import show_json
-from streamcheck.config.load import Loaded, load
+from streamcheck.cli.supervise import Lifeline, Supervisor
+from streamcheck.errors import StateLocked, StreamcheckError
+
+if TYPE_CHECKING:
+    from streamcheck.cli.service import Stop, Wiring
+    from streamcheck.config.load import Loaded
+
+log = logging.getLogger(__name__)
+
+UNLOCK_S = 15.0
+"""How long to wait for a state directory in use: longer than a predecessor that has been told to stop needs."""
 
 
 @click.command()
@@ -17,6 +32,7 @@ from streamcheck.config.load import Loaded, load
 @click.option("--new-lineage", is_flag=True, help="Take over an alerts topic that another state wrote to.")
 @click.option("--reset-state", is_flag=True, help="Set the saved state aside and begin anew; implies --new-lineage.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one line of JSON at the end.")
+@click.option("--no-supervise", is_flag=True, help="Do not start again after a crash: something else does that.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def run(
     config: str,
@@ -24,24 +40,36 @@ def run(
     new_lineage: bool,  # noqa: FBT001
     reset_state: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
+    no_supervise: bool,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
 ) -> None:
     """Watch the topics of CONFIG and publish alerts, gauges and a status page.
 
-    SIGINT or SIGTERM stops it after a last commit; the next run goes on exactly there.
+    A worker process does the work; it is started again, with back-off, when it crashes, when a call to the broker hangs
+    or when the disk is full. SIGINT or SIGTERM stops it after a last commit; the next run goes on exactly there.
 
-    Exit codes: 0 stopped or done, 1 failed, 2 the config has mistakes, 70 a call to the broker hung (start it again).
+    Exit codes: 0 stopped or done, 1 refused or failed, 2 the config has mistakes; with --no-supervise also 70 a call
+    hung or a crash, 75 a failure that passes (both: start it again).
     """
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
-    # the client tells of each connection and each attempt; what matters of it our own messages say
-    logging.getLogger("kafka").setLevel(logging.INFO if verbose else logging.CRITICAL)
-    loaded = load(config)
-    for warning in loaded.warnings:
-        logging.getLogger(__name__).warning("%s: %s", config, warning)
-    _refuse_files(config, loaded)
+    given = {
+        "--until-end": until_end,
+        "--new-lineage": new_lineage,
+        "--reset-state": reset_state,
+        "--json": as_json,
+        "--verbose": verbose,
+    }
+    if not no_supervise:
+        raise SystemExit(Supervisor(["run", config, *(option for option, is_set in given.items() if is_set)]).run())
     began = time.perf_counter()
-    tally = _run(loaded, until_end=until_end, new_lineage=new_lineage or reset_state, reset_state=reset_state)
+    try:
+        tally = _work(config, until_end=until_end, new_lineage=new_lineage or reset_state, reset_state=reset_state)
+    except (StreamcheckError, click.ClickException):
+        raise
+    except Exception as error:
+        log.critical("a fault in streamcheck (%s): please report it, with what follows", error, exc_info=True)
+        raise SystemExit(EXIT_CRASHED) from error
     seconds = time.perf_counter() - began
     if as_json:
         show_json({**tally, "seconds": round(seconds, 3)}, compact=True)
@@ -49,7 +77,21 @@ def run(
         click.echo(f"{tally['events']} events, {tally['alerts']} alert transitions, {seconds:.1f} s")
 
 
-def _refuse_files(config: str, loaded: Loaded) -> None:
+def _work(config: str, *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
+    """Everything from the config to the last commit, in this process."""
+    from streamcheck.config.load import load  # noqa: PLC0415 (numpy, pydantic: the supervisor stays small)
+
+    # the client tells of each connection and each attempt; what matters of it our own messages say
+    verbose = logging.getLogger().level < logging.INFO
+    logging.getLogger("kafka").setLevel(logging.INFO if verbose else logging.CRITICAL)
+    loaded = load(config)
+    for warning in loaded.warnings:
+        log.warning("%s: %s", config, warning)
+    _refuse_files(config, loaded)
+    return _run(loaded, until_end=until_end, new_lineage=new_lineage, reset_state=reset_state)
+
+
+def _refuse_files(config: str, loaded: "Loaded") -> None:
     settings = loaded.settings
     if settings.kafka is None:
         click.echo(f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers`", err=True)
@@ -59,14 +101,13 @@ def _refuse_files(config: str, loaded: Loaded) -> None:
         raise SystemExit(EXIT_MISTAKE)
 
 
-def _run(loaded: Loaded, *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
+def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
     from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
     from streamcheck.runtime.telemetry import Telemetry  # noqa: PLC0415
 
-    log = logging.getLogger(__name__)
     settings, clock, stop = loaded.settings, WallClock(), Stop()
     if reset_state:
         _set_aside(Path(settings.state_dir))
@@ -80,9 +121,27 @@ def _run(loaded: Loaded, *, until_end: bool, new_lineage: bool, reset_state: boo
     with stop.on_signals(), pages(settings, telemetry, clock) as address:
         if address is not None:
             log.info("status page and gauges at %s", address)
-        wiring = wire(loaded.plan, settings, replace_lineage=new_lineage)
+        lifeline = Lifeline(lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        wiring = _unlocked(lambda: wire(loaded.plan, settings, replace_lineage=new_lineage), stop)
+        wiring = replace(wiring, opened=lifeline.opened)
         tally = run_service(loaded.plan, wiring, rules, clock, telemetry, stop)
     return {"events": tally.events, "alerts": tally.alerts, "panes": tally.panes, "commits": tally.commits}
+
+
+def _unlocked(wire: Callable[[], "Wiring"], stop: "Stop") -> "Wiring":
+    """Wait for a predecessor that is still stopping. Raises StateLocked where it does not come to an end."""
+    deadline = time.monotonic() + UNLOCK_S
+    waiting = False
+    while True:
+        try:
+            return wire()
+        except StateLocked as error:
+            if stop() or time.monotonic() > deadline:
+                raise
+            if not waiting:
+                log.warning("%s (waiting for it for %g s)", error, UNLOCK_S)
+            waiting = True
+            stop.wait(0.2)
 
 
 def _set_aside(directory: Path) -> None:
@@ -92,6 +151,6 @@ def _set_aside(directory: Path) -> None:
     number = next(n for n in range(1, 10_000) if not directory.with_name(f"{directory.name}.old-{n}").exists())
     aside = directory.with_name(f"{directory.name}.old-{number}")
     directory.rename(aside)
-    logging.getLogger(__name__).warning("the saved state was moved to %s", aside)
+    log.warning("the saved state was moved to %s", aside)
 
 

@@ -45,7 +45,10 @@ NONCE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """The outer world of one run. start: positions of a new life, asked for only when the store is fresh."""
+    """The outer world of one run. start: positions of a new life, asked for only when the store is fresh.
+
+    opened: called once the state is open and earlier runs are fenced off.
+    """
 
     source: Source
     store: Store
@@ -54,6 +57,7 @@ class Wiring:
     dead_letters: StraySink | None = None
     late: StraySink | None = None
     journal: JournalSink | None = None
+    opened: Callable[[], None] = lambda: None
 
 
 class Stop:
@@ -156,6 +160,7 @@ def _open(
     telemetry.publish(replace(telemetry.read(), phase=Phase.RESTORING))
     opened = open_engine(plan, wiring.store, wiring.source, wiring.start, secrets.token_bytes(NONCE_BYTES))
     outbox.open(opened.engine.lineage, opened.outbox, opened.engine.sequence)
+    wiring.opened()
     return Loop(
         opened,
         wiring.source,

@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from streamcheck.errors import StateError
+from streamcheck.errors import StateError, StateLocked
 
 LOCK_FILE = "lock"
 HOLDER_BYTES_MAX = 300
@@ -16,7 +16,7 @@ class DirectoryLock:
     """Holds a directory for this process (flock: the kernel lets go of it when the process dies).
 
     The file also names the holder, for the message only: a stale name never locks anyone out.
-    Raises StateError where another process holds it.
+    Raises StateLocked where another process holds it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -26,7 +26,7 @@ class DirectoryLock:
         except BlockingIOError as error:
             holder = os.pread(self._descriptor, HOLDER_BYTES_MAX, 0).decode("utf-8", "replace").strip()
             self.release()
-            raise StateError(
+            raise StateLocked(
                 f"the state directory {directory} is in use by {holder or 'another process'}: "
                 "stop that process, or give this config a state.dir of its own"
             ) from error

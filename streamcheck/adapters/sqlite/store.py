@@ -7,21 +7,24 @@ from pathlib import Path
 
 from streamcheck.adapters.sqlite.lock import DirectoryLock
 from streamcheck.adapters.sqlite.schema import checksum, open_database, read_about, start_afresh, write_about
-from streamcheck.errors import StateError
+from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
 STATE_FILE = "state.sqlite"
 NUMBER_BYTES = 8
 
 # What SQLite says when the outer world fails, and what a person can do about it.
-WAYS_OUT = {
-    "SQLITE_FULL": "the disk is full: free some space and start again, nothing was lost",
+PASSING = {
+    "SQLITE_FULL": "the disk is full: free some space, nothing was lost",
     "SQLITE_READONLY": "the file cannot be written: check its owner and whether the disk is mounted read-only",
+    "SQLITE_IOERR": "the disk failed to read or write: check it",
+    "SQLITE_BUSY": "another program holds the file: close it",
+}
+LASTING = {
     "SQLITE_CANTOPEN": "the file cannot be opened: check state.dir and its owner",
-    "SQLITE_IOERR": "the disk failed to read or write: check it, then start again",
-    "SQLITE_BUSY": "another program holds the file: close it and start again",
     "SQLITE_TOOBIG": "the state has outgrown what SQLite can keep: lower limits.segments or the horizon",
 }
+
 class SqliteStore:
     """Keyed state and outbox in `dir`/state.sqlite; implements ports.Store.
 
@@ -147,9 +150,11 @@ class SqliteStore:
             yield
         except (sqlite3.Error, OSError, OverflowError) as error:
             # Extended codes (SQLITE_IOERR_WRITE) begin with the plain one.
-            ways_out = (text for code, text in WAYS_OUT.items() if _code(error).startswith(code))
-            way_out = next(ways_out, start_afresh(self.path))
-            raise StateError(f"{self.path} could not be {done} ({error}): {way_out}") from error
+            passing = [text for code, text in PASSING.items() if _code(error).startswith(code)]
+            lasting = [text for code, text in LASTING.items() if _code(error).startswith(code)]
+            way_out = (passing + lasting or [start_afresh(self.path)])[0]
+            kind = StateUnavailable if passing else StateError
+            raise kind(f"{self.path} could not be {done} ({error}): {way_out}") from error
 
 
 def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
