@@ -46,7 +46,7 @@ def migrated(
 
     Raises StateError for a version that is newer, or older than any release that this one knows.
 
-    >>> table = {(1, "engine"): lambda state: {**state, "pace": 1}, (2, "engine"): lambda state: {"rate": state["pace"]}}
+    >>> table = {(1, "engine"): lambda old: {**old, "pace": 1}, (2, "engine"): lambda old: {"rate": old["pace"]}}
     >>> migrated("engine", 1, {}, table, newest=3)
     {'rate': 1}
     """

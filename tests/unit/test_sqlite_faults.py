@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streamcheck.adapters.sqlite import schema
 from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.errors import StateError
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
@@ -76,6 +77,46 @@ def test_unknown_older_format(used: Path) -> None:
     assert "unknown state format 0" in refusal(used)
 
 
+def test_older_layouts_pass_through_a_chain(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two releases from now: the outbox got a column, then a fact about the file was added."""
+
+    def add_a_column(connection: sqlite3.Connection) -> None:
+        connection.execute("ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'alert'")
+
+    def say_who_it_is_for(connection: sqlite3.Connection) -> None:
+        assert connection.execute("SELECT kind FROM outbox").fetchall() == [("alert",)]
+        schema.write_about(connection, "audience", b"on-call")
+
+    monkeypatch.setattr(schema, "LAYOUTS", {1: add_a_column, 2: say_who_it_is_for})
+    monkeypatch.setattr(schema, "FORMAT", 3)
+    for _ in range(2):  # the second time it is in the new format already
+        store = SqliteStore(used, "payments")
+        assert store.load() == COMMITTED
+        assert store._connection is not None
+        assert schema.read_about(store._connection, "audience", store.path) == b"on-call"
+        assert store._connection.execute("PRAGMA user_version").fetchone() == (3,)
+        store.close()
+    monkeypatch.undo()
+    assert "newer streamcheck (state format 3, this one reads 1): upgrade" in refusal(used)
+
+
+@pytest.mark.parametrize("crash", ["in the last step", "another config"])
+def test_a_layout_is_changed_as_a_whole_or_not_at_all(used: Path, monkeypatch: pytest.MonkeyPatch, crash: str) -> None:
+    def add_a_column(connection: sqlite3.Connection) -> None:
+        connection.execute("ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'alert'")
+
+    def fail(connection: sqlite3.Connection) -> None:
+        if crash == "in the last step":
+            raise ZeroDivisionError("scripted")
+
+    with monkeypatch.context() as later:
+        later.setattr(schema, "LAYOUTS", {1: add_a_column, 2: fail})
+        later.setattr(schema, "FORMAT", 3)
+        with pytest.raises((ZeroDivisionError, StateError)):
+            SqliteStore(used, "payments" if crash == "in the last step" else "orders")
+    assert load_anew(used) == COMMITTED  # in this release's format still
+
+
 def test_state_of_another_config(used: Path) -> None:
     message = refusal(used, "orders")
     assert "holds the state of config 'payments', not of 'orders'" in message
@@ -137,6 +178,9 @@ def load_anew(directory: Path) -> Saved | None:
         ("UPDATE outbox SET sequence = 2", "outbox entry 2"),
         ("DELETE FROM outbox WHERE sequence = 1", "the outbox has gaps"),
         ("UPDATE about SET value = x'05' WHERE key = 'sequence'", "about 'sequence'"),
+        ("UPDATE about SET value = x'05' WHERE key = 'whole'", "about 'whole'"),
+        ("DELETE FROM about WHERE key = 'whole'", "missing or of another commit"),
+        ("DELETE FROM state WHERE key = 'join'", "missing or of another commit"),
         ("DROP TABLE state", "no such table"),
     ],
 )
@@ -147,6 +191,47 @@ def test_changed_value_is_found(used: Path, statement: str, named: str) -> None:
         load_anew(used)
     assert named in str(caught.value)
     assert "move it aside" in str(caught.value)
+
+
+def test_parts_of_different_commits_are_no_state(used: Path) -> None:
+    """Each row is whole in itself, as after a write-ahead log that ends before pages copied from it."""
+    with sqlite3.connect(used / "state.sqlite") as connection:
+        older = connection.execute("SELECT * FROM state WHERE key = 'engine'").fetchone()
+    connection.close()
+    store = SqliteStore(used, "payments")
+    store.commit(Commit(put={"engine": b"later", "join": b"later books"}))
+    store.close()
+    with sqlite3.connect(used / "state.sqlite") as connection:
+        connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", older)
+    connection.close()
+    with pytest.raises(StateError, match=r"missing or of another commit.*move it aside"):
+        load_anew(used)
+
+
+def test_the_mark_of_the_whole_follows_every_kind_of_change(used: Path) -> None:
+    """Put anew, replaced, put again unchanged, deleted, deleted twice, failed: nothing of it is taken for damage."""
+    changes = [
+        Commit(put={"engine": b"2", "window": b"w"}),
+        Commit(put={"engine": b"2"}, delete=frozenset({"never was"})),
+        Commit(put={"join": b"x"}, delete=frozenset({"window"}), outbox=(OutboxEntry(2, b"id", b"{}"),)),
+        Commit(put={}, delete=frozenset({"window", "engine"})),
+    ]
+    for change in changes:
+        store = SqliteStore(used, "payments")
+        with pytest.raises(ZeroDivisionError):
+            store.commit(Commit(put=Breaks(engine=b"never")))
+        store.commit(change)
+        store.delivered(1)
+        assert store.load() is not None
+        store.close()
+        loaded = load_anew(used)
+    assert loaded == Saved({"join": b"x"}, (OutboxEntry(2, b"id", b"{}"),))
+
+
+class Breaks(dict[str, bytes]):
+    def items(self):  # type: ignore[no-untyped-def,override]
+        yield from super().items()
+        raise ZeroDivisionError("scripted")
 
 
 def test_full_disk_leaves_the_former_commit(store: SqliteStore) -> None:

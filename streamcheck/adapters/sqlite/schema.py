@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from streamcheck.errors import StateError
@@ -13,10 +14,14 @@ APPLICATION_ID = 0x53434B31
 FORMAT = 1
 """The layout of the tables; raised with every change to them."""
 
+LAYOUTS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+"""What turns a file of this format into one of the next; all steps happen in the transaction that opens the file."""
+
 BUSY_MS = 5_000
 WAL_BYTES_MAX = 64 * 1024 * 1024
 
-VALUE = "value BLOB NOT NULL, checksum BLOB NOT NULL"
+# The checksum first: it is read without walking through a value of many pages.
+VALUE = "checksum BLOB NOT NULL, value BLOB NOT NULL"
 TABLES = (
     f"CREATE TABLE about (key TEXT PRIMARY KEY, {VALUE})",
     f"CREATE TABLE state (key TEXT PRIMARY KEY, {VALUE})",
@@ -67,13 +72,15 @@ def open_database(path: Path, identity: str) -> sqlite3.Connection:
     try:
         _set(connection, CAUTION)
         _check_whole(connection, path)
-        fresh = _check_ours(connection, path)
+        found = _check_ours(connection, path)
         _set(connection, SETTINGS)
         connection.execute("BEGIN IMMEDIATE")  # fails at once where the file cannot be written
-        if fresh:
+        if found is None:
             _create_tables(connection, identity)
-        connection.execute("COMMIT")
+        else:
+            _upgrade(connection, found)
         _check_identity(connection, path, identity)
+        connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise
@@ -110,13 +117,13 @@ def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
         raise StateError(f"{path} is damaged ({faults}): {start_afresh(path)}")
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is fresh; StateError where it is neither fresh nor ours in this format."""
+def _check_ours(connection: sqlite3.Connection, path: Path) -> int | None:
+    """The file's format, None where it is fresh; StateError where it is not ours, or in a format that is not known."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application == found == tables == 0:
-        return True
+        return None
     if application != APPLICATION_ID:
         raise StateError(f"{path} is a database of another program: point state.dir to a directory of its own")
     if found > FORMAT:
@@ -124,9 +131,16 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} was written by a newer streamcheck (state format {found}, this one reads {FORMAT}): "
             "upgrade streamcheck, or give the older one a state.dir of its own"
         )
-    if found < FORMAT:
+    if not all(since in LAYOUTS for since in range(found, FORMAT)):
         raise StateError(f"{path} has the unknown state format {found}: {start_afresh(path)}")
-    return False
+    return int(found)
+
+
+def _upgrade(connection: sqlite3.Connection, found: int) -> None:
+    for since in range(found, FORMAT):
+        LAYOUTS[since](connection)
+    if found < FORMAT:
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _create_tables(connection: sqlite3.Connection, identity: str) -> None:
@@ -150,8 +164,13 @@ def _check_identity(connection: sqlite3.Connection, path: Path, identity: str) -
 
 def write_about(connection: sqlite3.Connection, key: str, value: bytes) -> None:
     """Set one fact about the database."""
-    row = (key, value, checksum(b"about", key.encode(), value))
+    row = (key, value, about_checksum(key, value))
     connection.execute("INSERT OR REPLACE INTO about (key, value, checksum) VALUES (?, ?, ?)", row)
+
+
+def about_checksum(key: str, value: bytes) -> bytes:
+    """The checksum of one fact about the database."""
+    return checksum(b"about", key.encode(), value)
 
 
 def read_about(connection: sqlite3.Connection, key: str, path: Path) -> bytes | None:
@@ -160,6 +179,6 @@ def read_about(connection: sqlite3.Connection, key: str, path: Path) -> bytes | 
     if row is None:
         return None
     value, stored = row
-    if not isinstance(value, bytes) or checksum(b"about", key.encode(), value) != stored:
+    if not isinstance(value, bytes) or about_checksum(key, value) != stored:
         raise StateError(f"{path} is damaged (about {key!r}): {start_afresh(path)}")
     return value

@@ -1,12 +1,21 @@
 """Where is the state kept between runs? In one SQLite file, one durable transaction per commit."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 from streamcheck.adapters.sqlite.lock import DirectoryLock
-from streamcheck.adapters.sqlite.schema import checksum, open_database, read_about, start_afresh, write_about
+from streamcheck.adapters.sqlite.schema import (
+    about_checksum,
+    checksum,
+    open_database,
+    read_about,
+    start_afresh,
+    write_about,
+)
 from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
@@ -25,12 +34,17 @@ LASTING = {
     "SQLITE_TOOBIG": "the state has outgrown what SQLite can keep: lower limits.segments or the horizon",
 }
 
+
 class SqliteStore:
     """Keyed state and outbox in `dir`/state.sqlite; implements ports.Store.
 
     dir: made with mode 0700 where it is missing; one process at a time. identity: the config's name, which the file
-    must bear. Every value has its own checksum. Raises StateError, with the way out, for whatever cannot be used or
-    done; what was committed before stays as it was.
+    must bear. Raises StateError, with the way out, for whatever cannot be used or done; what was committed before stays
+    as it was.
+
+    Every value has its own checksum, and a mark of the whole (their sum without carry, that of the last sequence number
+    included) says that all of them are of one commit and none is missing: a damaged write-ahead log makes SQLite fall
+    back to older pages, beside newer ones that had been copied into the file already.
     """
 
     def __init__(self, dir: Path, identity: str) -> None:  # noqa: A002 - the config's own word
@@ -59,6 +73,8 @@ class SqliteStore:
                 return None
             state = dict(self._state(connection))
             outbox = tuple(self._outbox(connection))
+            if self._whole() != _sum(row[0] for row in connection.execute("SELECT checksum FROM state")):
+                raise self._damaged("parts of it are missing or of another commit")
         expected = tuple(range(self._delivered + 1, self._sequence + 1))
         if tuple(entry.sequence for entry in outbox) != expected:
             raise self._damaged("the outbox has gaps")
@@ -75,16 +91,13 @@ class SqliteStore:
                 raise StateError(f"outbox entry {entry.sequence} cannot follow {last}: {expected}")
             last = entry.sequence
         with self._explained("written"), self._transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO state (key, value, checksum) VALUES (?, ?, ?)",
-                ((key, value, checksum(key.encode(), value)) for key, value in commit.put.items()),
-            )
-            connection.executemany("DELETE FROM state WHERE key = ?", ((key,) for key in sorted(commit.delete)))
+            rows = self._whole() ^ self._put(connection, commit.put) ^ self._delete(connection, sorted(commit.delete))
             connection.executemany(
                 "INSERT INTO outbox (sequence, key, value, checksum) VALUES (?, ?, ?, ?)",
                 ((entry.sequence, entry.key, entry.value, _outbox_checksum(entry)) for entry in commit.outbox),
             )
             write_about(connection, "sequence", last.to_bytes(NUMBER_BYTES, "little"))
+            write_about(connection, "whole", (rows ^ _sequence_mark(last)).to_bytes(NUMBER_BYTES, "little"))
         self._sequence = last
 
     def delivered(self, sequence: int) -> None:
@@ -112,6 +125,35 @@ class SqliteStore:
     def _number(self, key: str) -> int | None:
         value = read_about(self._open(), key, self.path)
         return None if value is None else int.from_bytes(value, "little")
+
+    def _whole(self) -> int:
+        """The sum of all checksums in the table of the state, as it was committed."""
+        sequence = self._number("sequence")
+        return 0 if sequence is None else (self._number("whole") or 0) ^ _sequence_mark(sequence)
+
+    def _put(self, connection: sqlite3.Connection, parts: Mapping[str, bytes]) -> int:
+        """Write parts of the state; how that changes the sum of all checksums."""
+        change = 0
+        for key, value in parts.items():
+            mark = checksum(key.encode(), value)
+            change ^= self._mark(connection, key) ^ _sum([mark])
+            row = (key, value, mark)
+            connection.execute("INSERT OR REPLACE INTO state (key, value, checksum) VALUES (?, ?, ?)", row)
+        return change
+
+    def _delete(self, connection: sqlite3.Connection, keys: Iterable[str]) -> int:
+        """The same for parts that go."""
+        change = 0
+        for key in keys:
+            change ^= self._mark(connection, key)
+            connection.execute("DELETE FROM state WHERE key = ?", (key,))
+        return change
+
+    def _mark(self, connection: sqlite3.Connection, key: str) -> int:
+        found = connection.execute("SELECT checksum FROM state WHERE key = ?", (key,)).fetchone()
+        if found is not None and not isinstance(found[0], bytes):
+            raise self._damaged(f"state {key!r}")
+        return _sum(found or ())
 
     def _state(self, connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
         for key, value, stored in connection.execute("SELECT key, value, checksum FROM state ORDER BY key"):
@@ -166,3 +208,12 @@ def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
 
 def _outbox_checksum(entry: OutboxEntry) -> bytes:
     return checksum(entry.sequence.to_bytes(8, "little"), entry.key, entry.value)
+
+
+def _sequence_mark(sequence: int) -> int:
+    return _sum([about_checksum("sequence", sequence.to_bytes(NUMBER_BYTES, "little"))])
+
+
+def _sum(checksums: Iterable[bytes]) -> int:
+    """Without carry, so that the order does not matter and what is added again is taken away."""
+    return reduce(xor, (int.from_bytes(each, "little") for each in checksums), 0)
