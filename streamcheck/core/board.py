@@ -41,6 +41,7 @@ class Board:
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
         self._windows: dict[WindowKey, RollingWindow] = {}
         self._touched: set[str] = set()
+        self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
@@ -162,6 +163,7 @@ class Board:
             if (
                 spec.window is None
                 or spec.target is not Target.LABELLED
+                or _is_row(spec)
                 or (key := (_by_name(spec), spec.window)) in filled
             ):
                 continue
@@ -255,6 +257,11 @@ class Board:
         keys, self._touched = sorted(self._touched), set()
         return {key: self._exporters[key]() for key in keys}
 
+    def take_stale(self) -> frozenset[str]:
+        """Keys of the restored state that belong to no monitor of this config any more, once."""
+        stale, self._stale = frozenset(self._stale), set()
+        return stale
+
     def _export_layout(self, column: str) -> State:
         layout = self.layouts.get(column)
         held = self._first_values.get(column, [])
@@ -274,9 +281,12 @@ class Board:
                 self.layouts[column] = Layout.restore(state["layout"])
             elif state is not None:
                 self._first_values[column] = [np.asarray(state["first_values"])]
-        return [
+        restarted = [
             spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
         ]
+        # What is left of changed and removed monitors must go: found at the next restart, it would restart them again.
+        self._stale = states.keys() - self._exporters.keys()
+        return restarted
 
     def _restore_monitor(self, place: int, spec: MonitorSpec, states: dict[str, State]) -> bool:
         prefix = f"monitor/{spec.id}/"

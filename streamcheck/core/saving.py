@@ -55,7 +55,7 @@ class Saver:
         gone = self._expired()
         # catching up, the horizon may pass between two commits: such panes are never written
         put |= {key: codec.encode(_KIND, VERSION, delta) for key, delta in deltas.items() if key not in gone}
-        return StateChange(put, gone - deltas.keys())
+        return StateChange(put, (gone | engine.board.take_stale()) - deltas.keys() - put.keys())
 
     def _expired(self) -> frozenset[str]:
         join = self.engine.closing.join

@@ -310,8 +310,10 @@ def test_a_changed_monitor_starts_afresh_and_no_other_one(rig, undisturbed, capl
 def test_a_segment_that_came_before_the_change_only_makes_no_second_start(rig, caplog):
     """State of segments that never come again is dropped with the change, or each restart would find it anew."""
     made, at = rig([]), rig.start_ms
-    both = [rows(P0, 0, [at + 100 * i for i in range(50)], "a"), rows(P1, 0, [at + 100 * i for i in range(50)], "b")]
-    made.source = ScriptedSource([rows(LABELS, 0, [at + 9_000]), *both])
+    other = [rows(P1, 0, [at + 100 * i for i in range(30)], "b"), rows(P1, 30, [at + 4_900] * 20, "a")]
+    made.source = ScriptedSource(
+        [rows(LABELS, 0, [at + 9_000]), rows(P0, 0, [at + 100 * i for i in range(50)], "a"), *other]
+    )
     made.start()
     made.config = made.config.replace("delta: 0.01", "delta: 0.02")
     made.source._script = [rows(P0, 50, [at + 100 * i for i in range(50, 90)]), rows(P1, 50, [at + 9_000], "a")]
