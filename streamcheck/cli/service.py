@@ -159,7 +159,7 @@ def _open(
 ) -> Loop:
     telemetry.publish(replace(telemetry.read(), phase=Phase.RESTORING))
     opened = open_engine(plan, wiring.store, wiring.source, wiring.start, secrets.token_bytes(NONCE_BYTES))
-    outbox.open(opened.engine.lineage, opened.outbox, opened.engine.sequence)
+    outbox.open(opened)
     wiring.opened()
     return Loop(
         opened,

@@ -2,12 +2,13 @@
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamcheck.core.partitions import LATE_REASON
 from streamcheck.core.types import Stray
 from streamcheck.errors import DeliveryError, StateError
-from streamcheck.runtime.ports import AlertSink, OutboxEntry, RawBatch, Store, StrayRecord, StraySink
+from streamcheck.runtime.opening import Opened, digest_at
+from streamcheck.runtime.ports import AlertSink, Arrived, OutboxEntry, RawBatch, Store, StrayRecord, StraySink
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +19,20 @@ OUTBOX_MAX = 10_000
 
 
 class Outbox:
-    """Alert transitions that are committed and not yet delivered. Delivery is tried again with back-off, in order."""
+    """Alert transitions that are committed and not yet delivered. Delivery is tried again with back-off, in order.
 
-    def __init__(self, sink: AlertSink | None, store: Store) -> None:
+    arrived: how far they have come, None where nobody knows. claimed: called once the sink is known to be ours.
+    """
+
+    def __init__(self, sink: AlertSink | None, store: Store, claimed: Callable[[], None] = lambda: None) -> None:
         self._sink = sink
         self._store = store
+        self._claimed = claimed
+        self._unclaimed = False
         self._pending: deque[OutboxEntry] = deque()
         self._wait_s = 0.0
         self._retry_at_s = 0.0
+        self.arrived: Arrived | None = None
         self.delivered = 0
         self.trouble = ""
 
@@ -37,18 +44,27 @@ class Outbox:
         """Whether reading must wait for delivery."""
         return len(self._pending) >= OUTBOX_MAX
 
-    def open(self, lineage: str, pending: Sequence[OutboxEntry], last_sequence: int) -> None:
-        """Fence predecessors, learn what has arrived, keep the rest. Raises DeliveryError, StateError."""
-        arrived = self._sink.open(lineage) if self._sink is not None else last_sequence
-        if arrived > last_sequence:
-            raise StateError(
-                f"the alerts topic holds transition {arrived} of this lineage, the saved state only {last_sequence}: "
-                "an older copy of the state was put back; restore the newest one, or reset it with --reset-state"
-            )
-        self._pending = deque(entry for entry in pending if entry.sequence > arrived)
-        if pending and pending[0].sequence <= arrived:
-            self._store.delivered(arrived)
-        self.delivered = arrived
+    def open(self, opened: Opened) -> None:
+        """Fence predecessors, learn what has arrived, keep the rest.
+
+        Raises DeliveryError; StateError where what has arrived is not what this state has sent.
+        """
+        held, engine = opened.outbox, opened.engine
+        before = held[0].sequence - 1 if held else engine.sequence
+        known = Arrived(engine.sequence, engine.digest)
+        arrived = self._sink.open(engine.lineage) if self._sink is not None else known
+        if arrived is not None:
+            refuse_other(opened, arrived)
+            self._claimed()
+        elif before:
+            log.warning("the alerts topic is new to this state: it will not hold transitions 1 to %d", before)
+        self._unclaimed = arrived is None
+        self.delivered = before if arrived is None else arrived.sequence
+        digest = digest_at(opened, self.delivered)
+        self.arrived = None if digest is None else Arrived(self.delivered, digest)
+        self._pending = deque(entry for entry in held if entry.sequence > self.delivered)
+        if len(self._pending) < len(held):
+            self._store.delivered(self.delivered)
 
     def add(self, entries: Sequence[OutboxEntry]) -> None:
         """Entries that have just been committed."""
@@ -59,24 +75,61 @@ class Outbox:
 
         digest: of all transitions up to the last pending one.
         """
-        if not self._pending or now_s < self._retry_at_s:
+        if not (self._pending or self._unclaimed) or now_s < self._retry_at_s:
             return
         entries = tuple(self._pending)
-        if self._sink is not None:
-            try:
-                self._sink.send(entries, digest)
-            except DeliveryError as error:
-                self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S)
-                self._retry_at_s = now_s + self._wait_s
-                self.trouble = str(error)
-                log.warning(
-                    "%d alert transitions wait in the outbox, next try in %.1f s: %s", len(entries), self._wait_s, error
-                )
-                return
-        self._pending.clear()
+        last = entries[-1].sequence if entries else self.delivered
+        try:
+            self._hand_over(entries, Arrived(last, digest))
+        except DeliveryError as error:
+            self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S)
+            self._retry_at_s = now_s + self._wait_s
+            self.trouble = str(error)
+            log.warning(
+                "%d alert transitions wait in the outbox, next try in %.1f s: %s", len(entries), self._wait_s, error
+            )
+            return
+        if self._unclaimed:
+            self._unclaimed = False
+            self._claimed()
         self._wait_s, self.trouble = 0.0, ""
-        self.delivered = entries[-1].sequence
-        self._store.delivered(self.delivered)
+        self.arrived, self.delivered = Arrived(last, digest), last
+        if entries:
+            self._pending.clear()
+            self._store.delivered(last)
+
+    def _hand_over(self, entries: tuple[OutboxEntry, ...], then: Arrived) -> None:
+        if self._sink is None:
+            return
+        if entries:
+            self._sink.send(entries, then.digest)
+        else:
+            self._sink.claim(then)
+
+
+def refuse_other(opened: Opened, arrived: Arrived) -> None:
+    """Raise StateError where what has arrived of this lineage was not sent by this state, or is more, or too little."""
+    engine, held = opened.engine, opened.outbox
+    before = held[0].sequence - 1 if held else engine.sequence
+    if arrived.sequence > engine.sequence:
+        raise StateError(
+            f"the alerts topic holds transition {arrived.sequence} of this lineage, the saved state only "
+            f"{engine.sequence}: an older copy of the state was put back. Restore the newest one, or let it catch up "
+            "with `streamcheck state rebuild CONFIG`, which sends nothing twice"
+        )
+    if arrived.sequence < before:
+        raise StateError(
+            f"the alerts topic holds transitions up to {arrived.sequence} of this lineage, but {before} were "
+            "delivered: another cluster, or one that has lost records? `streamcheck state rebuild CONFIG` makes the missing ones "
+            "again; to go on without them, `streamcheck state reset CONFIG` begins a new life"
+        )
+    expected = digest_at(opened, arrived.sequence)
+    if expected is not None and expected != arrived.digest:
+        raise StateError(
+            f"the alerts topic and the saved state differ in transitions 1 to {arrived.sequence} (digest "
+            f"{arrived.digest} there, {expected} here): two runs with copies of one state, or a damaged one. Stop the "
+            "other run; then `streamcheck state rebuild CONFIG` makes the state again that the topic was written from"
+        )
 
 
 class StrayPost:

@@ -3,13 +3,16 @@
 The order of a commit, which a crash may cut anywhere:
 1. dead letters and late events have arrived (the position to be committed covers them);
 2. one store transaction: changed state, positions within it, journal, outbox;
-3. the outbox is delivered, and the store is told so;
+3. the journal is copied, then the outbox delivered (what an alert depended on is in its topic first), and the store is
+   told so;
 4. progress is shown to lag tools.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from streamcheck.core import saving
 from streamcheck.core.alerts import Alert
@@ -19,7 +22,7 @@ from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
-from streamcheck.runtime.opening import BOOK, Opened
+from streamcheck.runtime.opening import BASE, BOOK, Opened
 from streamcheck.runtime.ports import (
     Clock,
     Commit,
@@ -185,8 +188,7 @@ class Loop:
         self._telemetry.beat(now_s)
         if self._alerts or now_s - self._last_commit_s >= self._rules.commit_every_s:
             self._commit(force=False)
-        self._outbox.deliver(self._digest, now_s)
-        self._journal_log.deliver(now_s)
+        self._deliver(now_s)
 
     def _take(self, outcome: Outcome) -> None:
         """Keep what must be committed; rejected events go on their way at once."""
@@ -215,8 +217,7 @@ class Loop:
             self.tally.commits += 1
         self._last_commit_s = now_s
         if force:
-            self._outbox.deliver(self._digest, now_s)
-            self._journal_log.deliver(now_s)
+            self._deliver(now_s)
         self._source.committed(saving.positions(self.engine))
 
     def _commit_state(self) -> None:
@@ -226,12 +227,19 @@ class Loop:
         put = {**change.put, **self._journal_log.commit(self._journal)}
         if entries:
             put[BOOK] = self._book.export()
+            if self._outbox.arrived is not None:
+                put[BASE] = msgspec.json.encode(self._outbox.arrived)
         self._store.commit(Commit(put, change.delete, entries))
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest
         self._outbox.add(entries)
         self._telemetry.publish(replace(self._telemetry.read(), last_commit_ms=self._clock.now_ms()))
+
+    def _deliver(self, now_s: float) -> None:
+        """Step 3: send what is committed."""
+        self._journal_log.deliver(now_s)
+        self._outbox.deliver(self._digest, now_s)
 
     # ------------------------------------------------------------------ watching
     def _look(self) -> None:

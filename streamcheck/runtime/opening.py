@@ -5,19 +5,23 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from streamcheck.core import saving
+import msgspec
+
+from streamcheck.core import alerts, saving
 from streamcheck.core.engine import Engine
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
-from streamcheck.errors import SourceError
+from streamcheck.errors import SourceError, StateError
 from streamcheck.runtime.journal_log import COPIED, PREFIX
-from streamcheck.runtime.ports import OutboxEntry, Source, Store
+from streamcheck.runtime.ports import Arrived, OutboxEntry, Source, Store
 from streamcheck.runtime.telemetry import AlertBook
 
 log = logging.getLogger(__name__)
 
 BOOK = "alert-book"
+BASE = "outbox-base"
+"""What had arrived when the outbox was last added to: from there the digest of each entry in it can be told."""
 
 
 def new_lineage(config: str, positions: Mapping[SourcePartition, int], nonce: bytes) -> str:
@@ -37,6 +41,8 @@ class Opened:
     saved_journal: Mapping[str, bytes] = field(default_factory=dict)
     """The store's part of the journal (see journal_log.py)."""
     outbox: tuple[OutboxEntry, ...] = ()
+    base: Arrived | None = None
+    """How far the transitions before some entry of the outbox go (see `digest_at`)."""
     book: AlertBook = field(default_factory=AlertBook)
     fresh: bool = True
 
@@ -58,6 +64,7 @@ def open_engine(
     state = dict(saved.state)
     journal = {key: state.pop(key) for key in list(state) if key.startswith(PREFIX) or key == COPIED}
     book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
+    base = _base(state.pop(BASE)) if BASE in state else None
     restored = saving.restore(plan, state)
     for monitor in restored.restarted:
         log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
@@ -66,6 +73,7 @@ def open_engine(
         saving.Saver(restored.engine),
         saved_journal=journal,
         outbox=saved.outbox,
+        base=base,
         book=book,
         fresh=False,
     )
@@ -74,6 +82,25 @@ def open_engine(
     log.info("the saved state goes on: lineage %s, %d alert transitions", engine.lineage, engine.sequence)
     opened.journal += _match_partitions(restored.engine, source)
     return opened
+
+
+def digest_at(opened: Opened, sequence: int) -> str | None:
+    """The chained digest of the state's transitions up to `sequence`; None where the outbox begins later."""
+    engine = opened.engine
+    if sequence == engine.sequence:
+        return engine.digest
+    at = opened.base or Arrived(0, alerts.digest(engine.plan.name, engine.lineage))
+    for entry in opened.outbox:
+        if at.sequence < sequence and entry.sequence == at.sequence + 1:
+            at = Arrived(entry.sequence, alerts.digest(at.digest, entry.value.decode()))
+    return at.digest if at.sequence == sequence else None
+
+
+def _base(saved: bytes) -> Arrived:
+    try:
+        return msgspec.json.decode(saved, type=Arrived)
+    except msgspec.DecodeError as error:
+        raise StateError(f"the saved state's {BASE} is damaged: {error}") from error
 
 
 def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:

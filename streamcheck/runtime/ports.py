@@ -147,14 +147,25 @@ class Store(Protocol):
         """Release the file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How far a lineage's transitions have come: all up to `sequence`, and their chained digest."""
+
+    sequence: int
+    digest: str
+
+
 class AlertSink(Protocol):
     """Where alert transitions go, in sequence order."""
 
-    def open(self, lineage: str) -> int:
-        """Fence predecessors and tell the last sequence number that has arrived (0: none).
+    def open(self, lineage: str) -> Arrived | None:
+        """Fence predecessors and tell what has arrived of this lineage; None where it has never been here.
 
         Raises DeliveryError; SinkUnavailable where trying again may help.
         """
+
+    def claim(self, arrived: Arrived) -> None:
+        """Note that this lineage is here, before there is anything to send. Raises DeliveryError."""
 
     def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
         """Deliver all entries, once. digest: of all transitions up to the last entry. Raises DeliveryError."""

@@ -22,7 +22,7 @@ from streamcheck.adapters.kafka.strays import KafkaStraySink
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.ports import OutboxEntry, StrayRecord
+from streamcheck.runtime.ports import Arrived, OutboxEntry, StrayRecord
 
 pytestmark = pytest.mark.kafka
 
@@ -78,12 +78,12 @@ def expected(last: int) -> list[bytes]:
 
 def test_a_restart_resumes_exactly(alerts, read) -> None:
     sink = alerts()
-    assert sink.open("77ab") == 0
+    assert sink.open("77ab") is None
     sink.send(entries(1, 3), "digest-3")
     sink.send(entries(4, 4), "digest-4")
     sink.close()
     again = alerts()
-    assert again.open("77ab") == 4
+    assert again.open("77ab") == Arrived(4, "digest-4")
     assert again.marker == Marker("77ab", 4, "digest-4")
     again.send(entries(3, 6), "digest-6")  # an outbox that had not been told of 3 and 4
     assert arrived(read, alerts.topic) == expected(6)
@@ -97,12 +97,31 @@ def test_a_foreign_marker_is_refused(alerts, read) -> None:
     with pytest.raises(ForeignMarker, match="--new-lineage") as caught:
         alerts().open("other")
     assert caught.value.found == Marker("77ab", 2, "d")
-    assert alerts(name="elsewhere").open("other") == 0  # another config on the same topic is none of its business
+    assert alerts(name="elsewhere").open("other") is None  # another config on the same topic is none of its business
     taken = alerts(replace_lineage=True)
-    assert taken.open("other") == 0
+    assert taken.open("other") is None
     taken.send(entries(1, 1), "e")
     assert taken.marker == Marker("other", 1, "e")
     assert arrived(read, alerts.topic) == [*expected(2), b"value-1"]
+
+
+def test_a_claim_makes_the_topic_ours_once_and_for_all(alerts, read) -> None:
+    first = alerts()
+    assert first.open("77ab") is None
+    first.claim(Arrived(0, "d0"))
+    with pytest.raises(ForeignMarker, match="state rebuild"):
+        alerts().open("other")
+    assert first.open("77ab") == Arrived(0, "d0")
+    taker = alerts(replace_lineage=True)
+    assert taker.open("other") is None
+    taker.claim(Arrived(0, "o0"))
+    assert alerts().open("other") == Arrived(0, "o0"), "the permission was needed once"
+    rival = alerts(replace_lineage=True)
+    rival.open("third")
+    rival.claim(Arrived(0, "t0"))
+    with pytest.raises(ForeignMarker):
+        taker.send(entries(1, 1), "o1")  # fenced; its permission is used up, so that two do not take turns for ever
+    assert arrived(read, alerts.topic) == []
 
 
 def test_a_zombie_is_fenced_and_sends_nothing_twice(alerts, read) -> None:
@@ -110,7 +129,7 @@ def test_a_zombie_is_fenced_and_sends_nothing_twice(alerts, read) -> None:
     zombie.open("77ab")
     zombie.send(entries(1, 2), "d2")
     successor = alerts()
-    assert successor.open("77ab") == 2
+    assert successor.open("77ab").sequence == 2
     successor.send(entries(3, 5), "d5")
     with pytest.raises(DeliveryError, match="another process runs"):
         zombie.send(entries(3, 4), "d4")
@@ -127,7 +146,7 @@ def test_an_orphaned_transaction_is_not_read_and_not_in_the_way(alerts, read, ka
     orphan.send(alerts.topic, key=b"id-2", value=b"value-2").get(10)
     orphan.flush()
     again = alerts()  # as after a SIGKILL before the commit
-    assert again.open("77ab") == 1
+    assert again.open("77ab").sequence == 1
     again.send(entries(2, 2), "d2")
     orphan.close(timeout=0)
     assert arrived(read, alerts.topic) == expected(2)
@@ -144,7 +163,7 @@ def test_a_stranger_with_an_open_transaction_does_not_hide_our_marker(alerts, re
     sink.close()
     release = threading.Timer(1.0, stranger.commit_transaction)
     release.start()
-    assert alerts().open("77ab") == 2  # waits for the stranger, instead of taking 0 for an answer
+    assert alerts().open("77ab").sequence == 2  # waits for the stranger, instead of taking 0 for an answer
     release.join()
 
 
@@ -230,7 +249,7 @@ def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read
     assert child.returncode == 70
     assert "committing the transaction of alerts has not returned for 4 s" in said
     sink = alerts()
-    assert sink.open("77ab") == 1
+    assert sink.open("77ab").sequence == 1
     sink.send(entries(2, 4), "d4")
     assert arrived(read, alerts.topic) == expected(4)
 

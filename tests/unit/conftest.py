@@ -15,6 +15,7 @@ from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
+from streamcheck.runtime.ports import Arrived
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import Aborted, ManualClock, MemoryStore, ScriptedSource, raw_batch
 
@@ -71,11 +72,20 @@ class AlertTopic:
     faults: dict[int, str] = field(default_factory=dict)
     sendings: int = 0
     lineage: str | None = None
+    marker: Arrived | None = None
+    claim_faults: int = 0
 
-    def open(self, lineage: str) -> int:
+    def open(self, lineage: str) -> Arrived | None:
         assert self.lineage in (None, lineage), "another life of the state"
         self.lineage = lineage
-        return self.records[-1].sequence if self.records else 0
+        return self.marker
+
+    def claim(self, arrived: Arrived) -> None:
+        if self.claim_faults:
+            self.claim_faults -= 1
+            raise DeliveryError("scripted: the alerts topic does not answer")
+        assert self.marker is None, "claimed already"
+        self.marker = arrived
 
     def send(self, entries: Any, digest: str) -> None:
         self.sendings += 1
@@ -88,6 +98,7 @@ class AlertTopic:
         assert [e.sequence for e in entries] == list(range(last + 1, last + 1 + len(entries))), "twice, or missing"
         self.records += entries
         self.digests.append(digest)
+        self.marker = Arrived(entries[-1].sequence, digest)
         if fault == "crash after":
             raise Aborted("scripted crash after sending")
 
@@ -167,7 +178,7 @@ class Rig:
         late = Tap("late", self.late, self.log, ("send", "flush"))
         outbox = Outbox(sink, store)
         opened = open_engine(plan, store, source, lambda: dict.fromkeys(source.partitions(), 0), b"nonce")
-        outbox.open(opened.engine.lineage, opened.outbox, opened.engine.sequence)
+        outbox.open(opened)
         schemas = [s for s in (plan.predictions, plan.labels) if s is not None]
         decoders = {topic: Decoder(s, plan.task).decode for s in schemas for topic in s.topics}
         strays = StrayPost(dead, late)

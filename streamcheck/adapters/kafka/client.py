@@ -63,8 +63,9 @@ class ForeignMarker(DeliveryError):  # noqa: N818 - named for what was found
         self.found = found
         super().__init__(
             f"the alerts topic was last written by lineage {found.lineage} (up to sequence {found.sequence}), but this "
-            f"state is lineage {expected}: the state was lost or made anew, or two runs share a config name. Restore "
-            "the state directory, choose another name, or start a new lineage with --new-lineage"
+            f"state is lineage {expected}: the state was lost or made anew, or two runs share a config name. Make the "
+            "lost state again with `streamcheck state rebuild CONFIG`, restore its directory from a backup, choose another "
+            "name, or begin a new life in this topic with `streamcheck run CONFIG --new-lineage`"
         )
 
 

@@ -7,7 +7,7 @@ told from another, because after any of them only the marker knows whether the t
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.ports import OutboxEntry, SinkUnavailable
+from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,10 @@ class KafkaAlertSink:
     """A runtime.ports.AlertSink. `marker`: what had arrived when last known; its digest is for the caller to compare.
 
     name: the config's; the transactional id and the marker's key come from it. replace_lineage: take a marker of
-    another lineage for none (`--new-lineage`). Raises DeliveryError when alerts could not be sent, ForeignMarker (a
-    DeliveryError) when the topic belongs to another lineage.
+    another lineage for none (`--new-lineage`), until one of our own has been written.
+
+    Raises DeliveryError when alerts could not be sent, ForeignMarker (a DeliveryError) when the topic belongs to
+    another lineage.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class KafkaAlertSink:
         self._record_bytes_max = 0
         self._producer: Any = None
 
-    def open(self, lineage: str) -> int:
-        """Fence predecessors and tell the last sequence number that has arrived (0: none)."""
+    def open(self, lineage: str) -> Arrived | None:
+        """Fence predecessors and tell what has arrived of this lineage; None where it has never been here."""
         self._lineage = lineage
         try:
             with Cluster(self._settings) as cluster:
@@ -76,7 +78,11 @@ class KafkaAlertSink:
             explained = explain(error, self._settings, "opening the alerts topic")
             kind = SinkUnavailable if isinstance(explained, BrokerUnavailable) else DeliveryError
             raise kind(f"alerts topic {self._topic!r}: {explained}") from error
-        return self.marker.sequence if self.marker else 0
+        return Arrived(self.marker.sequence, self.marker.digest) if self.marker else None
+
+    def claim(self, arrived: Arrived) -> None:
+        """Write a marker without alerts: from now on the topic belongs to this lineage."""
+        self._surely("claiming the alerts topic", lambda: self._claim(arrived))
 
     def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
         """Deliver all entries, once; those that have arrived already are left out."""
@@ -84,29 +90,36 @@ class KafkaAlertSink:
         if not entries:
             return
         self._check_sizes(entries)
+        self._surely(f"sending {len(entries)} alerts", lambda: self._deliver(entries, digest))
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._abandon()
+
+    def _surely(self, doing: str, action: Callable[[], None]) -> None:
+        """Do it once, however often it is tried: each time with a new producer, which learns what has arrived."""
         for attempt in range(1, self._attempts + 1):
             try:
                 if self._producer is None:
                     self._renew()
-                self._deliver(entries, digest)
+                action()
             except DeliveryError:
                 self._abandon()
                 raise
             except Exception as error:  # all alike: only the marker knows what became of it
                 self._abandon()
-                log.warning("sending alerts, attempt %d of %d: %s", attempt, self._attempts, error)
+                log.warning("%s, attempt %d of %d: %s", doing, attempt, self._attempts, error)
                 if attempt == self._attempts:
                     raise DeliveryError(
-                        f"{len(entries)} alerts could not be sent to {self._topic!r} in {attempt} attempts "
-                        f"({error}); they stay in the outbox"
+                        f"{doing} to {self._topic!r} failed in {attempt} attempts ({error}); alerts stay in the outbox"
                     ) from error
                 time.sleep(BACK_OFF_S * attempt)
             else:
                 return
 
-    def close(self) -> None:
-        """Release the connection."""
-        self._abandon()
+    def _claim(self, arrived: Arrived) -> None:
+        if self.marker is None:
+            self._transact((), Marker(self._lineage, arrived.sequence, arrived.digest))
 
     def _deliver(self, entries: Sequence[OutboxEntry], digest: str) -> None:
         arrived = self.marker.sequence if self.marker else 0
@@ -135,6 +148,7 @@ class KafkaAlertSink:
         with watch.stage("committing the transaction of alerts"):
             producer.commit_transaction()
         self.marker = marker
+        self._replace_lineage = False  # whoever comes after us has taken the topic over from us
 
     def _renew(self) -> None:
         """A new producer, which fences every older one of this name, and what has arrived by then."""
