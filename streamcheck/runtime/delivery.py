@@ -133,11 +133,16 @@ def refuse_other(opened: Opened, arrived: Arrived) -> None:
 
 
 class StrayPost:
-    """Rejected and late events on their way to their topics; only counted where no topic is named."""
+    """Rejected and late events on their way to their topics; only counted where no topic is named.
+
+    full: so many wait that a sink has tried to deliver them and could not; reading must wait until `flush` succeeds.
+    """
 
     def __init__(self, dead_letters: StraySink | None, late: StraySink | None) -> None:
         self._dead_letters = dead_letters
         self._late = late
+        self._trouble = ""
+        self.full = False
         self.sent = 0
 
     def send(self, strays: Sequence[Stray]) -> None:
@@ -147,14 +152,31 @@ class StrayPost:
             (self._dead_letters, [s for s in strays if s.reason != LATE_REASON]),
         ):
             if sink is not None and members:
-                sink.send([_record(stray) for stray in members])
                 self.sent += len(members)
+                try:
+                    sink.send([_record(stray) for stray in members])
+                except DeliveryError as error:
+                    self.full = True
+                    self._note(error)
 
-    def flush(self) -> None:
-        """Return once all have arrived. Raises DeliveryError."""
+    def flush(self) -> bool:
+        """Whether all have arrived now; what has not is kept, and why is logged once."""
         for sink in (self._dead_letters, self._late):
             if sink is not None:
-                sink.flush()
+                try:
+                    sink.flush()
+                except DeliveryError as error:
+                    self._note(error)
+                    return False
+        if self._trouble:
+            log.info("dead letters and late events arrive again")
+        self.full, self._trouble = False, ""
+        return True
+
+    def _note(self, error: DeliveryError) -> None:
+        if not self._trouble:
+            log.warning("commits wait for dead letters and late events (tried again; said once): %s", error)
+        self._trouble = str(error)
 
     def close(self) -> None:
         """Release the connections."""

@@ -19,7 +19,6 @@ from streamcheck.core.alerts import Alert
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.types import Batch, SourcePartition
-from streamcheck.errors import DeliveryError
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
 from streamcheck.runtime.opening import BASE, BOOK, Opened
@@ -167,7 +166,7 @@ class Loop:
 
     def _turn(self) -> None:
         """One poll and what follows from it."""
-        full = self._outbox.full
+        full = self._outbox.full or self._strays.full
         batches = [] if full else self._source.poll(POLL_S)
         if full:
             self._clock.sleep(POLL_S)
@@ -186,7 +185,7 @@ class Loop:
             self._mind_memory()
             self._publish(None)
         self._telemetry.beat(now_s)
-        if self._alerts or now_s - self._last_commit_s >= self._rules.commit_every_s:
+        if self._alerts or self._strays.full or now_s - self._last_commit_s >= self._rules.commit_every_s:
             self._commit(force=False)
         self._deliver(now_s)
 
@@ -204,14 +203,11 @@ class Loop:
 
     # ------------------------------------------------------------------ commit
     def _commit(self, *, force: bool) -> None:
-        """Steps 1 to 4 above. Without a closed pane there is nothing to commit."""
+        """Steps 1 to 4 above. Without a closed pane there is nothing to commit, but strays go out all the same."""
         now_s = self._clock.monotonic()
+        if not self._strays.flush():
+            return
         if self._dirty:
-            try:
-                self._strays.flush()
-            except DeliveryError as error:
-                log.warning("the commit waits for dead letters: %s", error)
-                return
             self._commit_state()
             self._dirty, self._dirty_since_s = False, None
             self.tally.commits += 1

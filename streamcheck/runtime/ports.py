@@ -189,7 +189,7 @@ class StraySink(Protocol):
     """Where rejected (or late) events go: at least once, keyed by source position."""
 
     def send(self, records: Sequence[StrayRecord]) -> None:
-        """Hand over; may return before they have arrived."""
+        """Hand over; may return before they have arrived. Raises DeliveryError where too many wait; they are kept."""
 
     def flush(self) -> None:
         """Return once everything handed over has arrived. Raises DeliveryError."""

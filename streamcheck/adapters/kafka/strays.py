@@ -46,7 +46,7 @@ class KafkaStraySink:
     def send(self, records: Sequence[StrayRecord]) -> None:
         """Hand over; flushes where much is waiting, and raises DeliveryError when that fails."""
         self._waiting += records
-        self._waiting_bytes += sum(len(record.value or b"") + OVERHEAD_BYTES for record in records)
+        self._waiting_bytes += sum(map(_size, records))
         if self._waiting_bytes > WAITING_BYTES_MAX:
             self.flush()
 
@@ -66,7 +66,7 @@ class KafkaStraySink:
             self.close()
             raise self._failure(explain(error, self._settings, "sending")) from error
         self._waiting = [record for record, _ in failed]
-        self._waiting_bytes = sum(len(record.value or b"") + OVERHEAD_BYTES for record in self._waiting)
+        self._waiting_bytes = sum(map(_size, self._waiting))
         if failed:
             self.close()
             raise self._failure(failed[0][1]) from failed[0][1]
@@ -104,6 +104,10 @@ class KafkaStraySink:
         return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")
 
 
+def _size(record: StrayRecord) -> int:
+    return len(record.value or b"") + len(record.key or b"") + OVERHEAD_BYTES
+
+
 def encode(record: StrayRecord, bytes_max: int) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Key, value and headers of a stray, the value cut so that all of it fits into `bytes_max` where that can be."""
     source, value = record.source, record.value or b""
@@ -116,7 +120,7 @@ def encode(record: StrayRecord, bytes_max: int) -> tuple[bytes, bytes, list[tupl
     if record.value is None:
         headers.append((NO_VALUE, b"1"))
     if record.key is not None:
-        headers.append((ORIGINAL_KEY, record.key[:KEY_BYTES_MAX]))
+        headers.append((ORIGINAL_KEY, record.key[: min(KEY_BYTES_MAX, bytes_max // 4)]))
     key = f"{source.topic}/{source.partition}/{record.offset}".encode()
     room = max(0, bytes_max - OVERHEAD_BYTES - len(key) - sum(len(name) + len(text) + 10 for name, text in headers))
     if len(value) > room:
