@@ -9,12 +9,13 @@ import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.board import Board
+from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
 from streamcheck.core.join import UNUSABLE, Correction, Join, Joined, Labels, Predictions
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.partitions import PaneBuffer, Partition
+from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Column, Kind, Plan, Role, Target
 from streamcheck.core.readings import JoinReading
 from streamcheck.core.rows import Rows, concatenate
@@ -50,13 +51,14 @@ class Closing:
         """
         predictions = self._parts(buffers, StreamRole.PREDICTIONS)
         pane = PaneRows(self.plan.predictions, predictions) if predictions else None
+        del predictions  # the pane has copied them: up to limits.pane_memory for each source partition
         segments = self.board.number_segments(pane) if pane is not None else None
         changes = self.board.step_rows(span, pane) if pane is not None else []
         if complete and self.watches_silence:
             changes += self.board.step_stream(span, _stream_summary(buffers))
         if self.join is not None:
             labels = self._parts(buffers, StreamRole.LABELS)
-            late = [(p.source, rows) for p, b in buffers for rows in b.late_rows]
+            late = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
             if pane is not None or labels or late:
                 changes += self._step_join(span, self.join, pane, segments, late, labels)
         elif self._label is not None and pane is not None:
@@ -73,9 +75,8 @@ class Closing:
     ) -> list[tuple[SourcePartition, Rows]]:
         parts = []
         for partition, buffer in buffers:
-            rows = buffer.taken(self.plan.limits.pane_rows) if partition.role is role else None
+            rows = buffer.on_time.take() if partition.role is role else None
             if rows is not None:
-                partition.excess += buffer.n_rows - len(rows)
                 parts.append((partition.source, rows))
         return parts
 

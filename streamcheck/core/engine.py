@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from streamcheck.core import alerts
 from streamcheck.core.alerts import Alert, Change
 from streamcheck.core.board import Board
+from streamcheck.core.buffers import Mark
 from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Skipped
 from streamcheck.core.monitors import Span
-from streamcheck.core.partitions import NEVER, Mark, Partition
+from streamcheck.core.partitions import NEVER, Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading, PartitionReading
 from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
@@ -95,7 +96,7 @@ class Engine:
     def _add(self, source: SourcePartition, start: Mark) -> Partition:
         assert source not in self.partitions, f"{source} is known"
         role = StreamRole.PREDICTIONS if source.topic in self.plan.predictions.topics else StreamRole.LABELS
-        self.partitions[source] = Partition(source, role, self.plan.time, start)
+        self.partitions[source] = Partition(source, role, self.plan.time, start, self.plan.limits)
         self.partitions = dict(sorted(self.partitions.items()))
         return self.partitions[source]
 

@@ -5,13 +5,15 @@ cut or how partitions interleave. That is what makes a replay exact.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.plan import TimeRules
-from streamcheck.core.rows import Rows, concatenate
-from streamcheck.core.types import Batch, IntArray, Rejects, SourcePartition, Stray, StreamRole
+from streamcheck.core.buffers import Mark, PaneBuffer
+from streamcheck.core.plan import Limits, TimeRules
+from streamcheck.core.rows import Rows
+from streamcheck.core.types import Batch, IntArray, Original, Rejects, SourcePartition, Stray, StreamRole
 
 NEVER = -(2**62)
 """Before all event times: newest and floor of a partition that has seen nothing."""
@@ -21,36 +23,9 @@ PATIENCE = 10
 """Further rows after which an unconfirmed jump is rejected: three times the confirmations, and one for luck."""
 JUMP_REASON = "implausible jump in time"
 LATE_REASON = "late"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where reading may start again: an offset, with newest and floor as they were just before it."""
-
-    offset: int
-    newest: int
-    floor: int
-
-
-@dataclass(slots=True)
-class PaneBuffer:
-    """What one source partition has brought for one open pane."""
-
-    mark: Mark
-    rows: list[Rows] = field(default_factory=list)
-    n_rows: int = 0
-    late_rows: list[Rows] = field(default_factory=list)
-    """Late predictions: they enter the join of this pane, not its statistics."""
-    late: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def taken(self, rows_max: int) -> Rows | None:
-        """The first `rows_max` on-time rows in offset order; None when there are none."""
-        if not self.rows:
-            return None
-        merged = concatenate(self.rows)
-        self.rows = [merged]
-        return merged.slice(0, min(rows_max, len(merged)))
+REASONS_MAX = 64
+"""Different reasons that are counted apart, several times as many as there are; each is a label of a gauge."""
+OTHER_REASON = "other"
 
 
 @dataclass(slots=True)
@@ -68,10 +43,13 @@ class _Aside:
 class Partition:
     """State of one source partition: its clock and the buffers of its open panes."""
 
-    def __init__(self, source: SourcePartition, role: StreamRole, rules: TimeRules, start: Mark) -> None:
+    def __init__(
+        self, source: SourcePartition, role: StreamRole, rules: TimeRules, start: Mark, limits: Limits | None = None
+    ) -> None:
         self.source = source
         self.role = role
         self.rules = rules
+        self.limits = limits or Limits()
         self.newest = start.newest
         self.floor = start.floor
         self.next_offset = start.offset
@@ -89,6 +67,8 @@ class Partition:
         self.late = 0
         self.rejected: Counter[str] = Counter()
         self.excess = 0
+        self.open_bytes = 0
+        """What rows of open panes take in memory, about (see buffers.Kept)."""
 
     # ------------------------------------------------------------------ clock
     @property
@@ -99,7 +79,7 @@ class Partition:
     @property
     def open_rows(self) -> int:
         """Rows held in memory."""
-        return sum(b.n_rows + sum(map(len, b.late_rows)) for b in self.buffers.values()) + len(self._aside)
+        return sum(b.on_time.n + b.late_rows.n for b in self.buffers.values()) + len(self._aside)
 
     @property
     def reading_again(self) -> bool:
@@ -158,10 +138,10 @@ class Partition:
         for aside in self._aside:
             self._admit(aside.rows, open_from, [], aside.mark)
         self._aside = []
-        self.rejected.update(self.unplaced)  # no row ever came whose pane they could count in
+        _tally(self.rejected, self.unplaced)  # no row ever came whose pane they could count in
         self.unplaced.clear()
 
-    def _feed(self, rows: Rows, rejects: Rejects, open_from: int, strays: list[Stray], raw: object) -> None:
+    def _feed(self, rows: Rows, rejects: Rejects, open_from: int, strays: list[Stray], raw: Original | None) -> None:
         rejected = [
             Stray(self.source, o, r, raw) for o, r in zip(rejects.offsets.tolist(), rejects.reasons, strict=True)
         ]
@@ -205,7 +185,8 @@ class Partition:
             aside.age += 1
             aside.confirmed += time >= aside.time - jump
         if self.newest > NEVER and time - self.newest > jump:
-            self._aside.append(_Aside(row, Mark(int(row.offsets[0]), self.newest, self.floor)))
+            offset = int(row.offsets[0])
+            self._aside.append(_Aside(row.only(offset), Mark(offset, self.newest, self.floor)))
         else:
             self._admit(row, open_from, strays)
         self._settle(open_from, strays)
@@ -255,10 +236,9 @@ class Partition:
                     f"{self.source}: row {rows.offsets[index[-1]]} of pane {pane}, which has closed"
                 )
                 continue
-            part = rows if len(index) == len(rows) else rows.take(index)
+            part = rows.own() if len(index) == len(rows) else rows.take(index)
             buffer = self._buffer(pane, mark or Mark(int(part.offsets[0]), int(before[index[0]]), self.floor))
-            buffer.rows.append(part)
-            buffer.n_rows += len(part)
+            self.open_bytes += buffer.add(part, self.limits)
 
     def _late(
         self,
@@ -280,19 +260,19 @@ class Partition:
                 strays.append(Stray(self.source, offset, LATE_REASON, rows.raw))
             joins_in = int(watermark[i]) // self.rules.pane_ms
             if joins_in >= open_from:
-                known = rows.slice(i, i + 1).at_times(watermark[i : i + 1])
-                self._buffer(joins_in, mark).late_rows.append(known)
+                known = rows.take(np.array([i])).at_times(watermark[i : i + 1].copy())
+                self.open_bytes += self._buffer(joins_in, mark).add_late(known, self.limits)
 
     def _reject(self, stray: Stray, mark: Mark, newest: int, open_from: int, strays: list[Stray]) -> None:
         """An event does not count. mark: where to read again to meet it; newest: by whose pane it is accounted for."""
         if newest == NEVER and self.floor == NEVER:
-            self.unplaced[stray.reason] += 1
+            _tally(self.unplaced, {stray.reason: 1})
             self.unplaced_mark = self.unplaced_mark or mark
             strays.append(stray)
             return
         pane = self._account_pane(newest)
         if pane >= open_from:
-            self._buffer(pane, mark).rejected[stray.reason] += 1
+            _tally(self._buffer(pane, mark).rejected, {stray.reason: 1})
             strays.append(stray)
 
     def _account_pane(self, newest: int) -> int:
@@ -304,7 +284,7 @@ class Partition:
             return
         pane = self._account_pane(time)
         if pane >= open_from:
-            self._buffer(pane, self.unplaced_mark).rejected.update(self.unplaced)
+            _tally(self._buffer(pane, self.unplaced_mark).rejected, self.unplaced)
         self.unplaced.clear()
         self.unplaced_mark = None
 
@@ -323,8 +303,17 @@ class Partition:
         if buffer is not None:
             self.accepted += buffer.n_rows
             self.late += buffer.late
-            self.rejected.update(buffer.rejected)
+            self.excess += buffer.excess
+            self.open_bytes -= buffer.bytes
+            _tally(self.rejected, buffer.rejected)
         return buffer
+
+
+def _tally(books: Counter[str], events: Mapping[str, int]) -> None:
+    """Count events by reason; reasons beyond REASONS_MAX together."""
+    for reason, number in events.items():
+        known = reason in books or len(books) < REASONS_MAX
+        books[reason if known else OTHER_REASON] += number
 
 
 def _by_pane(panes: IntArray) -> list[tuple[int, IntArray]]:

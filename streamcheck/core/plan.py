@@ -196,10 +196,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what is kept in memory; each has a counter that says when it bites."""
+    """Bounds on what is kept in memory; each has a counter that says when it bites.
+
+    pane_rows, pane_bytes: per source partition and pane; monitor_bytes: references, detectors and windows together.
+    """
 
     segments: int = 1_000
     pane_rows: int = 1_000_000
+    pane_bytes: int = 32 << 20
+    monitor_bytes: int = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, StatusArray
+from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, Original, StatusArray
+
+DICTIONARY_EXCESS = 64
+"""Values by which a dictionary may exceed twice the rows that keep it alive; above the two of a binary column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +22,7 @@ class Rows:
     codes: CodeArray
     status: StatusArray
     dictionaries: tuple[Dictionary, ...]
-    raw: object = None
+    raw: Original | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -72,6 +75,28 @@ class Rows:
     def at_times(self, times: IntArray) -> "Rows":
         """The same rows with other event times."""
         return Rows(self.offsets, times, self.ids, self.numeric, self.codes, self.status, self.dictionaries, self.raw)
+
+
+    def own(self) -> "Rows":
+        """The same rows, keeping nothing else of their batch alive: views are copied."""
+        return self if self.offsets.base is None else self.take(np.arange(len(self)))
+
+    def only(self, offset: int) -> "Rows":
+        """One row by itself, with its own original bytes and no others."""
+        own = self.own()
+        raw = None if self.raw is None else self.raw.only(offset)
+        return Rows(own.offsets, own.times, own.ids, own.numeric, own.codes, own.status, own.dictionaries, raw)
+
+    def bare(self) -> "Rows":
+        """The same rows without their original bytes, and without a dictionary that holds mostly other values."""
+        codes, enough = self.codes, DICTIONARY_EXCESS + 2 * len(self)
+        dictionaries = tuple(Dictionary() if len(held) > enough else held for held in self.dictionaries)
+        if dictionaries != self.dictionaries:
+            codes = codes.copy()
+            for column, (theirs, ours) in enumerate(zip(self.dictionaries, dictionaries, strict=True)):
+                if ours is not theirs:
+                    codes[column] = recode(self.codes[column], theirs, ours)
+        return Rows(self.offsets, self.times, self.ids, self.numeric, codes, self.status, dictionaries)
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:

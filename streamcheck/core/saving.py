@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from streamcheck.core import codec
 from streamcheck.core.alerts import digest
+from streamcheck.core.buffers import Mark
 from streamcheck.core.components import State
 from streamcheck.core.engine import Engine
 from streamcheck.core.migrations import VERSION, migrated
-from streamcheck.core.partitions import Mark, Partition
+from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import StateError
@@ -145,7 +146,7 @@ def _partition_state(partition: Partition) -> State:
 def _restore_partition(engine: Engine, state: State) -> None:
     source = SourcePartition(state["topic"], state["partition"])
     role = StreamRole.PREDICTIONS if source.topic in engine.plan.predictions.topics else StreamRole.LABELS
-    partition = Partition(source, role, engine.plan.time, Mark(*state["mark"]))
+    partition = Partition(source, role, engine.plan.time, Mark(*state["mark"]), engine.plan.limits)
     partition.read_until = state["read_until"]
     partition.idle, partition.idle_at = state["idle_at"] is not None, state["idle_at"]
     partition.floors = [(offset, floor) for offset, floor in state["floors"]]

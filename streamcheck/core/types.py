@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,13 @@ class FieldStatus(IntEnum):
     MISSING = 1
     WRONG_TYPE = 2
     NON_FINITE = 3
+
+
+class Original(Protocol):
+    """A decoder's own handle on the original bytes of events."""
+
+    def only(self, offset: int) -> "Original":
+        """The same for this one event: it keeps no other alive."""
 
 
 class Dictionary:
@@ -105,7 +112,7 @@ class Batch:
     dictionaries: tuple[Dictionary, ...]
     next_offset: int
     rejects: Rejects = field(default_factory=Rejects.none)
-    raw: object = None
+    raw: Original | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -118,7 +125,7 @@ class Stray:
     source: SourcePartition
     offset: int
     reason: str
-    raw: object = None
+    raw: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)

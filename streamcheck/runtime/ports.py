@@ -27,6 +27,13 @@ class RawBatch:
     next_offset: int
     faults: tuple[tuple[int, str], ...] = ()
 
+    def only(self, offset: int) -> "RawBatch":
+        """The same for the one record at `offset`, keeping no other alive."""
+        at = int(np.searchsorted(self.offsets, offset))
+        cut = slice(at, at + 1)
+        columns = (self.offsets[cut].copy(), self.timestamps[cut].copy(), self.keys[cut], self.values[cut])
+        return RawBatch(self.source, *columns, offset + 1)
+
     def record(self, offset: int) -> tuple[bytes | None, bytes | None]:
         """Key and value of the record at `offset`; (None, None) for a fault."""
         at = int(np.searchsorted(self.offsets, offset))

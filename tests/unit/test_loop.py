@@ -7,7 +7,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from streamcheck.core.partitions import Mark, Partition
+from streamcheck.core.buffers import Mark
+from streamcheck.core.partitions import Partition
 from streamcheck.errors import StateError
 from streamcheck.runtime.loop import LoopRules
 from streamcheck.testing import ABORT, FailingStore, Fault, MemoryStore, ScriptedSource

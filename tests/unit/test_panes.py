@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from streamcheck.core.panes import CATEGORIES_MAX, FOLD_ROWS, PaneRows
-from streamcheck.core.partitions import Mark, PaneBuffer
 from streamcheck.core.plan import Column, Kind, Role, Schema, Segmentation
 from streamcheck.core.rows import Rows, concatenate
 from streamcheck.core.summaries import Layout, fold_numeric
@@ -217,12 +216,3 @@ def test_a_binary_column_is_a_number_too(seed):
     summary = pane_of(parts).numeric_summary("prediction", None, 0, None)
     assert (summary.rows, summary.missing) == (len(predictions), predictions.count(-1))
     assert summary.moment.total == predictions.count(1)
-
-
-def test_a_buffer_hands_out_its_first_rows_in_offset_order():
-    rng = np.random.default_rng(3)
-    whole = made_rows(rng, 50)
-    buffer = PaneBuffer(Mark(0, 0, 0), rows=[whole.slice(0, 20), whole.slice(20, 50)], n_rows=50)
-    assert buffer.taken(30).offsets.tolist() == whole.offsets[:30].tolist()
-    assert buffer.taken(100).offsets.tolist() == whole.offsets.tolist()
-    assert PaneBuffer(Mark(0, 0, 0)).taken(10) is None

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from streamcheck.core.partitions import CONFIRMATIONS, JUMP_REASON, LATE_REASON, NEVER, PATIENCE, Mark, Partition
+from streamcheck.core.buffers import Mark
+from streamcheck.core.partitions import CONFIRMATIONS, JUMP_REASON, LATE_REASON, NEVER, PATIENCE, Partition
 from streamcheck.core.plan import TimeRules
 from streamcheck.core.types import Batch, Rejects, SourcePartition, StreamRole
 
@@ -51,7 +52,7 @@ def fed(times, role=StreamRole.PREDICTIONS):
 
 def held(made):
     """(pane, offsets, times) of all rows on time."""
-    rows = {pane: b.taken(10**9) for pane, b in sorted(made.buffers.items())}
+    rows = {pane: b.on_time.merged() for pane, b in sorted(made.buffers.items())}
     return {pane: list(zip(r.offsets.tolist(), r.times.tolist(), strict=True)) for pane, r in rows.items() if r}
 
 
@@ -72,7 +73,7 @@ def test_lateness_looks_at_the_rows_before_not_at_the_batch():
 def test_a_late_prediction_enters_the_join_at_the_watermark_and_counts_in_the_pane_of_the_newest():
     made, _ = fed([40_000, 9_000])
     assert made.buffers[4].late == 1  # newest is 40,000
-    (late,) = made.buffers[3].late_rows  # the watermark is 35,000
+    late = made.buffers[3].late_rows.merged()  # the watermark is 35,000
     assert (late.ids, late.times.tolist()) == (["e1"], [35_000])
     assert held(made) == {4: [(0, 40_000)]}
     assert made.close(3).late == 0
@@ -344,7 +345,7 @@ class Collected:
         self.rows, self.late_rows, self.counts = {}, {}, Counter()
 
     def take(self, pane, buffer):
-        for kept, found in ((self.rows, buffer.rows), (self.late_rows, buffer.late_rows)):
+        for kept, found in ((self.rows, buffer.on_time.parts), (self.late_rows, buffer.late_rows.parts)):
             pairs = [pair for r in found for pair in zip(r.offsets.tolist(), r.times.tolist(), strict=True)]
             if pairs:
                 assert pane not in kept
