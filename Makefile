@@ -19,10 +19,10 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	echo "streamcheck needs Python >= 3.11 with venv (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-.PHONY: help demo test lint bench kafka demo-kafka docs clean
+.PHONY: help demo test lint bench bench-hostile kafka demo-kafka docs clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## simulated payments stream with incidents, no broker, about a minute (ARGS=--serve keeps it up)
 	@$(BIN)/streamcheck demo $(ARGS)
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev ## ruff and mypy
 
 bench: $(VENV)/.run ## events per second against the naive loop, same broker, same run (bench/README.md)
 	@$(BIN)/python bench/run.py $(ARGS)
+
+bench-hostile: $(VENV)/.run ## what one malformed event in ten costs, and whether it changes anything
+	@$(BIN)/python bench/hostile.py $(ARGS)
 
 kafka: $(VENV)/.run ## start a local broker for trying things out (needs Java 17 and Maven)
 	@$(BIN)/python tools/kafka_cluster.py $(ARGS)

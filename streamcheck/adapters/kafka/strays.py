@@ -16,6 +16,9 @@ from streamcheck.runtime.ports import StrayRecord
 WAITING_BYTES_MAX = 16 << 20
 """Handed over and not yet known to have arrived; beyond it `send` flushes."""
 
+BATCH_BYTES = 256 << 10
+"""Of one request to a partition: strays may come in masses, and sixteen times the default costs a third less each."""
+
 KEY_BYTES_MAX = 4_096
 """Of the original key, which travels in a header."""
 
@@ -98,7 +101,8 @@ class KafkaStraySink:
             cluster.ensure(self._topic, -1, STRAY_TOPIC)
             self._record_bytes_max = int(cluster.topic_settings(self._topic)["max.message.bytes"])
         # not idempotent: else one record that the broker refuses would end the producer for good
-        self._producer = open_producer(self._settings, self._record_bytes_max, enable_idempotence=False)
+        settings = {"batch_size": BATCH_BYTES, **self._settings}
+        self._producer = open_producer(settings, self._record_bytes_max, enable_idempotence=False)
 
     def _failure(self, cause: Exception) -> DeliveryError:
         return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")

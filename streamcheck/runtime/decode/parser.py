@@ -87,6 +87,8 @@ class Parser:
 
         Each spoils its own field only, as a number that no float can hold does.
         """
+        if b"NaN" not in value and b"Infinity" not in value:
+            return Refusal(NOT_JSON)
         known = _STRING_OR_NON_FINITE.sub(lambda found: found[1] or _NO_FLOAT, value)
         if known == value:
             return Refusal(NOT_JSON)
