@@ -31,6 +31,9 @@ test: lint ## lint, types, all tests (ARGS='-k word' narrows them, WORKERS=n set
 	@echo "pytest, $(WORKERS) processes"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 $(ARGS)
 
+faults: $(VENV)/.dev ## kill, freeze and starve it for half an hour, and print what came of it (ARGS=sigkill narrows)
+	@$(BIN)/python -m pytest tests/faults --long --durations=0 $(if $(ARGS),-k '$(ARGS)')
+
 lint: $(VENV)/.dev ## ruff and mypy
 	@echo "ruff"
 	@$(BIN)/ruff check --quiet .

@@ -1,7 +1,22 @@
-"""What holds for all tests: generated examples are the same in every run, on any machine, however slow."""
+"""What holds for all tests: generated examples are the same in every run, on any machine, however slow.
+
+And one broker for the session, for tests/kafka and tests/faults. Without Java and Maven, or an address: skipped, under
+CI failed.
+"""
+
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tools.kafka_cluster import ADDRESS_VARIABLE, KafkaCluster, missing
 
 settings.register_profile(
     "streamcheck",
@@ -12,13 +27,99 @@ settings.register_profile(
 )
 settings.load_profile("streamcheck")
 
+HERE = Path(__file__).parent
+WITH_BROKER = (HERE / "kafka", HERE / "faults")
+CLIENT_LEAKS = "ignore:unclosed <socket:ResourceWarning"  # kafka-python 3.0.12, for each connection that is refused
+
 
 def pytest_addoption(parser):
-    """Golden files are written by hand of this option only."""
+    """Golden files are written by hand of this option only; the long form of the faults takes half an hour."""
     parser.addoption("--golden-update", action="store_true", help="write what comes out now as the expected alerts")
+    parser.addoption("--long", action="store_true", help="tests/faults: the long form (make faults)")
 
 
 @pytest.fixture
 def golden_update(request):
     """Whether the expected alerts are to be written anew."""
     return bool(request.config.getoption("--golden-update"))
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """Where to find it, and the cluster itself when this session has started it (None: someone else's)."""
+
+    bootstrap: str
+    cluster: KafkaCluster | None
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"bootstrap_servers": self.bootstrap}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    own = [item for item in items if any(folder in item.path.parents for folder in WITH_BROKER)]
+    for item in own:
+        item.add_marker("kafka")
+        item.add_marker(pytest.mark.filterwarnings(CLIENT_LEAKS))
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("kafka"))  # with --dist loadgroup: one broker
+
+
+@pytest.fixture
+def no_leaks_for_others(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Sockets that the client has dropped are collected here, not in the middle of a test where they are an error.
+
+    The client's own log lines hold on to them through the exceptions that they show, so there are none.
+    """
+    caplog.set_level(logging.CRITICAL, "kafka")
+    yield
+    collect_leaks()
+
+
+@contextmanager
+def quiet_start(cluster: KafkaCluster) -> Iterator[KafkaCluster]:
+    """Started without a trace of the connections that are refused until it is up."""
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    with cluster:
+        logger.setLevel(before)
+        collect_leaks()
+        yield cluster
+
+
+def collect_leaks() -> None:
+    """Sockets that the client has dropped are no error here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    address = os.environ.get(ADDRESS_VARIABLE)
+    if address:
+        yield Kafka(address, None)
+        return
+    need = missing()
+    if need and os.environ.get("CI") == "true":
+        pytest.fail(f"NO KAFKA: needs {need}, or an address in {ADDRESS_VARIABLE}")
+    if need:
+        pytest.skip(f"NO KAFKA: the promises about Kafka are NOT tested here; needs {need}, or {ADDRESS_VARIABLE}")
+    with quiet_start(KafkaCluster()) as cluster:
+        yield Kafka(cluster.bootstrap, cluster)
+
+
+@pytest.fixture
+def cluster(kafka: Kafka) -> KafkaCluster:
+    """The session's own broker, for tests that do it harm; they leave it running."""
+    if kafka.cluster is None:
+        pytest.skip("harms the broker: not done to someone else's")
+    return kafka.cluster
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NO KAFKA" in str(report.longrepr)]
+    if skipped:
+        reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
+        terminalreporter.write_line(f"{len(skipped)} tests skipped. {reason}", red=True, bold=True)

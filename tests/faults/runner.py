@@ -1,0 +1,189 @@
+"""The service as a process of its own that is harmed, and watched.
+
+    service = Service(world)
+    service.start()
+    service.kill(); service.start()
+    seconds = service.recovered(since)     # waits for the next commit
+    service.finish()                       # when the feeder has ended: to the end of the topics
+
+A process that ends by itself where a supervisor would start it again (a signal, exit 70 or 75) is started again by
+`tend`, which all waiting here calls. `supervised=True` runs the product's own supervisor instead.
+"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.world import Feeder, World
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = Path(__file__).parent / "launch.py"
+WAIT_S = 90.0
+STEP_S = 0.02
+EXIT_CRASHED, EXIT_TEMPORARY = 70, 75
+MUTANT, MOMENT, ONCE = "STREAMCHECK_MUTANT", "STREAMCHECK_MOMENT", "STREAMCHECK_ONCE"
+
+
+class Refused(AssertionError):  # noqa: N818 - what the service did
+    """The service has ended with a code that no supervisor starts again."""
+
+
+class Service:
+    """One service over all its lives. mutant: a broken variant of it (see launch.py)."""
+
+    def __init__(
+        self, world: World, feeder: Feeder | None = None, *, mutant: str = "", supervised: bool = False
+    ) -> None:
+        self.world = world
+        self.feeder = feeder
+        self.mutant = mutant
+        self.supervised = supervised
+        self.lives = 0
+        self.codes: list[int] = []
+        """How lives ended."""
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log = world.folder / "log"
+        self._config = world.config
+
+    # ------------------------------------------------------------------ lives
+    def start(self, moment: str = "", options: Sequence[str] = ()) -> None:
+        """Begin a life. moment: where it kills itself (see launch.py), as `after-commit:3`."""
+        assert self.process is None or self.process.poll() is not None, "it runs"
+        self._config = self.world.config
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), MUTANT: self.mutant, MOMENT: moment}
+        environment[ONCE] = str(self.world.folder / "once")
+        plain = not self.mutant and not moment
+        command = [sys.executable, *(("-m", "streamcheck") if plain else (str(LAUNCHER),)), "run", str(self._config)]
+        command += [*options, *(() if self.supervised else ("--no-supervise",))]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.world.folder, env=environment, stdout=log, stderr=log)
+        self.lives += 1
+
+    def kill(self) -> float:
+        """SIGKILL to the worker; the moment, on the monotonic clock."""
+        process = self._running()
+        process.kill()
+        process.wait()
+        self.codes.append(process.returncode)
+        return time.monotonic()
+
+    def kill_worker(self) -> float:
+        """SIGKILL to the child of the product's supervisor."""
+        assert self.supervised, "there is no supervisor"
+        os.kill(self.worker(), signal.SIGKILL)
+        return time.monotonic()
+
+    def worker(self) -> int:
+        """The process id of the supervisor's child, once there is one."""
+        tasks = Path(f"/proc/{self._running().pid}/task/{self._running().pid}/children")
+        found: list[str] = self.until(lambda: tasks.read_text().split(), "a worker")
+        return int(found[0])
+
+    def signal(self, number: int) -> float:
+        """Any signal; the moment."""
+        self._running().send_signal(number)
+        return time.monotonic()
+
+    def stop(self, limit_s: float = WAIT_S) -> float:
+        """SIGTERM; how many seconds it took. It must end well."""
+        began = self.signal(signal.SIGTERM)
+        code = self._running().wait(limit_s)
+        self.codes.append(code)
+        if code != 0:
+            raise Refused(f"exit {code} after SIGTERM:\n{self.said()}")
+        return time.monotonic() - began
+
+    def tend(self) -> None:
+        """Start it again where it has ended and a supervisor would. Raises Refused where a person would have to act."""
+        process = self._running()
+        code = process.poll()
+        if code is None:
+            return
+        self.codes.append(code)
+        if code < 0 or code in (EXIT_CRASHED, EXIT_TEMPORARY):
+            self.start()
+            return
+        raise Refused(f"ended with exit {code}:\n{self.said()}")
+
+    def ended(self, limit_s: float = WAIT_S) -> int:
+        """Wait for the end of this life; its exit code (negative: a signal)."""
+        code = self._running().wait(limit_s)
+        self.codes.append(code)
+        return code
+
+    def finish(self) -> None:
+        """To the end of the topics, with nothing left to be delivered. Raises Refused."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        supervised, self.supervised = self.supervised, False
+        self.start(options=("--until-end",))
+        self.supervised = supervised
+        while (code := self.ended()) in (EXIT_CRASHED, EXIT_TEMPORARY) or code < 0:
+            self.start(options=("--until-end",))
+        if code != 0:
+            raise Refused(f"exit {code} at the end:\n{self.said()}")
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for number in (self.process.pid, *map(int, children)):
+            try:
+                os.kill(number, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+
+    # ------------------------------------------------------------------ watching
+    def said(self) -> str:
+        """The end of what all lives have said."""
+        return self._log.read_text(errors="replace")[-6_000:]
+
+    def until(self, condition: Callable[[], Any], what: str, limit_s: float = WAIT_S) -> Any:
+        """Wait for something, tending the service."""
+        deadline = time.monotonic() + limit_s
+        while not (found := condition()):
+            self.tend()
+            if self.feeder is not None:
+                self.feeder.check()
+            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.said()}"
+            time.sleep(STEP_S)
+        return found
+
+    def commit(self) -> bytes:
+        """A fingerprint of what was committed last; it changes with each commit of the engine. b"" without a state."""
+        path = self.world.state_dir / "state.sqlite"
+        if not path.exists():
+            return b""
+        try:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            try:
+                row = connection.execute("SELECT checksum FROM state WHERE key = 'engine'").fetchone()
+            finally:
+                connection.close()
+        except sqlite3.OperationalError:  # the tables are being made
+            return b""
+        return bytes(row[0]) if row else b""
+
+    def committed(self, times: int = 1) -> None:
+        """Wait for so many commits from now on."""
+        for _ in range(times):
+            before = self.commit()
+            self.until(lambda before=before: self.commit() != before, "a commit")
+
+    def recovered(self, since: float, before: bytes | None = None) -> float:
+        """Seconds from `since` to the next commit. before: the commit known then; left out: that of now."""
+        known = self.commit() if before is None else before
+        self.until(lambda: self.commit() != known, "a commit after the fault")
+        return time.monotonic() - since
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        assert self.process is not None, "it was never started"
+        return self.process
