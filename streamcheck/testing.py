@@ -173,11 +173,16 @@ class ScriptedSource:
         self._positions: dict[SourcePartition, int] = {}
         self._paused: frozenset[SourcePartition] = frozenset()
         self.shown: dict[SourcePartition, int] = {}
+        self.ids: dict[str, str] = {}
 
     @property
     def exhausted(self) -> bool:
         """Whether every item of the script has been taken."""
         return self._next == len(self._script)
+
+    def topic_ids(self) -> Mapping[str, str]:
+        """As scripted by setting `ids`."""
+        return self.ids
 
     def partitions(self) -> tuple[SourcePartition, ...]:
         """All partitions named by the script or to the constructor, ascending."""

@@ -18,10 +18,12 @@ from streamcheck.core import saving
 from streamcheck.core.alerts import Alert
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.journal import JournalEntry
+from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
-from streamcheck.runtime.opening import BASE, BOOK, Opened
+from streamcheck.runtime.limits import OPEN_BYTES_MAX, UNCOMMITTED_MAX, Brake, LimitLog
+from streamcheck.runtime.opening import BASE, BOOK, TOPICS, Opened
 from streamcheck.runtime.ports import (
     Clock,
     Commit,
@@ -43,8 +45,6 @@ POLL_S = 0.5
 STATUS_EVERY_S = 1.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
-OPEN_ROWS_MAX = 2_000_000
-"""Rows of open panes in memory at which partitions that run ahead are paused: about 150 B each, 300 MB."""
 
 Decode = Callable[[RawBatch], Batch]
 Listener = Callable[[Outcome], None]
@@ -59,7 +59,7 @@ class LoopRules:
 
     commit_every_s: float = 5.0
     idle_after_s: float = 30.0
-    open_rows_max: int = OPEN_ROWS_MAX
+    open_bytes_max: int = OPEN_BYTES_MAX
     until_end: bool = False
     skip_gaps: bool = False
 
@@ -108,13 +108,16 @@ class Loop:
         self._journal: list[JournalEntry] = list(opened.journal)
         self._book = opened.book
         self._digest = self.engine.digest
+        self._topics = msgspec.json.encode(dict(sorted(opened.topics.items())))
         self._dirty = opened.fresh or bool(opened.journal)
         self._dirty_since_s: float | None = None
         self._last_commit_s = clock.monotonic()
         self._status_at_s = 0.0
         self._status: Mapping[SourcePartition, PartitionStatus] = {}
         self._ends: dict[SourcePartition, int] | None = None
-        self._paused: frozenset[SourcePartition] = frozenset()
+        self._brake = Brake(rules.open_bytes_max)
+        self._full, self._stops = False, 0
+        self._limit_log = LimitLog(self._limits(self.engine.reading()))
         self._silence = SilenceWatch(rules.idle_after_s, self.engine.partitions, clock.monotonic())
 
     # ------------------------------------------------------------------ life
@@ -166,7 +169,9 @@ class Loop:
 
     def _turn(self) -> None:
         """One poll and what follows from it."""
-        full = self._outbox.full or self._strays.full
+        full = self._outbox.full or self._strays.full or self._journal_log.full or self._uncommitted
+        self._stops += full and not self._full
+        self._full = full
         batches = [] if full else self._source.poll(POLL_S)
         if full:
             self._clock.sleep(POLL_S)
@@ -176,16 +181,16 @@ class Loop:
             self._silence.heard(batch, now_s)
             self.tally.events += len(batch) + len(batch.rejects.offsets)
             self._take(self.engine.feed(batch))
+        self._mind_memory(now_s)
         if now_s - self._status_at_s >= STATUS_EVERY_S:
             self._look()
             if self._source.trouble() is None:
                 self._mind_silence(now_s)
             else:
                 self._silence.interrupted(now_s)
-            self._mind_memory()
             self._publish(None)
         self._telemetry.beat(now_s)
-        if self._alerts or self._strays.full or now_s - self._last_commit_s >= self._rules.commit_every_s:
+        if self._alerts or self._strays.full or self._uncommitted or now_s - self._last_commit_s >= self._rules.commit_every_s:
             self._commit(force=False)
         self._deliver(now_s)
 
@@ -214,7 +219,7 @@ class Loop:
         self._last_commit_s = now_s
         if force:
             self._deliver(now_s)
-        self._source.committed(saving.positions(self.engine))
+        self._show_progress()
 
     def _commit_state(self) -> None:
         entries = tuple(OutboxEntry(alert.sequence, alert.id.encode(), alert.record) for alert in self._alerts)
@@ -225,7 +230,7 @@ class Loop:
             put[BOOK] = self._book.export()
             if self._outbox.arrived is not None:
                 put[BASE] = msgspec.json.encode(self._outbox.arrived)
-        self._store.commit(Commit(put, change.delete, entries))
+        self._store.commit(Commit({**put, TOPICS: self._topics}, change.delete, entries))
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest
@@ -237,19 +242,27 @@ class Loop:
         self._journal_log.deliver(now_s)
         self._outbox.deliver(self._digest, now_s)
 
+    def _show_progress(self) -> None:
+        """Step 4, for lag tools."""
+        self._source.committed(saving.positions(self.engine))
+
     # ------------------------------------------------------------------ watching
     def _look(self) -> None:
         """Where reading stands, and whether partitions have been added."""
         self._status_at_s = self._clock.monotonic()
+        self._admit_new()
+        self._status = self._source.status()
+        if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
+            self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
+
+    def _admit_new(self) -> None:
+        """Partitions that have been added join."""
         new = sorted(set(self._source.partitions()) - self.engine.partitions.keys())
         if new:
             for source in new:
                 log.info("%s is new: it joins from offset 0", source)
                 self._take(self.engine.add_partition(source))
             self._start_behind_what_was_read()
-        self._status = self._source.status()
-        if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
-            self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
 
     def _mind_silence(self, now_s: float) -> None:
         for source in self._silence.silent(self.engine, self._status, now_s):
@@ -258,25 +271,30 @@ class Loop:
         if until_ms is not None:
             self._take(self.engine.advance(until_ms))
 
-    def _mind_memory(self) -> None:
-        """Partitions that run ahead wait while too many rows are open."""
-        partitions = self.engine.partitions
-        held = sum(p.open_rows for p in partitions.values())
-        paused: frozenset[SourcePartition] = frozenset()
-        if held > (self._rules.open_rows_max // 2 if self._paused else self._rules.open_rows_max):
-            slowest = min((p.watermark for p in partitions.values() if p.holds), default=0)
-            paused = frozenset(
-                s for s, p in partitions.items() if p.watermark > slowest + self.engine.plan.time.pane_ms
-            )
-        if paused != self._paused:
-            log.info("%d rows of open panes are held; paused: %s", held, ", ".join(map(str, sorted(paused))) or "none")
-            self._paused = paused
-            self._source.pause(paused)
+    @property
+    def _uncommitted(self) -> bool:
+        """Whether more waits for a commit than memory is meant for."""
+        return self.engine.closing.uncommitted >= UNCOMMITTED_MAX
+
+    def _mind_memory(self, now_s: float) -> None:
+        """Partitions that run ahead wait while too many rows are open; that is no silence of theirs."""
+        if self._brake.decide(self.engine):
+            log.debug("waiting for those behind: %s", ", ".join(map(str, sorted(self._brake.paused))) or "none")
+            self._source.pause(self._brake.paused)
+        self._silence.held_back(self._brake.paused, now_s)
+
+    def _limits(self, reading: EngineReading) -> tuple[tuple[str, int], ...]:
+        return (*reading.limits, ("open_memory", self._brake.hits), ("delivery", self._stops))
 
     def _at_end(self) -> bool:
         if not self._rules.until_end or self._ends is None:
             return False
-        return all(self.engine.partitions[source].next_offset >= end for source, end in self._ends.items())
+        return all(self._has_ended(source) for source in self._ends)
+
+    def _has_ended(self, source: SourcePartition) -> bool:
+        """Whether all has been read that the partition held at the start, records that are no events among it."""
+        position = self._status[source].position if source in self._status else 0
+        return max(self.engine.partitions[source].next_offset, position) >= (self._ends or {}).get(source, 0)
 
     def _skip(self, error: GapError) -> None:
         """Go on behind records that retention has removed, where the config allows it."""
@@ -295,8 +313,8 @@ class Loop:
             except GapError as error:
                 self._skip(error)
                 positions = {**positions, error.source: error.available[0]}
-        if self._paused:
-            self._source.pause(self._paused)
+        if self._brake.paused:
+            self._source.pause(self._brake.paused)
 
     def _start_behind_what_was_read(self) -> None:
         self._start({source: p.next_offset for source, p in self.engine.partitions.items()})
@@ -334,11 +352,14 @@ class Loop:
         )
         before = self._telemetry.read()
         broker = self._broker(before.broker)
+        reading = self.engine.reading()
+        limits = self._limits(reading)
+        self._limit_log.look(limits, self._clock.monotonic())
         self._telemetry.publish(
             replace(
                 before,
                 phase=phase or (Phase.CATCHING_UP if behind else Phase.LIVE),
-                engine=self.engine.reading(),
+                engine=replace(reading, limits=limits),
                 broker=broker,
                 lag=tuple(sorted(lag.items())),
                 commit_waiting_since_s=self._dirty_since_s,

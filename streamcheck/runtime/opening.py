@@ -14,12 +14,13 @@ from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
 from streamcheck.runtime.journal_log import COPIED, PREFIX
-from streamcheck.runtime.ports import Arrived, OutboxEntry, Source, Store
+from streamcheck.runtime.ports import Arrived, OutboxEntry, Saved, Source, Store, refuse_made_anew
 from streamcheck.runtime.telemetry import AlertBook
 
 log = logging.getLogger(__name__)
 
 BOOK = "alert-book"
+TOPICS = "topic-ids"
 BASE = "outbox-base"
 """What had arrived when the outbox was last added to: from there the digest of each entry in it can be told."""
 
@@ -44,6 +45,8 @@ class Opened:
     base: Arrived | None = None
     """How far the transitions before some entry of the outbox go (see `digest_at`)."""
     book: AlertBook = field(default_factory=AlertBook)
+    topics: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the topics that have been read (see `Source.topic_ids`)."""
     fresh: bool = True
 
 
@@ -60,11 +63,22 @@ def open_engine(
         engine = Engine(plan, new_lineage(plan.name, positions, nonce))
         outcome = engine.open(positions)
         log.info("a new state: lineage %s, %d partitions", engine.lineage, len(positions))
-        return Opened(engine, saving.Saver(engine), outcome.journal)
+        return Opened(engine, saving.Saver(engine), outcome.journal, topics=source.topic_ids())
+    opened = resume(plan, saved)
+    there = source.topic_ids()
+    refuse_made_anew(opened.topics, there)
+    opened.topics = {**opened.topics, **there}
+    opened.journal += _match_partitions(opened.engine, source)
+    return opened
+
+
+def resume(plan: Plan, saved: Saved) -> Opened:
+    """The engine of a saved state. Raises StateError for one that cannot be used."""
     state = dict(saved.state)
     journal = {key: state.pop(key) for key in list(state) if key.startswith(PREFIX) or key == COPIED}
     book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
     base = _base(state.pop(BASE)) if BASE in state else None
+    topics = _topics(state.pop(TOPICS)) if TOPICS in state else {}
     restored = saving.restore(plan, state)
     for monitor in restored.restarted:
         log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
@@ -75,12 +89,12 @@ def open_engine(
         outbox=saved.outbox,
         base=base,
         book=book,
+        topics=topics,
         fresh=False,
     )
     opened.saver.resume(state)
     engine = restored.engine
     log.info("the saved state goes on: lineage %s, %d alert transitions", engine.lineage, engine.sequence)
-    opened.journal += _match_partitions(restored.engine, source)
     return opened
 
 
@@ -103,8 +117,25 @@ def _base(saved: bytes) -> Arrived:
         raise StateError(f"the saved state's {BASE} is damaged: {error}") from error
 
 
+def _topics(saved: bytes) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(saved, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise StateError(f"the saved state's {TOPICS} is damaged: {error}") from error
+
+
 def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
     """Partitions that are there now against those of the state."""
+    refuse_fewer(engine, source)
+    added: list[JournalEntry] = []
+    for partition in sorted(set(source.partitions()) - engine.partitions.keys()):
+        log.info("%s is new: it joins from offset 0", partition)
+        added += engine.add_partition(partition).journal
+    return added
+
+
+def refuse_fewer(engine: Engine, source: Source) -> None:
+    """Raise SourceError where partitions that the state has read are not there any more."""
     there = set(source.partitions())
     gone = sorted(engine.partitions.keys() - there)
     if gone:
@@ -113,8 +144,3 @@ def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
             f"{names}: the saved state has read this, and it is not there any more. A topic that was made again, or "
             "another cluster? Go back to the old one, give the config another `name`, or begin anew with --reset-state"
         )
-    added: list[JournalEntry] = []
-    for partition in sorted(there - engine.partitions.keys()):
-        log.info("%s is new: it joins from offset 0", partition)
-        added += engine.add_partition(partition).journal
-    return added

@@ -78,11 +78,27 @@ class GapError(SourceError):
         )
 
 
+def refuse_made_anew(known: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Raises SourceError where a topic bears a known name and another id: positions mean other events there."""
+    names = sorted(name for name, its in known.items() if found.get(name, its) != its)
+    if names:
+        raise SourceError(
+            f"topic {' and '.join(map(repr, names))} was deleted and made again, or this is another cluster: the saved "
+            "positions mean other events there. Give the config another `name`, or begin anew with --reset-state"
+        )
+
+
 class Source(Protocol):
     """Reads assigned partitions from given positions; one thread."""
 
     def partitions(self) -> tuple[SourcePartition, ...]:
         """All partitions of the configured topics, ascending. Raises SourceError for an unknown topic."""
+
+    def topic_ids(self) -> Mapping[str, str]:
+        """What the cluster calls each topic besides its name: made anew, a topic has another id.
+
+        A topic whose cluster gives no ids is left out.
+        """
 
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
         """Begin reading at these offsets. Raises GapError where retention has removed one."""

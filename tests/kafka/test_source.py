@@ -226,6 +226,29 @@ def test_a_new_partition_is_noticed_and_read(topic, admin, producer, open_source
     assert {where.partition: [row[3] for row in rows] for where, rows in records.items()} == {0: [b"old"], 1: [b"new"]}
 
 
+def test_a_topic_made_anew_while_reading_is_refused(path, topic, admin, producer, open_source) -> None:
+    name = topic()
+    producer().send(name, b"old", partition=0).get(10)
+    source = open_source(name)
+    begin(source)
+    drain(source)
+    admin.delete_topics([name])
+    until(lambda: name not in admin.list_topics())
+    admin.create_topics({name: {"num_partitions": 1}}, wait_for_metadata=True)
+    out = producer()
+    for _ in range(3):  # more than had been read: by its offsets alone it could be the old one
+        out.send(name, b"new", partition=0).get(10)
+
+    def refused() -> bool:
+        try:
+            source.partitions()
+        except SourceError as error:  # at first perhaps that it is not there
+            return f"topic {name!r} was deleted and made again" in str(error)
+        return False
+
+    until(refused)
+
+
 def test_gap_at_start_and_while_reading(path, topic, admin, producer, open_source) -> None:
     name = topic()
     where = SourcePartition(name, 0)

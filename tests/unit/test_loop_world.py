@@ -263,7 +263,7 @@ def test_a_new_partition_joins_from_its_first_record(rig, running):
 
 
 def test_partitions_that_run_ahead_wait_and_still_wait_after_the_source_began_anew(rig):
-    made, at = rig([], rules=rig.rules(open_rows_max=50)), rig.start_ms
+    made, at = rig([], rules=rig.rules(open_bytes_max=5_000)), rig.start_ms
     ahead = rows(P0, 0, [at + 100 * i for i in range(100)])
     made.source = ScriptedSource(
         [
@@ -277,7 +277,7 @@ def test_partitions_that_run_ahead_wait_and_still_wait_after_the_source_began_an
         ]
     )
     made.start()
-    assert P0 in made.loop._paused == made.source._paused
+    assert P0 in made.loop._brake.paused == made.source._paused
 
 
 # ------------------------------------------------------------------ config
@@ -363,3 +363,16 @@ def test_events_are_counted_as_they_are_read(undisturbed, rig):
     tally = undisturbed.loop.tally
     assert tally.events == sum(len(item.offsets) for item in rig.script())
     assert tally.alerts == len(undisturbed.records)
+
+
+def test_a_topic_made_anew_is_refused_though_it_has_as_many_events(rig, undisturbed):
+    made = rig(rig.script()[:36])
+    made.source.ids = {"p": "first", "l": "truth"}
+    made.start()
+    made.source.ids = {"p": "second", "l": "truth"}
+    made.source._script, made.source._next = rig.script()[36:], 0
+    with pytest.raises(SourceError, match=r"topic 'p' was deleted and made again.*--reset-state"):
+        made.start()
+    made.source.ids = {"p": "first", "l": "truth"}
+    made.start()
+    assert made.records == undisturbed.records

@@ -1,6 +1,7 @@
 """What the cluster says of its topics, and the topics that streamcheck makes for itself."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError, SourceError
 
 UNLIMITED = "-1"
+UNKNOWN_TOPIC = 3
+POSITIONS_SUFFIX = ".positions"
 
 ALERTS_TOPIC = {"cleanup.policy": "delete", "retention.ms": UNLIMITED, "retention.bytes": UNLIMITED}
 POSITIONS_TOPIC = {
@@ -25,6 +28,17 @@ POSITIONS_TOPIC = {
 }
 JOURNAL_TOPIC = ALERTS_TOPIC
 STRAY_TOPIC = {"cleanup.policy": "delete"}
+
+
+NO_ID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Topics as the cluster describes them: all their partitions, ascending, and the id of each that has one."""
+
+    partitions: tuple[SourcePartition, ...] = ()
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 class Cluster:
@@ -52,26 +66,36 @@ class Cluster:
         if client is not None:
             client.close()
 
-    def partitions(self, topics: Iterable[str]) -> tuple[SourcePartition, ...]:
-        """All partitions of the topics, ascending. Raises SourceError with the nearest name for a missing one."""
+    def describe(self, topics: Iterable[str]) -> Topics:
+        """The topics of these names. Raises SourceError with the nearest name for each that is missing."""
         wanted = sorted(topics)
         found = {topic["name"]: topic for topic in self._ask("describing topics", "describe_topics", wanted)}
-        for name in wanted:
-            if name not in found or found[name]["error_code"]:
-                raise self._missing(name, found.get(name, {}).get("error_code", 3))
-        return tuple(
+        errors = {name: found[name]["error_code"] if name in found else UNKNOWN_TOPIC for name in wanted}
+        if any(errors.values()):
+            raise self._missing({name: code for name, code in errors.items() if code})
+        partitions = tuple(
             SourcePartition(name, index)
             for name in wanted
             for index in sorted(part["partition_index"] for part in found[name]["partitions"])
         )
+        ids = {name: str(found[name].get("topic_id", NO_ID)) for name in wanted}
+        return Topics(partitions, {name: its for name, its in ids.items() if its != NO_ID})
 
-    def _missing(self, name: str, error_code: int) -> SourceError:
-        if error_code != 3:  # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
-            return SourceError(f"topic {name!r} cannot be read: {for_code(error_code).__name__}")
-        others = [topic for topic in self._ask("listing topics", "list_topics") if not topic.startswith("__")]
-        close = nearest(name, others)
-        hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(sorted(others)[:20]) or 'none'}"
-        return SourceError(f"topic {name!r} does not exist on this cluster; {hint}")
+    def _missing(self, errors: Mapping[str, int]) -> SourceError:
+        # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
+        facts = [
+            f"topic {name!r} cannot be read: {for_code(code).__name__}"
+            for name, code in errors.items()
+            if code != UNKNOWN_TOPIC
+        ]
+        unknown = [name for name, code in errors.items() if code == UNKNOWN_TOPIC]
+        if unknown:
+            there = self._ask("listing topics", "list_topics")
+            others = [topic for topic in there if not topic.startswith("__") and not topic.endswith(POSITIONS_SUFFIX)]
+            facts += [f"topic {name!r} does not exist on this cluster{_near(name, others)}" for name in unknown]
+            if not any(nearest(name, others) for name in unknown):
+                facts.append(f"there are: {', '.join(sorted(others)[:20]) or 'no topics'}")
+        return SourceError("; ".join(facts))
 
     def log_starts(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, int]:
         """The first offset that each partition still holds."""
@@ -132,6 +156,11 @@ class Cluster:
             if isinstance(explained, BrokerUnavailable):
                 self.close()  # with all that it remembers of the cluster: leaders and coordinators move
             raise explained from error
+
+
+def _near(name: str, others: Iterable[str]) -> str:
+    close = nearest(name, others)
+    return f", did you mean {close!r}?" if close else ""
 
 
 def prepare_alerts(cluster: Cluster, topic: str, positions_topic: str) -> int:

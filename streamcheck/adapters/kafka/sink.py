@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streamcheck.adapters.kafka.admin import Cluster, prepare_alerts
+from streamcheck.adapters.kafka.admin import POSITIONS_SUFFIX, Cluster, prepare_alerts
 from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten
 from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
@@ -55,7 +55,7 @@ class KafkaAlertSink:
         self.marker: Marker | None = None
         self._settings = dict(settings)
         self._topic = topic
-        self._positions_topic = f"{topic}.positions"
+        self._positions_topic = f"{topic}{POSITIONS_SUFFIX}"
         self._name = name
         self._replace_lineage = replace_lineage
         self._watchdog = watchdog or Watchdog()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from kafka.errors import AuthorizationError, LogTruncationError, OffsetOutOfRangeError, SaslAuthenticationFailedError
 
-from streamcheck.adapters.kafka.admin import Cluster
+from streamcheck.adapters.kafka.admin import Cluster, Topics
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
 from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
@@ -64,11 +64,18 @@ class KafkaSource:
 
     def partitions(self) -> tuple[SourcePartition, ...]:
         """All partitions of the topics, ascending; once started, as of the last look (at most half a minute ago)."""
+        return self._described().partitions
+
+    def topic_ids(self) -> Mapping[str, str]:
+        """The ids of the topics, as of the last look."""
+        return self._described().ids
+
+    def _described(self) -> Topics:
         if not self._watch.running:
-            return self._cluster.partitions(self._topics)
+            return self._cluster.describe(self._topics)
         if self._watch.view.error:
             raise self._watch.view.error
-        return self._watch.view.partitions
+        return self._watch.view.topics
 
     def offsets_at(self, start: str | int) -> dict[SourcePartition, int]:
         """Where to begin: "earliest", "latest", or the first record stamped at or after a time in ms since 1970."""
@@ -95,7 +102,7 @@ class KafkaSource:
             self._fetch.assign(positions)
             self._fetch.pause(self._paused)
         if not self._watch.running:
-            known = self._cluster.partitions(self._topics)
+            known = self._cluster.describe(self._topics)
             self._watch.start(View(known, starts, ends, time.monotonic()))
 
     def poll(self, timeout_s: float) -> list[RawBatch]:

@@ -6,18 +6,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from streamcheck.adapters.kafka.admin import Cluster
+from streamcheck.adapters.kafka.admin import Cluster, Topics
 from streamcheck.adapters.kafka.client import BrokerUnavailable
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
+from streamcheck.runtime.ports import refuse_made_anew
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-"""Between two looks at the high watermarks: one small request per broker. Idleness is judged over 30 s by default."""
-
-METADATA_EVERY = 6
-"""Partitions and log starts are asked for at every 6th look, so each 30 s."""
+"""Between two looks at topics and high watermarks: three small requests. Idleness is judged over 30 s by default."""
 
 STALE_LOOKS = 3
 """After so many intervals without an answer a high watermark is unknown: a broker's silence is no idleness."""
@@ -30,7 +28,7 @@ CLOSE_S = 3.0
 class View:
     """The cluster at monotonic time `seen_at`. trouble: why it could not be asked since; error: a fact to be raised."""
 
-    partitions: tuple[SourcePartition, ...] = ()
+    topics: Topics = field(default_factory=Topics)
     log_starts: Mapping[SourcePartition, int] = field(default_factory=dict)
     high_watermarks: Mapping[SourcePartition, int] = field(default_factory=dict)
     seen_at: float = float("-inf")
@@ -50,7 +48,6 @@ class Watch:
         self._topics = topics
         self._every_s = every_s
         self._cluster = Cluster(settings)
-        self._looks = 0
         self._streaks: dict[str, int] = {}
         self._progress: Mapping[SourcePartition, int] | None = None
         self._wake = threading.Event()
@@ -110,17 +107,15 @@ class Watch:
     def _look(self) -> None:
         view = self.view
         try:
-            if self._looks % METADATA_EVERY == 0:
-                partitions = self._cluster.partitions(self._topics)
-                view = replace(view, partitions=partitions, log_starts=self._cluster.log_starts(partitions))
-            marks = self._cluster.high_watermarks(view.partitions)
-            view = replace(view, high_watermarks=marks, seen_at=time.monotonic(), trouble=None, error=None)
-            self._looks += 1
+            topics = self._cluster.describe(self._topics)
+            refuse_made_anew(view.topics.ids, topics.ids)
+            starts = self._cluster.log_starts(topics.partitions)
+            marks = self._cluster.high_watermarks(topics.partitions)
+            view = View(topics, starts, marks, seen_at=time.monotonic())
             self._recovered("watching the topics")
         except SourceError as error:
             fact = None if isinstance(error, BrokerUnavailable) else error
             view = replace(self.view, trouble=str(error), error=fact, failures=self.view.failures + 1)
-            self._looks = 0  # with the next answer, all of it
             self._note("watching the topics", error)
         self.view = view
 

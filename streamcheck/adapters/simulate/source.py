@@ -63,6 +63,10 @@ class SimulatedSource:
         """Whether everything has been read."""
         return self._finished and not any(self._held.values())
 
+    def topic_ids(self) -> Mapping[str, str]:
+        """None: a simulation has no other life that it could be taken for."""
+        return {}
+
     def partitions(self) -> tuple[SourcePartition, ...]:
         """All partitions of both topics, ascending."""
         return self.stream.partitions()
