@@ -235,6 +235,8 @@ class Loop:
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest
         self._outbox.add(entries)
+        for alert in reversed(self._book.recent[: len(entries)]):
+            log.info("alert %s: %s (%s, %s)", alert.state, alert.summary, alert.monitor, alert.severity)
         self._telemetry.publish(replace(self._telemetry.read(), last_commit_ms=self._clock.now_ms()))
 
     def _deliver(self, now_s: float) -> None:

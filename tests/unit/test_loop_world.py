@@ -376,3 +376,13 @@ def test_a_topic_made_anew_is_refused_though_it_has_as_many_events(rig, undistur
     made.source.ids = {"p": "first", "l": "truth"}
     made.start()
     assert made.records == undisturbed.records
+
+
+def test_each_alert_transition_is_one_line_of_the_log(rig, caplog):
+    caplog.set_level("INFO", "streamcheck")
+    made = rig(rig.script())
+    made.start()
+    said = [r.args[:2] for r in caplog.records if r.msg.startswith("alert %s")]
+    read = [orjson.loads(record) for record in made.records]
+    assert said == [(r["state"], r["summary"]) for r in read]
+    assert said
