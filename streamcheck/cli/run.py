@@ -115,6 +115,7 @@ def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: b
     rules = LoopRules(
         commit_every_s=settings.commit_every_ms / 1000,
         idle_after_s=settings.idle_after_ms / 1000,
+        open_bytes_max=settings.open_bytes,
         until_end=until_end,
         skip_gaps=settings.on_gap == "skip",
     )

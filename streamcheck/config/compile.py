@@ -27,7 +27,7 @@ JOIN_ENTRY_BYTES = 256
 def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...]) -> Plan:
     """The plan; segmentations are the declared ones, then those that only monitors use."""
     used = (spec.by for spec in monitors if spec.by is not None)
-    rules = config.time
+    rules, limits = config.time, config.limits
     return Plan(
         name=config.name,
         predictions=_predictions(config, surface),
@@ -38,7 +38,7 @@ def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, 
         segmentations=tuple(dict.fromkeys((*surface.segmentations, *used))),
         monitors=monitors,
         budget=config.alarm_budget,
-        limits=Limits(config.limits.segments, config.limits.pane_rows),
+        limits=Limits(limits.segments, limits.pane_rows, limits.pane_memory, limits.monitor_memory),
     )
 
 
@@ -114,4 +114,5 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         predictions_step_ms=steps[0],
         labels_step_ms=steps[1],
         owner=config.alerts.owner,
+        open_bytes=config.limits.open_memory,
     )

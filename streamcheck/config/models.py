@@ -196,6 +196,21 @@ class LimitsSection(Section):
     pane_rows: Annotated[int, count_rule(1)] = Field(
         1_000_000, description="Rows kept per source partition and pane, for row detectors and the join."
     )
+    pane_memory: Annotated[int, size_rule("64KiB", "64GiB")] = Field(
+        32 * 2**20,
+        description="Memory for the rows of one source partition in one open pane, the first in offset order; late "
+        "predictions on their way to the join may take a quarter as much.",
+    )
+    open_memory: Annotated[int, size_rule("1MiB", "1024GiB")] = Field(
+        512 * 2**20,
+        description="Memory for the rows of all open panes at which partitions wait that have brought all of the "
+        "oldest one; nothing is lost.",
+    )
+    monitor_memory: Annotated[int, size_rule("1MiB", "1024GiB")] = Field(
+        512 * 2**20,
+        description="Memory for monitors with their references, detectors and windows. Beyond it new segments get no "
+        "monitor, references no new hours or categories, and windows no more rows.",
+    )
     message_bytes: Annotated[int, size_rule("1KiB", "1GiB")] = Field(
         2**20, description="Size of an event beyond which it is rejected unread."
     )

@@ -31,7 +31,7 @@ class Settings:
     kafka: options for kafka-python (group_id included), None for a config of files; not in repr: it holds secrets.
     start: where a first run begins, a number being event time in ms. listen: host and port of the page, None for none.
     step_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
-    owner: who answers for alerts about the service itself.
+    owner: who answers for alerts about the service itself. open_bytes: rows of open panes at which those ahead wait.
     """
 
     name: str
@@ -47,3 +47,4 @@ class Settings:
     predictions_step_ms: int | None = None
     labels_step_ms: int | None = None
     owner: str | None = None
+    open_bytes: int = 512 << 20

@@ -43,6 +43,7 @@ class Closing:
         self._score = _place(plan, Role.SCORE)
         self._label = _place(plan, Role.LABEL)
         self._deltas: dict[int, State] = {}
+        self._uncommitted = 0
 
     def step(self, span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], *, complete: bool) -> list[Change]:
         """One pane with events.
@@ -91,8 +92,10 @@ class Closing:
         labels: list[tuple[SourcePartition, Rows]],
     ) -> list[Change]:
         entering = self._entering(pane, segments, late)
-        joined, corrections, delta = join.step(span.end_ms, entering, self._labels(labels))
+        known = self._labels(labels)
+        joined, corrections, delta = join.step(span.end_ms, entering, known)
         self._deltas[span.end_ms] = delta
+        self._uncommitted += len(entering.ids) + len(known.ids)
         return self._labelled(span, joined, corrections)
 
     def _entering(
@@ -191,9 +194,14 @@ class Closing:
         """The join's books; all zero where there is no join."""
         return JoinReading() if self.join is None else self.join.reading()
 
+    @property
+    def uncommitted(self) -> int:
+        """Predictions and labels that the join took in since the deltas were taken."""
+        return self._uncommitted
+
     def take_deltas(self) -> dict[int, State]:
         """What the join took in since the last call, by end of pane."""
-        taken, self._deltas = self._deltas, {}
+        taken, self._deltas, self._uncommitted = self._deltas, {}, 0
         return taken
 
     def export(self) -> State:

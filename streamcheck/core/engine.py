@@ -129,6 +129,12 @@ class Engine:
         partition.idle = False
         return self._floor(partition, partition.idle_at)
 
+    def ahead(self) -> frozenset[SourcePartition]:
+        """Partitions that have brought all of the oldest open pane: what more they bring can only wait."""
+        oldest = min((min(p.buffers) for p in self.partitions.values() if p.buffers), default=NEVER)
+        end = (oldest + 1) * self.plan.time.pane_ms
+        return frozenset(source for source, p in self.partitions.items() if p.watermark >= end > NEVER)
+
     def advance(self, until_ms: int) -> Outcome:
         """All partitions are silent: close what ends at `until_ms` or before (DESIGN section 4, rule 6)."""
         assert not any(p.holds for p in self.partitions.values()), (

@@ -12,7 +12,18 @@ log = logging.getLogger(__name__)
 PREFIX = "journal/"
 COPIED = "journal-copied"
 RETRY_S = 30.0
+UNCOPIED_MAX = 100_000
+"""Entries, about 200 B each, that may wait for their topic: 20 MB."""
 _DIGITS = 12
+
+
+def numbered(lines: Sequence[bytes], copied: int) -> dict[str, bytes]:
+    """A whole journal as it is kept in a store.
+
+    >>> numbered([b"{}"], 1)
+    {'journal/000000000000': b'{}', 'journal-copied': b'1'}
+    """
+    return {**{f"{PREFIX}{at:0{_DIGITS}d}": line for at, line in enumerate(lines)}, COPIED: str(copied).encode()}
 
 
 class JournalLog:
@@ -48,6 +59,11 @@ class JournalLog:
             put[f"{PREFIX}{self._length - 1:0{_DIGITS}d}"] = line
         put[COPIED] = str(self.copied).encode()
         return put
+
+    @property
+    def full(self) -> bool:
+        """Whether reading must wait until the topic takes entries again."""
+        return len(self._uncopied) >= UNCOPIED_MAX
 
     def deliver(self, now_s: float) -> None:
         """Copy what is not in the topic yet; a failure is logged, and tried again later."""

@@ -190,7 +190,8 @@ class Loop:
                 self._silence.interrupted(now_s)
             self._publish(None)
         self._telemetry.beat(now_s)
-        if self._alerts or self._strays.full or self._uncommitted or now_s - self._last_commit_s >= self._rules.commit_every_s:
+        due = now_s - self._last_commit_s >= self._rules.commit_every_s
+        if due or self._alerts or self._strays.full or self._uncommitted:
             self._commit(force=False)
         self._deliver(now_s)
 

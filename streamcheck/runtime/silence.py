@@ -1,6 +1,6 @@
 """Who is silent? Wall-clock judgement on partitions that have been read to their end (DESIGN section 4, rule 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from streamcheck.core.engine import Engine
@@ -34,6 +34,11 @@ class SilenceWatch:
         self._last_row_s = now_s
         for heard in self._heard.values():
             heard.last_row_s = now_s
+
+    def held_back(self, sources: Iterable[SourcePartition], now_s: float) -> None:
+        """These have not been asked, so that they could not speak."""
+        for source in sources:
+            self._heard.setdefault(source, _Heard(now_s)).last_row_s = now_s
 
     def heard(self, batch: Batch, now_s: float) -> None:
         """A batch was read."""
