@@ -6,28 +6,32 @@ labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.entries import GROWTH, Entries
+from streamcheck.core.id_table import NOWHERE, PLACE_BYTES, IdTable
+from streamcheck.core.ids import KEY_BYTES, KeyArray
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
-from streamcheck.core.types import CodeArray, FloatArray, IntArray
+from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray
 
 UNUSABLE = -1.7e308
 """Stands for a prediction or score that the event did not carry: a NaN never enters a state."""
-_GROW_MIN = 1_024
+_PREDICTION_BYTES = KEY_BYTES + 8 + 8 + 8 + 1 + 1
+_WAITING_EXCESS = 1_024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
     """n predictions of one pane in canonical order.
 
-    Ids, value and score (0.0 without) float64, event time, segments (S, n).
+    Keys of ids (n, 2), value and score (UNUSABLE without) float64, event time, segments (S, n).
     """
 
-    ids: list[str]
+    keys: KeyArray
     value: FloatArray
     score: FloatArray
     times: IntArray
@@ -36,9 +40,9 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """n labels of one pane in canonical order."""
+    """n labels of one pane in canonical order: keys of ids (n, 2), value float64."""
 
-    ids: list[str]
+    keys: KeyArray
     value: FloatArray
 
 
@@ -63,51 +67,62 @@ class Correction:
     segments: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class _Waiting:
-    value: float
-    number: int
+@dataclass(frozen=True, slots=True, eq=False)
+class _Meeting:
+    """n labels against what they met. slots: of their prediction, waiting: of an earlier label that waits, -1 without.
+
+    before: the value that counted before each; known: whether there was one; last: the label after which none of its id
+    follows in the pane.
+    """
+
+    slots: IntArray
+    waiting: IntArray
+    before: FloatArray
+    known: BoolArray
+    last: BoolArray
 
 
-@dataclass(slots=True)
-class _Delta:
-    """What one pane changed, enough to make the join again from the deltas of the panes within the horizon."""
+def entry_bytes(n_segmentations: int, segments_max: int) -> int:
+    """Memory that one waiting prediction takes at most, arrays that have just grown included."""
+    segments = n_segmentations * segment_dtype(segments_max).itemsize
+    return int(GROWTH * (_PREDICTION_BYTES + segments) + PLACE_BYTES) + 1
 
-    first: int
-    ids: list[str]
-    entered: IntArray
-    value: FloatArray
-    score: FloatArray
-    times: IntArray
-    segments: CodeArray
-    matched: list[tuple[int, float, int]] = field(default_factory=list)
-    waiting: list[tuple[str, float, int]] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
+
+def segment_dtype(segments_max: int) -> np.dtype[np.signedinteger]:
+    """The smallest that holds every segment's number."""
+    return np.dtype(np.int16) if segments_max < np.iinfo(np.int16).max else np.dtype(np.int32)
 
 
 class Join:
-    """Predictions by id in arrays, numbered as they entered; labels without a prediction wait beside them."""
+    """Predictions by id in arrays, numbered as they entered; labels without a prediction wait beside them.
 
-    def __init__(self, rules: JoinRules, n_segmentations: int) -> None:
+    An entry's value and time make room for its label and ordinal once it is matched: nobody asks for them any more.
+    """
+
+    def __init__(self, rules: JoinRules, n_segmentations: int, segments_max: int = 2**31 - 1) -> None:
         self.rules = rules
-        self._slots: dict[str, int] = {}
-        self._waiting: dict[str, _Waiting] = {}
-        self._ids: deque[str] = deque()
-        self._head = 0  # number of the oldest prediction kept
-        self._next = 0
-        self._value = np.empty(_GROW_MIN)
-        self._score = np.empty(_GROW_MIN)
-        self._label = np.empty(_GROW_MIN)
-        self._times = np.empty(_GROW_MIN, np.int64)
-        self._ordinal = np.empty(_GROW_MIN, np.int64)  # of the completed row; -1 while the label is awaited
-        self._segments = np.empty((n_segmentations, _GROW_MIN), np.int32)
-        self._base = 0  # number of the prediction at place 0 of the arrays
-        # Of each pane: its end, the first prediction and the first label after it.
+        segments = (segment_dtype(segments_max), n_segmentations)
+        self._kept = Entries(
+            {
+                "value": (np.float64, None),
+                "score": (np.float64, None),
+                "time": (np.int64, None),
+                "matched": (np.bool_, None),
+                "segments": segments,
+            }
+        )
+        self._slots = IdTable()
+        self._waiting = Entries({"value": (np.float64, None)})
+        self._waiting_slots = IdTable()
+        # Of each pane: its end, the first prediction and the first waiting label after it.
         self._panes: deque[tuple[int, int, int]] = deque()
-        self._label_order: deque[tuple[int, str]] = deque()
-        self._next_label = 0
         self._next_ordinal = 0
         self._counts: dict[str, int] = dict.fromkeys(JoinReading.__dataclass_fields__, 0)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by what waits."""
+        return sum(part.nbytes for part in (self._kept, self._slots, self._waiting, self._waiting_slots))
 
     # ------------------------------------------------------------------ one pane
     def step(self, end_ms: int, predictions: Predictions, labels: Labels) -> tuple[Joined, list[Correction], State]:
@@ -116,103 +131,141 @@ class Join:
         Returns completed rows, corrections, and the delta to keep.
         """
         self._expire(end_ms - self.rules.horizon_ms)
-        delta, completed = self._enter(predictions)
-        corrections: list[Correction] = []
-        slots = np.array([self._slots.get(i, -1) for i in labels.ids], np.int64)
-        # Labels are matched one by one: a second label of the same id in one pane sees the first.
-        for at, (label_id, slot) in enumerate(zip(labels.ids, slots.tolist(), strict=True)):
-            value = float(labels.value[at])
-            if slot < 0:
-                self._wait(label_id, value, delta)
-            elif self._ordinal[slot - self._base] < 0:
-                completed.append(self._match(slot, value, delta))
-            else:
-                self._correct(slot, value, delta, corrections)
-        self._counts["labels"] += len(labels.ids)
-        self._panes.append((end_ms, self._next, self._next_label))
-        joined = self._joined(completed)
+        entered, released, early = self._enter(predictions)
+        by_predictions = self._complete(released, early)
+        met = self._meet(labels)
+        matching = (met.slots != NOWHERE) & ~met.known
+        by_labels = self._complete(met.slots[matching], labels.value[matching])
+        completed = np.concatenate([released, met.slots[matching]])
+        corrected = self._correct(labels, met)
+        corrections = self._corrections(met.slots[corrected], labels.value[corrected])
+        changed = np.unique(np.concatenate([completed, met.slots[corrected]]))
+        kept, at = self._kept.columns, self._kept.place(changed)
+        matched = {"slots": changed, "labels": kept["value"][at], "ordinals": kept["time"][at]}
+        delta = {"end": end_ms, **entered, **matched, **self._wait(labels, met)}
+        self._panes.append((end_ms, self._kept.next, self._waiting.next))
+        final = kept["value"][self._kept.place(completed)]
         self._evict()
-        return joined, corrections, _export_delta(delta)
+        return _together(by_predictions, by_labels, final), corrections, delta
 
-    def _enter(self, new: Predictions) -> tuple[_Delta, list[int]]:
-        n, first = len(new.ids), self._next
-        setdefault = self._slots.setdefault
-        slots = np.array([setdefault(i, number) for number, i in enumerate(new.ids, first)], np.int64)
-        fresh = np.flatnonzero(slots == np.arange(first, first + n))
-        if len(fresh) < n:  # numbers follow the predictions that entered; duplicates take none
-            ids = [new.ids[i] for i in fresh.tolist()]
-            self._slots.update(zip(ids, range(first, first + len(ids)), strict=True))
-        else:
-            ids = new.ids
-        self._reserve(len(ids))
-        place = slice(first - self._base, first - self._base + len(ids))
-        self._value[place], self._score[place], self._times[place] = (
-            new.value[fresh],
-            new.score[fresh],
-            new.times[fresh],
+    def _enter(self, new: Predictions) -> tuple[State, IntArray, FloatArray]:
+        """The pane's predictions, the first of each id. Returns what the delta keeps of them, and, of those whose label
+        has come before them, number and label.
+        """
+        unknown = np.flatnonzero(self._slots.find(new.keys, self._kept) == NOWHERE)
+        fresh = unknown[_first_of_each(new.keys[unknown])]
+        keys = new.keys[fresh]
+        columns = {
+            "value": new.value[fresh],
+            "score": new.score[fresh],
+            "time": new.times[fresh],
+            "segments": new.segments[:, fresh],
+        }
+        first = self._kept.append(keys, **columns, matched=np.zeros(len(fresh), np.bool_))
+        self._slots.add(keys, first, self._kept)
+        self._counts["predictions"] += len(new.keys)
+        self._counts["predictions_duplicate"] += len(new.keys) - len(fresh)
+        self._counts["predictions_pending"] += len(fresh)
+        waiting = (
+            self._waiting_slots.find(keys, self._waiting)
+            if self._counts["labels_pending"]
+            else np.full(len(keys), NOWHERE)
         )
-        self._segments[:, place] = new.segments[:, fresh]
-        self._ordinal[place] = -1
-        self._ids.extend(ids)
-        self._next += len(ids)
-        self._counts["predictions"] += n
-        self._counts["predictions_duplicate"] += n - len(ids)
-        self._counts["predictions_pending"] += len(ids)
-        delta = _Delta(first, ids, fresh, new.value[fresh], new.score[fresh], new.times[fresh], new.segments[:, fresh])
-        completed: list[int] = []
-        if self._waiting:
-            for number, i in enumerate(ids, first):
-                label = self._waiting.pop(i, None)
-                if label is not None:
-                    self._counts["labels_pending"] -= 1
-                    delta.released.append(i)
-                    completed.append(self._match(number, label.value, delta))
-        return delta, completed
+        met = np.flatnonzero(waiting != NOWHERE)
+        at = self._waiting.place(waiting[met])
+        early = self._waiting.columns["value"][at]
+        self._waiting.living[at] = False
+        self._counts["labels_pending"] -= len(met)
+        return {"first": first, "keys": keys, **columns, "released": keys[met]}, first + met, early
 
-    def _match(self, slot: int, value: float, delta: _Delta) -> int:
-        at = slot - self._base
-        self._label[at] = value
-        self._ordinal[at] = self._next_ordinal
-        self._next_ordinal += 1
-        self._counts["predictions_pending"] -= 1
-        self._counts["predictions_matched"] += 1
-        self._counts["labels_matched"] += 1
-        delta.matched.append((slot, value, int(self._ordinal[at])))
-        return slot
-
-    def _correct(self, slot: int, value: float, delta: _Delta, corrections: list[Correction]) -> None:
-        at = slot - self._base
-        if self._label[at] == value:
-            self._counts["labels_duplicate"] += 1
-            return
-        self._counts["labels_corrections"] += 1
-        if self.rules.corrections_last:
-            self._label[at] = value
-            ordinal = int(self._ordinal[at])
-            delta.matched.append((slot, value, ordinal))
-            corrections.append(Correction(ordinal, value, tuple(self._segments[:, at].tolist())))
-
-    def _wait(self, label_id: str, value: float, delta: _Delta) -> None:
-        known = self._waiting.get(label_id)
-        if known is None:
-            self._waiting[label_id] = _Waiting(value, self._next_label)
-            self._label_order.append((self._next_label, label_id))
-            delta.waiting.append((label_id, value, self._next_label))
-            self._next_label += 1
-            self._counts["labels_pending"] += 1
-        elif known.value == value:
-            self._counts["labels_duplicate"] += 1
-        else:
-            self._counts["labels_corrections"] += 1
+    def _meet(self, labels: Labels) -> _Meeting:
+        keys, value = labels.keys, labels.value
+        slots = self._slots.find(keys, self._kept)
+        waiting = np.full(len(keys), NOWHERE)
+        lone = np.flatnonzero(slots == NOWHERE)
+        if self._counts["labels_pending"]:
+            waiting[lone] = self._waiting_slots.find(keys[lone], self._waiting)
+        before, known = np.zeros(len(keys)), np.zeros(len(keys), np.bool_)
+        found = np.flatnonzero(slots != NOWHERE)
+        at = self._kept.place(slots[found])
+        known[found] = self._kept.columns["matched"][at]
+        before[found] = self._kept.columns["value"][at]
+        found = np.flatnonzero(waiting != NOWHERE)
+        known[found] = True
+        before[found] = self._waiting.columns["value"][self._waiting.place(waiting[found])]
+        order, begins = _groups(keys)
+        last = np.ones(len(keys), np.bool_)
+        again = np.flatnonzero(~begins)  # labels of an id that has come before in this pane
+        if len(again):
+            last[order[again - 1]] = False
             if self.rules.corrections_last:
-                known.value = value
-                delta.waiting.append((label_id, value, known.number))
+                before[order[again]] = value[order[again - 1]]
+            else:  # the first of all counts: what was known before the pane, else the first in it
+                head = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
+                before[order[again]] = np.where(known, before, value)[head[again]]
+            known[order[again]] = True
+        self._counts["labels"] += len(keys)
+        return _Meeting(slots, waiting, before, known, last)
 
-    def _joined(self, slots: list[int]) -> Joined:
-        at = np.array(slots, np.int64) - self._base
-        return Joined(
-            self._ordinal[at], self._value[at], self._label[at], self._score[at], self._times[at], self._segments[:, at]
+    def _complete(self, numbers: IntArray, label: FloatArray) -> Joined:
+        """Number these predictions as completed rows; label and ordinal take the place of value and time."""
+        kept, at = self._kept.columns, self._kept.place(numbers)
+        ordinals = np.arange(self._next_ordinal, self._next_ordinal + len(numbers))
+        joined = Joined(
+            ordinals, kept["value"][at], label, kept["score"][at], kept["time"][at], self._segments(at)
         )
+        kept["value"][at], kept["time"][at], kept["matched"][at] = label, ordinals, True
+        self._next_ordinal += len(numbers)
+        self._counts["predictions_pending"] -= len(numbers)
+        self._counts["predictions_matched"] += len(numbers)
+        self._counts["labels_matched"] += len(numbers)
+        return joined
+
+    def _correct(self, labels: Labels, met: _Meeting) -> IntArray:
+        """Count repeated labels. Returns those that correct a completed row, in their order; nothing where none may."""
+        differs = met.known & (met.before != labels.value)
+        self._counts["labels_corrections"] += int(differs.sum())
+        self._counts["labels_duplicate"] += int((met.known & ~differs).sum())
+        if not self.rules.corrections_last:
+            return np.empty(0, np.int64)
+        final = np.flatnonzero(met.last & (met.slots != NOWHERE))
+        self._kept.columns["value"][self._kept.place(met.slots[final])] = labels.value[final]
+        return np.flatnonzero(differs & (met.slots != NOWHERE))
+
+    def _corrections(self, slots: IntArray, values: FloatArray) -> list[Correction]:
+        at = self._kept.place(slots)
+        ordinals, segments = self._kept.columns["time"][at].tolist(), self._segments(at).T.tolist()
+        # Corrections are few, and each goes its own way.
+        return [
+            Correction(ordinal, value, tuple(of))
+            for ordinal, value, of in zip(ordinals, values.tolist(), segments, strict=True)
+        ]
+
+    def _wait(self, labels: Labels, met: _Meeting) -> State:
+        """Labels without a prediction wait for it, each id once. Returns what the delta keeps of them."""
+        new = np.flatnonzero((met.slots == NOWHERE) & ~met.known)
+        keys, value = labels.keys[new], labels.value[new]
+        changed = np.empty(0, np.int64)
+        if self.rules.corrections_last and len(labels.keys):
+            order, begins = _groups(labels.keys)
+            final = np.empty(len(labels.keys))
+            ends = np.append(np.flatnonzero(begins)[1:], len(order)) - 1
+            final[order] = np.repeat(labels.value[order[ends]], np.diff(np.append(np.flatnonzero(begins), len(order))))
+            value = final[new]
+            changed = np.flatnonzero((met.waiting != NOWHERE) & met.last)
+            self._waiting.columns["value"][self._waiting.place(met.waiting[changed])] = labels.value[changed]
+        first = self._waiting.append(keys, value=value)
+        self._waiting_slots.add(keys, first, self._waiting)
+        self._counts["labels_pending"] += len(new)
+        return {
+            "waiting_keys": keys,
+            "waiting_values": value,
+            "changed_keys": labels.keys[changed],
+            "changed_values": labels.value[changed],
+        }
+
+    def _segments(self, at: IntArray) -> CodeArray:
+        return self._kept.columns["segments"][:, at].astype(np.int32, copy=False)
 
     # ------------------------------------------------------------------ forgetting
     def _expire(self, before_ms: int) -> None:
@@ -223,53 +276,40 @@ class Join:
             self._forget_labels(label, "labels_expired")
 
     def _evict(self) -> None:
-        """Forget the oldest beyond the limits."""
-        self._forget_predictions(self._next - self.rules.predictions_max, "predictions_evicted")
-        while len(self._waiting) > self.rules.labels_max:
-            self._forget_labels(self._label_order[0][0] + 1, "labels_evicted")
-        if len(self._label_order) > 2 * len(self._waiting) + _GROW_MIN:  # most have found their prediction since
-            live = ((number, i) for number, i in self._label_order if i in self._waiting)
-            self._label_order = deque((number, i) for number, i in live if self._waiting[i].number == number)
+        """Forget the oldest beyond the limits, and what found its prediction meanwhile."""
+        self._forget_predictions(self._kept.next - self.rules.predictions_max, "predictions_evicted")
+        pending = self._counts["labels_pending"]
+        if pending > self.rules.labels_max:
+            first, _, living = self._waiting.all()
+            oldest = first + np.flatnonzero(living)
+            self._forget_labels(int(oldest[pending - self.rules.labels_max]), "labels_evicted")
+        if len(self._waiting) > 2 * self._counts["labels_pending"] + _WAITING_EXCESS:
+            self._close_ranks()
+
+    def _close_ranks(self) -> None:
+        """Waiting labels are numbered anew, so that those in between, which wait no more, take no room."""
+        first, keys, living = self._waiting.all()
+        at = np.flatnonzero(living)
+        keys, value = keys[at], self._waiting.columns["value"][self._waiting.place(first + at)]
+        renumbered = [int(np.searchsorted(at, mark - first)) for _, _, mark in self._panes]
+        self._waiting.forget(self._waiting.next)
+        begin = self._waiting.append(keys, value=value)
+        self._waiting_slots.make_again(self._waiting)
+        self._panes = deque(
+            (end_ms, prediction, begin + mark)
+            for (end_ms, prediction, _), mark in zip(self._panes, renumbered, strict=True)
+        )
 
     def _forget_predictions(self, until: int, reason: str) -> None:
-        if until <= self._head:
-            return
-        pending = int((self._ordinal[self._head - self._base : until - self._base] < 0).sum())
+        gone = self._kept.forget(until)
+        pending = int((~self._kept.columns["matched"][self._kept.place(gone)]).sum())
         self._counts[reason] += pending
         self._counts["predictions_pending"] -= pending
-        for _ in range(until - self._head):
-            del self._slots[self._ids.popleft()]
-        self._head = until
 
     def _forget_labels(self, until: int, reason: str) -> None:
-        while self._label_order and self._label_order[0][0] < until:
-            number, label_id = self._label_order.popleft()
-            waiting = self._waiting.get(label_id)
-            if waiting is not None and waiting.number == number:
-                del self._waiting[label_id]
-                self._counts[reason] += 1
-                self._counts["labels_pending"] -= 1
-
-    def _reserve(self, n: int) -> None:
-        """Make room for n more predictions.
-
-        By dropping forgotten ones from the arrays when they are the half, else by growing.
-        """
-        need, room = self._next + n - self._base, len(self._value)
-        if need <= room:
-            return
-        used = slice(self._head - self._base, self._next - self._base)
-        kept = self._next - self._head
-        size = max(_GROW_MIN, 2 * (kept + n))
-        for name in ("_value", "_score", "_label", "_times", "_ordinal"):
-            old = getattr(self, name)
-            new = np.empty(size, old.dtype)
-            new[:kept] = old[used]
-            setattr(self, name, new)
-        segments = np.empty((len(self._segments), size), np.int32)
-        segments[:, :kept] = self._segments[:, used]
-        self._segments = segments
-        self._base = self._head
+        gone = len(self._waiting.forget(until))
+        self._counts[reason] += gone
+        self._counts["labels_pending"] -= gone
 
     # ------------------------------------------------------------------ state
     def reading(self) -> JoinReading:
@@ -283,66 +323,78 @@ class Join:
     def export(self) -> State:
         """Heads and books; the entries themselves are in the deltas."""
         return {
-            "head": self._head,
-            "next": self._next,
-            "next_label": self._next_label,
+            "head": self._kept.head,
+            "next": self._kept.next,
             "next_ordinal": self._next_ordinal,
-            "label_head": self._label_order[0][0] if self._label_order else self._next_label,
-            "panes": [list(pane) for pane in self._panes],
+            "panes": [[end_ms, prediction] for end_ms, prediction, _ in self._panes],
             "counts": dict(self._counts),
         }
 
     def restore(self, state: State, deltas: list[State]) -> None:
         """Make the join again. deltas: those of `step` within the horizon, ascending by pane."""
-        self._head = self._base = self._next = state["head"]
+        self._kept.begin(state["head"])
+        marks: dict[int, int] = {}
         for delta in deltas:
-            self._redo(delta, state["label_head"])
-        assert self._next == state["next"], f"join deltas end at {self._next}, state at {state['next']}"
-        self._next_label, self._next_ordinal = state["next_label"], state["next_ordinal"]
-        self._panes = deque((pane[0], pane[1], pane[2]) for pane in state["panes"])
+            self._redo(delta)
+            marks[delta["end"]] = self._waiting.next
+        assert self._kept.next == state["next"], f"join deltas end at {self._kept.next}, state at {state['next']}"
+        self._slots.make_again(self._kept)
+        self._next_ordinal = state["next_ordinal"]
+        self._panes = deque((end_ms, prediction, marks[end_ms]) for end_ms, prediction in state["panes"])
         self._counts = dict(state["counts"])
+        first, _, living = self._waiting.all()
+        oldest = first + np.flatnonzero(living)
+        # Evicted ones, the oldest always, are in the deltas still.
+        evicted = len(oldest) - self._counts["labels_pending"]
+        if evicted:
+            self._waiting.forget(int(oldest[evicted - 1]) + 1)
+        self._waiting_slots.make_again(self._waiting)
 
-    def _redo(self, delta: State, label_head: int) -> None:
-        skip = max(0, self._head - delta["first"])
-        ids = delta["ids"][skip:]
-        self._reserve(len(ids))
-        place = slice(self._next - self._base, self._next - self._base + len(ids))
-        self._value[place], self._score[place] = delta["value"][skip:], delta["score"][skip:]
-        self._times[place], self._segments[:, place] = delta["times"][skip:], delta["segments"][:, skip:]
-        self._ordinal[place] = -1
-        self._slots.update(zip(ids, range(self._next, self._next + len(ids)), strict=True))
-        self._ids.extend(ids)
-        self._next += len(ids)
-        for slot, value, ordinal in zip(
-            delta["slots"].tolist(), delta["labels"].tolist(), delta["ordinals"].tolist(), strict=True
-        ):
-            if slot >= self._head:
-                self._label[slot - self._base], self._ordinal[slot - self._base] = value, ordinal
-        for label_id in delta["released"]:
-            self._waiting.pop(label_id, None)
-        for label_id, value, number in zip(
-            delta["waiting_ids"], delta["waiting_values"].tolist(), delta["waiting_numbers"].tolist(), strict=True
-        ):
-            if number >= label_head:
-                if label_id not in self._waiting:
-                    self._label_order.append((number, label_id))
-                self._waiting[label_id] = _Waiting(value, number)
+    def _redo(self, delta: State) -> None:
+        kept = self._kept
+        skip = max(0, kept.head - delta["first"])
+        columns = {name: delta[name][..., skip:] for name in ("value", "score", "time", "segments")}
+        keys = delta["keys"][skip:]
+        kept.append(keys, **columns, matched=np.zeros(len(keys), np.bool_))
+        still = delta["slots"] >= kept.head
+        at = kept.place(delta["slots"][still])
+        kept.columns["value"][at], kept.columns["time"][at] = delta["labels"][still], delta["ordinals"][still]
+        kept.columns["matched"][at] = True
+        # A label that waits anew, having been evicted, is younger than before.
+        self._silence(np.concatenate([delta["released"], delta["waiting_keys"]]))
+        first = self._waiting.append(delta["waiting_keys"], value=delta["waiting_values"])
+        self._waiting_slots.add(delta["waiting_keys"], first, self._waiting)
+        found = self._waiting_slots.find(delta["changed_keys"], self._waiting)
+        there = found != NOWHERE
+        self._waiting.columns["value"][self._waiting.place(found[there])] = delta["changed_values"][there]
+
+    def _silence(self, keys: KeyArray) -> None:
+        found = self._waiting_slots.find(keys, self._waiting)
+        self._waiting.living[self._waiting.place(found[found != NOWHERE])] = False
 
 
-def _export_delta(delta: _Delta) -> State:
-    matched = delta.matched
-    return {
-        "first": delta.first,
-        "ids": list(delta.ids),
-        "value": delta.value,
-        "score": delta.score,
-        "times": delta.times,
-        "segments": delta.segments,
-        "slots": np.array([m[0] for m in matched], np.int64),
-        "labels": np.array([m[1] for m in matched], np.float64),
-        "ordinals": np.array([m[2] for m in matched], np.int64),
-        "released": list(delta.released),
-        "waiting_ids": [w[0] for w in delta.waiting],
-        "waiting_values": np.array([w[1] for w in delta.waiting], np.float64),
-        "waiting_numbers": np.array([w[2] for w in delta.waiting], np.int64),
-    }
+def _together(first: Joined, then: Joined, label: FloatArray) -> Joined:
+    """Both, with the labels that count at the end of the pane."""
+    return Joined(
+        np.concatenate([first.ordinals, then.ordinals]),
+        np.concatenate([first.prediction, then.prediction]),
+        label,
+        np.concatenate([first.score, then.score]),
+        np.concatenate([first.times, then.times]),
+        np.concatenate([first.segments, then.segments], axis=1),
+    )
+
+
+def _groups(keys: KeyArray) -> tuple[IntArray, BoolArray]:
+    """An order that brings equal keys together, first come first, and where in it a new key begins."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    inside = keys[order]
+    begins = np.ones(len(keys), np.bool_)
+    begins[1:] = (inside[1:] != inside[:-1]).any(axis=1)
+    return order, begins
+
+
+def _first_of_each(keys: KeyArray) -> IntArray:
+    """Positions of the first of each key, ascending."""
+    order, begins = _groups(keys)
+    return np.sort(order[begins])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streamcheck.core import codec
+from streamcheck.core.ids import keys_of
 from streamcheck.core.join import Join, Labels, Predictions
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
@@ -130,13 +131,13 @@ def as_arrays(predictions, labels):
     segments = np.array([p.segments for p in predictions], np.int32).reshape(-1, SEGMENTATIONS).T
     return (
         Predictions(
-            [p.id for p in predictions],
+            keys_of([p.id for p in predictions]),
             np.array([p.value for p in predictions], np.float64),
             np.array([p.score for p in predictions], np.float64),
             np.array([p.time for p in predictions], np.int64),
             segments,
         ),
-        Labels([i for i, _ in labels], np.array([v for _, v in labels], np.float64)),
+        Labels(keys_of([i for i, _ in labels]), np.array([v for _, v in labels], np.float64)),
     )
 
 
@@ -220,4 +221,4 @@ def test_labels_that_found_their_prediction_leave_nothing_behind():
         join.step(2_000 * pane + 1_000, *as_arrays([], [(i, 1.0) for i in ids]))
         join.step(2_000 * pane + 2_000, *as_arrays([Event(i, 1.0, 0.5, 0, (0, 0)) for i in ids], []))
     assert join.reading().labels_matched == 10_000
-    assert len(join._label_order) <= 2 * 100 + 1_024
+    assert len(join._waiting) <= 2 * 100 + 1_024
