@@ -1,6 +1,7 @@
 """What happens to the SQLite store when the file, the disk or a second process misbehaves?"""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -58,7 +59,7 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in store.path.parent.iterdir()}
     store.close()
     assert store.path.parent.stat().st_mode & 0o777 == 0o700
-    assert modes == dict.fromkeys(["lock", "state.sqlite", "state.sqlite-shm", "state.sqlite-wal"], 0o600)
+    assert modes == dict.fromkeys(["commits", "lock", "state.sqlite", "state.sqlite-shm", "state.sqlite-wal"], 0o600)
 
 
 def test_every_commit_is_synced(store: SqliteStore) -> None:
@@ -206,6 +207,50 @@ def test_parts_of_different_commits_are_no_state(used: Path) -> None:
     connection.close()
     with pytest.raises(StateError, match=r"missing or of another commit.*move it aside"):
         load_anew(used)
+
+
+def killed(directory: Path, into: Path) -> Path:
+    """What a process that was killed leaves: the log is not copied into the file yet."""
+    store = SqliteStore(directory, "payments")
+    store.commit(Commit(put={"engine": b"later"}))
+    store.commit(Commit(put={"engine": b"latest"}))
+    shutil.copytree(directory, into)
+    store.close()
+    return into
+
+
+def test_a_log_that_lost_its_end_is_noticed(used: Path, tmp_path: Path) -> None:
+    directory = killed(used, tmp_path / "killed")
+    log = directory / "state.sqlite-wal"
+    data = bytearray(log.read_bytes())
+    data[-5] ^= 1
+    log.write_bytes(data)
+    message = refusal(directory)
+    assert "holds commit 2, but 3 were made" in message
+    assert "Restore the whole of" in message
+    (directory / "commits").unlink()  # what the message says for those who accept the older commit
+    loaded = load_anew(directory)
+    assert loaded is not None
+    assert loaded.state["engine"] == b"later"
+
+
+def test_a_log_that_was_removed_is_no_fresh_start(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state", "payments")
+    store.commit(Commit(put={"engine": b"state"}))
+    shutil.copytree(tmp_path / "state", tmp_path / "killed")
+    store.close()
+    (tmp_path / "killed" / "state.sqlite-wal").unlink()
+    assert "holds commit 0, but 1 were made" in refusal(tmp_path / "killed")
+
+
+@pytest.mark.parametrize("count", [b"", b"\x05", b"\xff" * 16, bytes(16)])
+def test_a_count_that_cannot_be_read_says_nothing(used: Path, count: bytes) -> None:
+    (used / "commits").write_bytes(count)
+    assert load_anew(used) == COMMITTED
+    store = SqliteStore(used, "payments")
+    store.commit(Commit(put={"engine": b"later"}))
+    store.close()
+    assert (used / "commits").read_bytes()[:8] == (2).to_bytes(8, "little")
 
 
 def test_the_mark_of_the_whole_follows_every_kind_of_change(used: Path) -> None:

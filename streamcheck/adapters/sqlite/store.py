@@ -7,6 +7,7 @@ from functools import reduce
 from operator import xor
 from pathlib import Path
 
+from streamcheck.adapters.sqlite.count import COUNT_FILE, CommitCount
 from streamcheck.adapters.sqlite.lock import DirectoryLock
 from streamcheck.adapters.sqlite.schema import (
     about_checksum,
@@ -44,12 +45,14 @@ class SqliteStore:
 
     Every value has its own checksum, and a mark of the whole (their sum without carry, that of the last sequence number
     included) says that all of them are of one commit and none is missing: a damaged write-ahead log makes SQLite fall
-    back to older pages, beside newer ones that had been copied into the file already.
+    back to older pages, beside newer ones that had been copied into the file already. A count beside the database tells
+    when it has fallen back as a whole.
     """
 
     def __init__(self, dir: Path, identity: str) -> None:  # noqa: A002 - the config's own word
         self.path = dir / STATE_FILE
         self._connection: sqlite3.Connection | None = None
+        self._count: CommitCount | None = None
         try:
             dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = DirectoryLock(dir)
@@ -58,9 +61,12 @@ class SqliteStore:
             raise StateError(f"{reason}: check state.dir and its owner") from error
         try:
             with self._explained("opened"):
+                self._count = CommitCount(dir)
                 self._connection = open_database(self.path, identity)
+                self._commits = self._number("commits") or 0
                 self._sequence = self._number("sequence") or 0
                 self._delivered = self._number("delivered") or 0
+            self._refuse_fallen_back(self._count.read())
         except BaseException:
             self.close()
             raise
@@ -97,8 +103,11 @@ class SqliteStore:
                 ((entry.sequence, entry.key, entry.value, _outbox_checksum(entry)) for entry in commit.outbox),
             )
             write_about(connection, "sequence", last.to_bytes(NUMBER_BYTES, "little"))
+            write_about(connection, "commits", (self._commits + 1).to_bytes(NUMBER_BYTES, "little"))
             write_about(connection, "whole", (rows ^ _sequence_mark(last)).to_bytes(NUMBER_BYTES, "little"))
-        self._sequence = last
+        self._sequence, self._commits = last, self._commits + 1
+        if self._count is not None:
+            self._count.write(self._commits)
 
     def delivered(self, sequence: int) -> None:
         """Forget outbox entries up to this sequence number, durably."""
@@ -115,12 +124,23 @@ class SqliteStore:
                 self._connection.close()
         finally:
             self._connection = None
+            if self._count is not None:
+                self._count.close()
             self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             raise StateError(f"the store {self.path} is closed")
         return self._connection
+
+    def _refuse_fallen_back(self, counted: int) -> None:
+        if self._commits < counted:
+            raise StateError(
+                f"{self.path} holds commit {self._commits}, but {counted} were made: its write-ahead log is damaged or "
+                "was removed, or an older copy of the file was put back. Restore the whole of "
+                f"{self.path.parent} from a backup; to go on from the older commit all the same, remove "
+                f"{self.path.with_name(COUNT_FILE)}: what is behind in the alerts topic is still checked"
+            )
 
     def _number(self, key: str) -> int | None:
         value = read_about(self._open(), key, self.path)
