@@ -1,16 +1,14 @@
 """What has one source partition brought for one open pane? Rows, up to a limit that bites by content."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamcheck.core.ids import KEY_BYTES
 from streamcheck.core.plan import Limits
 from streamcheck.core.rows import Rows, concatenate
 
-ID_BYTES = 64
-"""An id in memory beside its characters: a str's head (41 to 57 bytes), and a place in a list."""
 TEXT_BYTES = 200
 """A category beside its characters: a str's head, places in a dictionary's table and list, and in `_seen`."""
 WIDE = 4
@@ -34,7 +32,7 @@ class Mark:
 class Kept:
     """The first rows of a pane, in the order in which they came, as many as fit into `rows_max` and `bytes_max`.
 
-    Bytes are counted by content (numbers, ids, each category's text once), so that the limit bites at the same row
+    Bytes are counted by content (numbers, keys, each category's text once), so that the limit bites at the same row
     however the rows were cut into batches. From the first row that does not fit on, none is kept. bytes: what the kept
     rows count.
     """
@@ -94,13 +92,11 @@ class Kept:
             values = [dictionary.values[code] for code in found.tolist() if code >= 0]
             texts.append([value for value in values if value not in seen])
         new = sum(map(_text_bytes, (text for column in texts for text in column)))
-        return len(part) * _row_bytes(part) + _ids_bytes(part.ids) + new, texts
+        return len(part) * _row_bytes(part) + new, texts
 
     def _fitting(self, part: Rows, rows: int, room: int) -> int:
         """How many of the first rows fit. Row by row, but only once for each buffer that fills up."""
         cost = np.full(len(part), _row_bytes(part), np.int64)
-        if part.ids:
-            cost += np.fromiter((_ids_bytes((name,)) for name in part.ids), np.int64, len(part))
         for codes, dictionary, seen in zip(part.codes, part.dictionaries, self._seen, strict=True):
             used, first = np.unique(codes, return_index=True)
             for code, at in zip(used.tolist(), first.tolist(), strict=True):
@@ -147,19 +143,12 @@ class PaneBuffer:
 
 
 def row_bytes(numeric: int, coded: int) -> int:
-    """What a row counts beside its id and its categories' texts: offset, time and order; values; codes; states."""
-    return 24 + 9 * numeric + 5 * coded
+    """What a row counts beside its categories' texts: offset, time and order; key; values; codes; states."""
+    return 24 + KEY_BYTES + 9 * numeric + 5 * coded
 
 
 def _row_bytes(part: Rows) -> int:
     return row_bytes(len(part.numeric), len(part.codes))
-
-
-def _ids_bytes(ids: Sequence[str]) -> int:
-    size = ID_BYTES * len(ids) + sum(map(len, ids))
-    if all(map(str.isascii, ids)):
-        return size
-    return size + sum((WIDE - 1) * len(name) for name in ids if not name.isascii())
 
 
 def _text_bytes(text: str) -> int:

@@ -11,6 +11,7 @@ from streamcheck.core.alerts import Change
 from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
+from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.join import UNUSABLE, Correction, Join, Joined, Labels, Predictions
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
@@ -35,7 +36,7 @@ class Closing:
     def __init__(self, plan: Plan, board: Board) -> None:
         self.plan = plan
         self.board = board
-        self.join = Join(plan.join, len(plan.segmentations)) if plan.join is not None else None
+        self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
         self._classes: dict[str, int] = {}
         self._ordinal = 0  # of labelled rows, where labels sit in the prediction event
@@ -95,7 +96,7 @@ class Closing:
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
         self._deltas[span.end_ms] = delta
-        self._uncommitted += len(entering.ids) + len(known.ids)
+        self._uncommitted += len(entering.keys) + len(known.keys)
         return self._labelled(span, joined, corrections)
 
     def _entering(
@@ -112,9 +113,9 @@ class Closing:
             blocks.append(self._block(late_pane.rows, late_pane.order, self.board.number_segments(late_pane)))
         if not blocks:
             n = len(self.plan.segmentations)
-            return Predictions([], np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((n, 0), np.int32))
+            return Predictions(NO_KEYS, np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((n, 0), np.int32))
         return Predictions(
-            [i for b in blocks for i in b.ids],
+            np.concatenate([b.keys for b in blocks]),
             np.concatenate([b.value for b in blocks]),
             np.concatenate([b.score for b in blocks]),
             np.concatenate([b.times for b in blocks]),
@@ -122,21 +123,20 @@ class Closing:
         )
 
     def _block(self, rows: Rows, order: np.ndarray[tuple[int], np.dtype[np.int64]], segments: CodeArray) -> Predictions:
-        ids = rows.ids
         value = self._column(rows, self._prediction, missing_class=-1)[order]
         score = self._column(rows, self._score, missing_class=-1)[order]
-        return Predictions([ids[i] for i in order.tolist()], value, score, rows.times[order], segments[:, order])
+        return Predictions(rows.keys[order], value, score, rows.times[order], segments[:, order])
 
     def _labels(self, parts: list[tuple[SourcePartition, Rows]]) -> Labels:
         if not parts:
-            return Labels([], np.empty(0))
+            return Labels(NO_KEYS, np.empty(0))
         assert self.plan.labels is not None
         rows = concatenate([part for _, part in parts])
         rank = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
         order = np.lexsort((rows.offsets, rank, rows.times))
         column = self.plan.labels.columns[0]
         value = self._column(rows, (column, 0), missing_class=-2)[order]
-        return Labels([rows.ids[i] for i in order.tolist()], value)
+        return Labels(rows.keys[order], value)
 
     def _step_inline(self, span: Span, pane: PaneRows, segments: CodeArray) -> list[Change]:
         """Labels inside the prediction event: rows are complete as they come."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamcheck.core.ids import KEY_BYTES, KeyArray
-from streamcheck.core.types import BoolArray, IntArray
+from streamcheck.core.ids import KEY_BYTES
+from streamcheck.core.types import BoolArray, IntArray, KeyArray
 
 GROWTH = 1.25
 """Small, because the room left over is memory that limits must count; copying costs a nanosecond a byte at most."""

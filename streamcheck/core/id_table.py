@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streamcheck.core.entries import Entries
-from streamcheck.core.ids import KeyArray, mixed
-from streamcheck.core.types import IntArray
+from streamcheck.core.ids import mixed
+from streamcheck.core.types import IntArray, KeyArray
 
 NOWHERE = -1
 LOAD_MAX = 0.7

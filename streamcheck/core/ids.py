@@ -5,15 +5,16 @@ bytes of its BLAKE2b digest and the byte 255: 2^60 ids before two of them are li
 that do. Keys are arrays (n, 2) of uint64, little-endian words.
 """
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-KeyArray = npt.NDArray[np.uint64]
+from streamcheck.core.types import KeyArray
 
 KEY_BYTES = 16
+NO_KEYS: KeyArray = np.empty((0, 2), np.uint64)
 SHORT_BYTES_MAX = KEY_BYTES - 1
 _LONG = bytes([255])
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
@@ -26,15 +27,16 @@ def keys_of(ids: Sequence[str]) -> KeyArray:
     '6100000000000000000000000000000121c355a26ef59b2ba6e77dee994d9fff'
     """
     if not ids:
-        return np.empty((0, 2), np.uint64)
+        return NO_KEYS
     texts = [each.encode("utf-8", "surrogatepass") for each in ids]
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     keys = np.zeros((len(texts), KEY_BYTES), np.uint8)
     keys.view(f"S{KEY_BYTES}")[:, 0] = texts  # cut to 16 bytes: right for short ones, the others are written over
     keys[:, SHORT_BYTES_MAX] = lengths.astype(np.uint8)
-    for at in np.flatnonzero(lengths > SHORT_BYTES_MAX).tolist():  # hashing has no columnar form
-        digest = hashlib.blake2b(texts[at], digest_size=SHORT_BYTES_MAX).digest()
-        keys[at] = np.frombuffer(digest + _LONG, np.uint8)
+    long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
+    if len(long):  # hashing has no columnar form
+        digests = [blake2b(texts[at], digest_size=SHORT_BYTES_MAX).digest() + _LONG for at in long.tolist()]
+        keys[long] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, KEY_BYTES)
     return keys.view("<u8").astype(np.uint64, copy=False)
 
 

@@ -7,16 +7,18 @@ labels = matched + corrections + duplicates + pending + expired + evicted
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streamcheck.core.components import State
 from streamcheck.core.entries import GROWTH, Entries
 from streamcheck.core.id_table import NOWHERE, PLACE_BYTES, IdTable
-from streamcheck.core.ids import KEY_BYTES, KeyArray
+from streamcheck.core.ids import KEY_BYTES
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
-from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray
+from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray, KeyArray
 
 UNUSABLE = -1.7e308
 """Stands for a prediction or score that the event did not carry: a NaN never enters a state."""
@@ -155,7 +157,7 @@ class Join:
         unknown = np.flatnonzero(self._slots.find(new.keys, self._kept) == NOWHERE)
         fresh = unknown[_first_of_each(new.keys[unknown])]
         keys = new.keys[fresh]
-        columns = {
+        columns: dict[str, npt.NDArray[Any]] = {
             "value": new.value[fresh],
             "score": new.score[fresh],
             "time": new.times[fresh],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, Original, StatusArray
+from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, KeyArray, Original, StatusArray
 
 DICTIONARY_EXCESS = 64
 """Values by which a dictionary may exceed twice the rows that keep it alive; above the two of a binary column."""
@@ -17,7 +17,7 @@ class Rows:
 
     offsets: IntArray
     times: IntArray
-    ids: list[str] | tuple[()]
+    keys: KeyArray
     numeric: FloatArray
     codes: CodeArray
     status: StatusArray
@@ -33,7 +33,7 @@ class Rows:
         return Rows(
             batch.offsets,
             batch.times,
-            batch.ids,
+            batch.keys,
             batch.numeric,
             batch.codes,
             batch.status,
@@ -43,11 +43,10 @@ class Rows:
 
     def take(self, index: IntArray) -> "Rows":
         """The rows at these positions, in this order."""
-        ids = [self.ids[i] for i in index.tolist()] if self.ids else ()
         return Rows(
             self.offsets[index],
             self.times[index],
-            ids,
+            self.keys[index] if len(self.keys) else self.keys,
             self.numeric[:, index],
             self.codes[:, index],
             self.status[:, index],
@@ -56,15 +55,14 @@ class Rows:
         )
 
     def slice(self, start: int, stop: int) -> "Rows":
-        """The rows from start to stop; views, nothing is copied but the ids."""
+        """The rows from start to stop; views, nothing is copied."""
         if start == 0 and stop == len(self):
             return self
         cut = np.s_[start:stop]
-        ids = self.ids[cut] if self.ids else ()
         return Rows(
             self.offsets[cut],
             self.times[cut],
-            ids,
+            self.keys[cut],
             self.numeric[:, cut],
             self.codes[:, cut],
             self.status[:, cut],
@@ -74,7 +72,7 @@ class Rows:
 
     def at_times(self, times: IntArray) -> "Rows":
         """The same rows with other event times."""
-        return Rows(self.offsets, times, self.ids, self.numeric, self.codes, self.status, self.dictionaries, self.raw)
+        return Rows(self.offsets, times, self.keys, self.numeric, self.codes, self.status, self.dictionaries, self.raw)
 
 
     def own(self) -> "Rows":
@@ -85,7 +83,7 @@ class Rows:
         """One row by itself, with its own original bytes and no others."""
         own = self.own()
         raw = None if self.raw is None else self.raw.only(offset)
-        return Rows(own.offsets, own.times, own.ids, own.numeric, own.codes, own.status, own.dictionaries, raw)
+        return Rows(own.offsets, own.times, own.keys, own.numeric, own.codes, own.status, own.dictionaries, raw)
 
     def bare(self) -> "Rows":
         """The same rows without their original bytes, and without a dictionary that holds mostly other values."""
@@ -96,7 +94,7 @@ class Rows:
             for column, (theirs, ours) in enumerate(zip(self.dictionaries, dictionaries, strict=True)):
                 if ours is not theirs:
                     codes[column] = recode(self.codes[column], theirs, ours)
-        return Rows(self.offsets, self.times, self.ids, self.numeric, codes, self.status, dictionaries)
+        return Rows(self.offsets, self.times, self.keys, self.numeric, codes, self.status, dictionaries)
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
@@ -104,13 +102,10 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     codes, dictionaries = _unify(parts)
-    ids: list[str] | tuple[()] = (
-        [i for part in parts for i in part.ids] if parts[0].ids or any(part.ids for part in parts) else ()
-    )
     return Rows(
         np.concatenate([p.offsets for p in parts]),
         np.concatenate([p.times for p in parts]),
-        ids,
+        np.concatenate([p.keys for p in parts]),
         np.concatenate([p.numeric for p in parts], axis=1),
         codes,
         np.concatenate([p.status for p in parts], axis=1),

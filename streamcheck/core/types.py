@@ -11,6 +11,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.int32]
 StatusArray = npt.NDArray[np.uint8]
+KeyArray = npt.NDArray[np.uint64]
 BoolArray = npt.NDArray[np.bool_]
 
 MISSING_SEGMENT = "__missing__"
@@ -94,9 +95,10 @@ class Batch:
     """Decoded rows of ONE source partition, in offset order, as columns.
 
     With n rows, F numeric and C categorical columns (in the order of the stream's Schema):
-    offsets, times (n,) int64, event time in ms; ids: n strings (empty tuple when the schema has no id);
-    numeric (F, n) float64, finite where status is OK, 0.0 elsewhere; codes (C, n) int32 into `dictionaries`, -1 where
-    not OK; status (F + C, n) of FieldStatus, numeric columns first. Offsets of rows and rejects never coincide.
+    offsets, times (n,) int64, event time in ms; keys (n, 2) uint64 stand for the ids (see ids.py), (0, 2) when the
+    schema has none; numeric (F, n) float64, finite where status is OK, 0.0 elsewhere; codes (C, n) int32 into
+    `dictionaries`, -1 where not OK; status (F + C, n) of FieldStatus, numeric columns first. Offsets of rows and
+    rejects never coincide.
     `next_offset` is where reading goes on (gaps and control records included). `raw` is the decoder's own handle on the
     original bytes, carried along untouched for dead letters.
     """
@@ -105,7 +107,7 @@ class Batch:
     stream: StreamRole
     offsets: IntArray
     times: IntArray
-    ids: list[str] | tuple[()]
+    keys: KeyArray
     numeric: FloatArray
     codes: CodeArray
     status: StatusArray

@@ -15,6 +15,7 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
+from streamcheck.core.ids import keys_of
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.plan import (
     AlertRule,
@@ -128,7 +129,7 @@ class World:
             log.stream,
             log.offsets[a:b],
             log.times[a:b],
-            list(log.ids[a:b]),
+            log.keys[a:b].copy(),
             log.numeric[:, a:b],
             codes,
             log.status[:, a:b],
@@ -163,7 +164,7 @@ def _log(
         stream,
         offsets,
         times,
-        ids,
+        keys_of(ids),
         np.where(missing, 0.0, numeric),
         codes,
         status,

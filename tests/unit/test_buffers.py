@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from streamcheck.core.buffers import SMALL_PARTS, Kept, Mark
+from streamcheck.core.ids import keys_of
 from streamcheck.core.partitions import NEVER, OTHER_REASON, REASONS_MAX, Partition
 from streamcheck.core.plan import Limits, TimeRules
 from streamcheck.core.rows import Rows
@@ -23,7 +24,7 @@ def made_rows(n, texts, *, first=0, id_chars=8):
     codes = np.array([[dictionary.encode(text) for text in texts]], np.int32)
     ids = [f"{at:0{id_chars}d}" for at in range(first, first + n)]
     offsets = np.arange(first, first + n)
-    return Rows(offsets, offsets, ids, np.ones((2, n)), codes, np.zeros((3, n), np.uint8), (dictionary,))
+    return Rows(offsets, offsets, keys_of(ids), np.ones((2, n)), codes, np.zeros((3, n), np.uint8), (dictionary,))
 
 
 def texts_of(rows):
@@ -83,7 +84,8 @@ def batch(times, *, first=0, raw=None, rejects=None):
     ids = [str(at) for at in offsets]
     bad = rejects or Rejects.none()
     stop = first + n + len(bad.offsets)
-    return Batch(SOURCE, StreamRole.PREDICTIONS, offsets, stamps, ids, np.zeros((0, n)), *empty, (), stop, bad, raw)
+    keys = keys_of(ids)
+    return Batch(SOURCE, StreamRole.PREDICTIONS, offsets, stamps, keys, np.zeros((0, n)), *empty, (), stop, bad, raw)
 
 
 def test_excess_rows_are_counted_and_the_limit_holds_per_pane():

@@ -169,7 +169,7 @@ def slow(value: bytes | None, schema: Schema) -> Row:
     for column, found in zip(schema.columns, fields, strict=True):
         if schema.role is StreamRole.LABELS and column.role is Role.LABEL and isinstance(found, FieldStatus):
             raise RefusedError("missing label" if found is MISSING else "bad label")
-    return Row(str(name), time, fields)
+    return Row(str(keys_of([str(name)])[0].tolist()), time, fields)
 
 
 def slow_object(value: bytes | None, schema: Schema) -> Pairs:
@@ -266,7 +266,7 @@ def row_of(batch: Batch, schema: Schema, at: int) -> Row:
             fields.append(float(batch.numeric[place, at]))
         else:
             fields.append(batch.dictionaries[place - len(plain)].values[batch.codes[place - len(plain), at]])
-    return Row(batch.ids[at], int(batch.times[at]), fields)
+    return Row(str(batch.keys[at].tolist()), int(batch.times[at]), fields)
 
 
 @pytest.mark.parametrize("name", list(SCHEMAS))

@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
+from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.panes import CATEGORIES_MAX, FOLD_ROWS, PaneRows
 from streamcheck.core.plan import Column, Kind, Role, Schema, Segmentation
 from streamcheck.core.rows import Rows, concatenate
@@ -41,7 +42,7 @@ def made_rows(rng, n, tiers=("a", "b", "c", None), first_offset=0):
     return Rows(
         first_offset + np.cumsum(rng.integers(1, 3, n)),
         rng.integers(0, 5, n) * 100,
-        (),
+        NO_KEYS,
         np.where(status == 0, rng.normal(size=n), 0.0)[None, :],
         table,
         np.concatenate([status[None, :], (table < 0).astype(np.uint8)]),
@@ -60,7 +61,7 @@ def in_batches(rows, rng):
         codes = np.array([tier, part.codes[1]], np.int32)
         dictionaries = (fresh, Dictionary(("0", "1")))
         if stop > start:
-            parts.append(Rows(part.offsets, part.times, (), part.numeric, codes, part.status, dictionaries))
+            parts.append(Rows(part.offsets, part.times, NO_KEYS, part.numeric, codes, part.status, dictionaries))
     return concatenate(parts)
 
 
@@ -175,7 +176,7 @@ def categories_pane(rng, texts, times=None):
     codes = np.array([[dictionary.encode(t) for t in texts], [0] * n], np.int32)
     zeros = np.zeros((3, n), np.uint8)
     when = np.arange(n) if times is None else np.array(times)
-    r = Rows(np.arange(n), when, (), np.zeros((1, n)), codes, zeros, (dictionary, Dictionary(("0", "1"))))
+    r = Rows(np.arange(n), when, NO_KEYS, np.zeros((1, n)), codes, zeros, (dictionary, Dictionary(("0", "1"))))
     return PaneRows(SCHEMA, [(SOURCES[0], r)])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from streamcheck.core.buffers import Mark
+from streamcheck.core.ids import keys_of
 from streamcheck.core.partitions import CONFIRMATIONS, JUMP_REASON, LATE_REASON, NEVER, PATIENCE, Partition
 from streamcheck.core.plan import TimeRules
 from streamcheck.core.types import Batch, Rejects, SourcePartition, StreamRole
@@ -29,7 +30,7 @@ def batch(records, start=None, stop=None, role=StreamRole.PREDICTIONS):
         role,
         np.array([offset for offset, _ in rows], np.int64),
         np.array([time for _, time in rows], np.int64),
-        [f"e{offset}" for offset, _ in rows],
+        keys_of([f"e{offset}" for offset, _ in rows]),
         np.zeros((0, n)),
         np.zeros((0, n), np.int32),
         np.zeros((0, n), np.uint8),
@@ -74,7 +75,7 @@ def test_a_late_prediction_enters_the_join_at_the_watermark_and_counts_in_the_pa
     made, _ = fed([40_000, 9_000])
     assert made.buffers[4].late == 1  # newest is 40,000
     late = made.buffers[3].late_rows.merged()  # the watermark is 35,000
-    assert (late.ids, late.times.tolist()) == (["e1"], [35_000])
+    assert (late.keys.tolist(), late.times.tolist()) == (keys_of(["e1"]).tolist(), [35_000])
     assert held(made) == {4: [(0, 40_000)]}
     assert made.close(3).late == 0
     assert made.close(4).late == 1

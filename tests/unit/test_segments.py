@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamcheck.core import codec
+from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.plan import Segmentation
 from streamcheck.core.rows import Rows
 from streamcheck.core.segments import SegmentTable, group
@@ -22,7 +23,7 @@ def rows(*fields, dictionaries=None):
     n = len(fields[0])
     table = np.array(codes, np.int32).reshape(len(fields), n)
     status = (table < 0).astype(np.uint8)
-    return Rows(np.arange(n), np.arange(n), (), np.zeros((0, n)), table, status, tuple(made))
+    return Rows(np.arange(n), np.arange(n), NO_KEYS, np.zeros((0, n)), table, status, tuple(made))
 
 
 def numbered(table, made, order=None):

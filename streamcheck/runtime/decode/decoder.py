@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.plan import Column, Kind, Role, Schema, Task
 from streamcheck.core.types import (
     Batch,
@@ -16,13 +17,14 @@ from streamcheck.core.types import (
     FieldStatus,
     FloatArray,
     IntArray,
+    KeyArray,
     Rejects,
     StatusArray,
     StreamRole,
 )
 from streamcheck.runtime.decode import times as event_times
 from streamcheck.runtime.decode.fields import Encode, binary_encoder, category_encoder, read_codes, read_numbers
-from streamcheck.runtime.decode.identity import read_ids
+from streamcheck.runtime.decode.identity import read_keys
 from streamcheck.runtime.decode.parser import Parser, Refusal
 from streamcheck.runtime.decode.shape import Shape
 from streamcheck.runtime.ports import RawBatch
@@ -55,8 +57,8 @@ class Decoder:
     >>> values = [b'{"id": 7, "amount": 2}', b"nonsense"]
     >>> stamps = np.array([60_000, 60_001])
     >>> batch = decoder.decode(RawBatch(SourcePartition("p", 0), np.arange(2), stamps, [None, None], values, 2))
-    >>> batch.ids, batch.numeric.tolist(), batch.rejects.reasons
-    (['7'], [[2.0]], ('not JSON',))
+    >>> len(batch.keys), batch.numeric.tolist(), batch.rejects.reasons
+    (1, [[2.0]], ('not JSON',))
     """
 
     def __init__(self, schema: Schema, task: Task | None = None) -> None:
@@ -91,7 +93,7 @@ class Decoder:
             stream=self._schema.role,
             offsets=raw.offsets[kept],
             times=np.concatenate([part.times for part in parts]),
-            ids=[name for part in parts for name in part.ids] if self._schema.id_path else (),
+            keys=np.concatenate([part.keys for part in parts]),
             numeric=np.concatenate([part.numeric for part in parts], axis=1),
             codes=np.concatenate([part.codes for part in parts], axis=1),
             status=np.concatenate([part.status for part in parts], axis=1),
@@ -110,27 +112,27 @@ class Decoder:
             kept = np.delete(kept, list(refused))
             parsed = [x for x in parsed if type(x) is not Refusal]
         leaves = self._shape.leaves(parsed)
-        times, ids, doubts = self._key(leaves, stamps[kept])
+        times, keys, doubts = self._key(leaves, stamps[kept])
         if doubts:
             refused.update({int(kept[at]): reason for at, reason in doubts.items()})
             good = np.ones(len(kept), np.bool_)
             good[list(doubts)] = False
-            kept, times = kept[good], times[good]
-            ids, leaves = list(compress(ids, good)), [list(compress(leaf, good)) for leaf in leaves]
+            kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
+            leaves = [list(compress(leaf, good)) for leaf in leaves]
         numeric, codes, status = self._columns(leaves, len(kept))
         if self._schema.role is StreamRole.LABELS:
             good = self._labelled(status, kept, refused)
             if not good.all():
-                kept, times, ids = kept[good], times[good], list(compress(ids, good))
+                kept, times, keys = kept[good], times[good], keys[good]
                 numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
-        return _Part(kept, times, ids, numeric, codes, status, refused)
+        return _Part(kept, times, keys, numeric, codes, status, refused)
 
-    def _key(self, leaves: list[list[Any]], stamps: IntArray) -> tuple[IntArray, list[str], dict[int, str]]:
-        """Event times and ids of parsed events, and position -> reason of those that lack one."""
-        ids: list[str] = []
+    def _key(self, leaves: list[list[Any]], stamps: IntArray) -> tuple[IntArray, KeyArray, dict[int, str]]:
+        """Event times and keys of parsed events, and position -> reason of those that lack one."""
+        keys: KeyArray = NO_KEYS
         doubts: dict[int, str] = {}
         if self._schema.id_path:
-            ids, doubts = read_ids(leaves[self._shape.slots[self._schema.id_path]])
+            keys, doubts = read_keys(leaves[self._shape.slots[self._schema.id_path]])
         if self._schema.time is None:
             times = stamps
             late_doubts = [(~event_times.within_range(times), BAD_TIME)]
@@ -145,7 +147,7 @@ class Decoder:
         for where, reason in late_doubts:
             for at in np.flatnonzero(where).tolist():
                 doubts.setdefault(at, reason)
-        return times, ids, doubts
+        return times, keys, doubts
 
     def _columns(self, leaves: list[list[Any]], rows: int) -> tuple[FloatArray, CodeArray, StatusArray]:
         plain, coded = self._schema.numeric, self._schema.coded
@@ -183,7 +185,7 @@ class _Part:
 
     kept: IntArray
     times: IntArray
-    ids: list[str]
+    keys: KeyArray
     numeric: FloatArray
     codes: CodeArray
     status: StatusArray

@@ -1,5 +1,8 @@
 """Which event is this? The id that predictions and labels are joined by."""
 
+from streamcheck.core.ids import keys_of
+from streamcheck.core.types import KeyArray
+
 MISSING_ID = "missing id"
 BAD_ID = "bad id"
 ID_LENGTH_MAX = 256
@@ -9,10 +12,16 @@ _ID_BITS = 1024
 """A whole number of more bits has over 300 digits; it is not even written out."""
 
 
-def read_ids(values: list[object]) -> tuple[list[str], dict[int, str]]:
+def read_keys(values: list[object]) -> tuple[KeyArray, dict[int, str]]:
+    """The keys of the ids (of "" where there is none), and position -> reason of those."""
+    ids, doubts = _read_ids(values)
+    return keys_of(ids), doubts
+
+
+def _read_ids(values: list[object]) -> tuple[list[str], dict[int, str]]:
     """The ids as text ("" where there is none), and position -> reason of those.
 
-    >>> read_ids(["a", 7, None, 1.5])
+    >>> _read_ids(["a", 7, None, 1.5])
     (['a', '7', '', ''], {2: 'missing id', 3: 'bad id'})
     """
     if set(map(type, values)) == {str}:
