@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import NoError, TopicAlreadyExistsError, for_code
+from kafka.errors import AuthorizationError, NoError, TopicAlreadyExistsError, for_code
 from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -84,9 +84,7 @@ class Cluster:
     def _missing(self, errors: Mapping[str, int]) -> SourceError:
         # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
         facts = [
-            f"topic {name!r} cannot be read: {for_code(code).__name__}"
-            for name, code in errors.items()
-            if code != UNKNOWN_TOPIC
+            f"topic {name!r} cannot be read: {_reason(code)}" for name, code in errors.items() if code != UNKNOWN_TOPIC
         ]
         unknown = [name for name, code in errors.items() if code == UNKNOWN_TOPIC]
         if unknown:
@@ -125,7 +123,9 @@ class Cluster:
         refused = {where: error for where, error in outcome.items() if error is not NoError}
         for where, error in refused.items():
             self.close()  # it remembers the coordinator, which may have moved
-            raise SourceError(f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}")
+            right = "; the user needs READ on the group and the topics" if issubclass(error, AuthorizationError) else ""
+            refusal = f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}"
+            raise SourceError(refusal + right)
 
     def topic_settings(self, topic: str) -> dict[str, str]:
         """The settings of a topic that is there, defaults included."""
@@ -156,6 +156,13 @@ class Cluster:
             if isinstance(explained, BrokerUnavailable):
                 self.close()  # with all that it remembers of the cluster: leaders and coordinators move
             raise explained from error
+
+
+def _reason(code: int) -> str:
+    kind = for_code(code)
+    if issubclass(kind, AuthorizationError):
+        return f"{kind.__name__}; the user needs READ on it (docs/security.md)"
+    return str(kind.__name__)
 
 
 def _near(name: str, others: Iterable[str]) -> str:
