@@ -38,6 +38,8 @@ class Closing:
         self.join = Join(plan.join, len(plan.segmentations)) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
         self._classes: dict[str, int] = {}
+        self.overflowed = 0
+        """Classes beyond CLASSES_MAX, once for each pane in which they came."""
         self._ordinal = 0  # of labelled rows, where labels sit in the prediction event
         self._prediction = _place(plan, Role.PREDICTION)
         self._score = _place(plan, Role.SCORE)
@@ -185,7 +187,9 @@ class Closing:
             known = self._classes.get(values[code])
             if known is None and len(self._classes) < CLASSES_MAX:
                 known = self._classes[values[code]] = len(self._classes)
-            if known is not None:
+            if known is None:
+                self.overflowed += 1
+            else:
                 table[code] = known
         return table
 

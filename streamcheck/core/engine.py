@@ -275,10 +275,19 @@ class Engine:
             closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
             open_rows=sum(p.open_rows for p in self.partitions.values()),
             alerts=self.sequence,
-            limits=(
-                ("pane_rows", sum(p.excess for p in self.partitions.values())),
-                ("segments", self.board.overflowed()),
-            ),
+            limits=self._limits(),
+        )
+
+    def _limits(self) -> tuple[tuple[str, int], ...]:
+        join = self.closing.join_reading()
+        return (
+            ("pane_rows", sum(p.excess for p in self.partitions.values())),
+            ("segments", self.board.overflowed()),
+            ("monitor_memory", self.board.room.refused),
+            ("join_memory", join.predictions_evicted),
+            ("pending_labels", join.labels_evicted),
+            ("classes", self.closing.overflowed),
+            ("readings_shown", self.board.hidden),
         )
 
     # ------------------------------------------------------------------ state
