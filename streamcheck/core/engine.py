@@ -70,9 +70,13 @@ class Engine:
         return Outcome(journal=[Opened(self.lineage, tuple((s, positions[s]) for s in sorted(positions)))])
 
     def add_partition(self, source: SourcePartition, offset: int = 0) -> Outcome:
-        """A partition that was made while running joins; it cannot reach panes that have closed."""
-        partition = self._add(source, Mark(offset, NEVER, NEVER))
-        return self._floor(partition, offset)
+        """A partition that was made while running joins; it cannot reach panes that have closed.
+
+        The journal says so even where none has closed: a replay must know that it was there from then on.
+        """
+        floor = NEVER if self.open_from is None else self.open_from * self.plan.time.pane_ms
+        self._add(source, Mark(offset, NEVER, NEVER)).raise_floor(offset, floor)
+        return Outcome(journal=[Floored(source, offset, floor)])
 
     def skip_gap(self, source: SourcePartition, resumed_at: int) -> Outcome:
         """Retention has removed records before they were read; go on behind the gap."""
@@ -179,7 +183,8 @@ class Engine:
 
     def _floor(self, partition: Partition, offset: int) -> Outcome:
         floor = self._open_from() * self.plan.time.pane_ms
-        if self.open_from is None or floor <= partition.watermark:
+        replayed = any(at >= offset and known >= floor for at, known in partition.floors)  # from a journal
+        if self.open_from is None or floor <= partition.watermark or replayed:
             return Outcome()
         partition.raise_floor(offset, floor)
         return Outcome(journal=[Floored(partition.source, offset, floor)])

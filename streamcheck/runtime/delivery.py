@@ -120,8 +120,8 @@ def refuse_other(opened: Opened, arrived: Arrived) -> None:
     if arrived.sequence < before:
         raise StateError(
             f"the alerts topic holds transitions up to {arrived.sequence} of this lineage, but {before} were "
-            "delivered: another cluster, or one that has lost records? `streamcheck state rebuild CONFIG` makes the missing ones "
-            "again; to go on without them, `streamcheck state reset CONFIG` begins a new life"
+            "delivered: another cluster, or one that has lost records? `streamcheck state rebuild CONFIG` makes the "
+            "missing ones again; to go on without them, `streamcheck state reset CONFIG` begins a new life"
         )
     expected = digest_at(opened, arrived.sequence)
     if expected is not None and expected != arrived.digest:

@@ -65,9 +65,7 @@ def open_engine(
         log.info("a new state: lineage %s, %d partitions", engine.lineage, len(positions))
         return Opened(engine, saving.Saver(engine), outcome.journal, topics=source.topic_ids())
     opened = resume(plan, saved)
-    there = source.topic_ids()
-    refuse_made_anew(opened.topics, there)
-    opened.topics = {**opened.topics, **there}
+    match_topics(opened, source)
     opened.journal += _match_partitions(opened.engine, source)
     return opened
 
@@ -122,6 +120,13 @@ def _topics(saved: bytes) -> dict[str, str]:
         return msgspec.json.decode(saved, type=dict[str, str])
     except msgspec.DecodeError as error:
         raise StateError(f"the saved state's {TOPICS} is damaged: {error}") from error
+
+
+def match_topics(opened: Opened, source: Source) -> None:
+    """Topics that are there now against those of the state. Raises SourceError for one that was made anew."""
+    there = source.topic_ids()
+    refuse_made_anew(opened.topics, there)
+    opened.topics = {**opened.topics, **there}
 
 
 def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:

@@ -128,6 +128,19 @@ class StrayTopic:
         pass
 
 
+@dataclass
+class JournalTopic:
+    """Implements ports.JournalSink over a list of (number, line) that outlives runs."""
+
+    records: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def send(self, first: int, lines: Any) -> None:
+        self.records += enumerate(lines, first)
+
+    def close(self) -> None:
+        pass
+
+
 def script(seed: int = 1) -> list[Any]:
     """Two partitions of predictions, one of labels; amounts triple and errors rise on the way; some garbage."""
     rng, offsets, made = random.Random(seed), {("p", 0): 0, ("p", 1): 0, ("l", 0): 0}, []
@@ -163,6 +176,7 @@ class Rig:
     alerts: AlertTopic = field(default_factory=AlertTopic)
     dead: StrayTopic = field(default_factory=StrayTopic)
     late: StrayTopic = field(default_factory=StrayTopic)
+    journal_topic: JournalTopic = field(default_factory=JournalTopic)
     rules: LoopRules = field(default_factory=lambda: LoopRules(commit_every_s=0.0))
     log: list[Any] = field(default_factory=list)
     telemetry: Telemetry = field(default_factory=lambda: Telemetry(Snapshot("rig", "0", started_ms=0, beat_s=0.0)))
@@ -182,7 +196,8 @@ class Rig:
         schemas = [s for s in (plan.predictions, plan.labels) if s is not None]
         decoders = {topic: Decoder(s, plan.task).decode for s in schemas for topic in s.topics}
         strays = StrayPost(dead, late)
-        self.loop = Loop(opened, source, store, outbox, strays, decoders, self.clock, self.telemetry, self.rules)
+        ports = (opened, source, store, outbox, strays, decoders, self.clock, self.telemetry, self.rules)
+        self.loop = Loop(*ports, journal=self.journal_topic)
         self.loop.run(stopping or (lambda: self.source.exhausted))
         return self.loop
 

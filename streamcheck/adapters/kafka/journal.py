@@ -13,7 +13,8 @@ from streamcheck.errors import DeliveryError
 class KafkaJournal:
     """A runtime.ports.JournalSink: one partition, never compacted, key the entry's number, value its line.
 
-    At least once, in order; a reader keeps the first of each number. Nothing is connected before the first entry.
+    At least once, in order; a reader keeps the last of each number, for silence that goes on replaces its line.
+    Nothing is connected before the first entry.
     """
 
     def __init__(self, settings: Mapping[str, object], topic: str, *, watchdog: Watchdog | None = None) -> None:
