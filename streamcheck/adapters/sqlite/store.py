@@ -1,5 +1,6 @@
 """Where is the state kept between runs? In one SQLite file, one durable transaction per commit."""
 
+import errno
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,6 +31,13 @@ PASSING = {
     "SQLITE_IOERR": "the disk failed to read or write: check it",
     "SQLITE_BUSY": "another program holds the file: close it",
 }
+ERRNOS = {
+    errno.ENOSPC: "SQLITE_FULL",
+    errno.EDQUOT: "SQLITE_FULL",
+    errno.EROFS: "SQLITE_READONLY",
+    errno.EIO: "SQLITE_IOERR",
+}
+"""The same where it is the system that says so."""
 LASTING = {
     "SQLITE_CANTOPEN": "the file cannot be opened: check state.dir and its owner",
     "SQLITE_TOOBIG": "the state has outgrown what SQLite can keep: lower limits.segments or the horizon",
@@ -58,6 +66,8 @@ class SqliteStore:
             self._lock = DirectoryLock(dir)
         except OSError as error:
             reason = f"the state directory {dir} cannot be made or used ({error.strerror})"
+            if error.errno in ERRNOS:
+                raise StateUnavailable(f"{reason}: {PASSING[ERRNOS[error.errno]]}") from error
             raise StateError(f"{reason}: check state.dir and its owner") from error
         try:
             with self._explained("opened"):
@@ -223,7 +233,9 @@ def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
     """SQLite's name for an error; text in the file that is no UTF-8 has none, nor has a value beyond 2 GiB."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
-    return "SQLITE_TOOBIG" if isinstance(error, OverflowError) else "SQLITE_CANTOPEN"
+    if isinstance(error, OverflowError):
+        return "SQLITE_TOOBIG"
+    return ERRNOS.get(error.errno or 0, "SQLITE_CANTOPEN")
 
 
 def _outbox_checksum(entry: OutboxEntry) -> bytes:
