@@ -1,6 +1,6 @@
 """All monitors of a plan: which instances exist, and how one pane passes through them, always in the same order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -311,10 +311,10 @@ class Board:
         return sum(table.overflowed for table in self.tables.values())
 
     # ------------------------------------------------------------------ state
-    def take_changes(self) -> dict[str, State]:
-        """The parts of the state that changed since the last call, by key."""
+    def take_changes(self) -> dict[str, Callable[[], State]]:
+        """The parts of the state that changed since the last call, by key: what gives them."""
         keys, self._touched = sorted(self._touched), set()
-        return {key: self._exporters[key]() for key in keys}
+        return {key: self._exporters[key] for key in keys}
 
     def take_stale(self) -> frozenset[str]:
         """Keys of the restored state that belong to no monitor of this config any more, once."""
@@ -329,7 +329,7 @@ class Board:
             "first_values": np.concatenate(held) if held else np.empty(0),
         }
 
-    def restore(self, states: dict[str, State]) -> list[str]:
+    def restore(self, states: Mapping[str, State]) -> list[str]:
         """Continue where the exported parts stood. Returns monitors that start afresh because their config changed."""
         for name, table in self.tables.items():
             if f"segments/{name}" in states:
@@ -347,24 +347,22 @@ class Board:
         self._stale = states.keys() - self._exporters.keys()
         return restarted
 
-    def _restore_monitor(self, place: int, spec: MonitorSpec, states: dict[str, State]) -> bool:
+    def _restore_monitor(self, place: int, spec: MonitorSpec, states: Mapping[str, State]) -> bool:
         prefix = f"monitor/{spec.id}/"
-        mine = {
-            int(key[len(prefix) :]): state
-            for key, state in states.items()
-            if key.startswith(prefix) and key[len(prefix) :].isdigit()
-        }
-        if any(state["fingerprint"] != fingerprint(spec, self.plan) for state in mine.values()):
+        ends = (key.removeprefix(prefix) for key in states if key.startswith(prefix))
+        mine = sorted(int(end) for end in ends if end.isdigit())
+        mark = fingerprint(spec, self.plan)
+        if any(states[f"{prefix}{number}"]["fingerprint"] != mark for number in mine):
             return False
         if _windowed(spec):
             self._restore_windows(spec, states)
-        for number, state in sorted(mine.items()):
+        for number in mine:
             instance = self._instance(place, spec, number, known=True)
             assert instance is not None, f"{prefix}{number} was there"
-            instance.restore(state["instance"])
+            instance.restore(states[f"{prefix}{number}"]["instance"])
         return True
 
-    def _restore_windows(self, spec: MonitorSpec, states: dict[str, State]) -> None:
+    def _restore_windows(self, spec: MonitorSpec, states: Mapping[str, State]) -> None:
         """All of its windows, those of segments as well that found no room for the monitor itself."""
         assert spec.window is not None
         prefix = window_key(by_name(spec), spec.window, 0).removesuffix("0")

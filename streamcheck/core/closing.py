@@ -3,7 +3,7 @@
 Rows into canonical order, labels to predictions, everything to the monitors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -216,7 +216,7 @@ class Closing:
             "join": None if self.join is None else self.join.export(),
         }
 
-    def restore(self, state: State, deltas: list[State]) -> None:
+    def restore(self, state: State, deltas: Iterable[State]) -> None:
         """Continue where `export` stood."""
         self._classes = {name: code for code, name in enumerate(state["classes"])}
         self._ordinal = state["ordinal"]

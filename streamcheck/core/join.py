@@ -6,6 +6,7 @@ labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -292,7 +293,7 @@ class Join:
             "counts": dict(self._counts),
         }
 
-    def restore(self, state: State, deltas: list[State]) -> None:
+    def restore(self, state: State, deltas: Iterable[State]) -> None:
         """Make the join again. deltas: those of `step` within the horizon, ascending by pane."""
         self._head = self._base = self._next = state["head"]
         for delta in deltas:

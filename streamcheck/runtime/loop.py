@@ -226,12 +226,12 @@ class Loop:
         entries = tuple(OutboxEntry(alert.sequence, alert.id.encode(), alert.record) for alert in self._alerts)
         self._book = self._book.after(entry.value for entry in entries)
         change = self._saver.take()
-        put = {**change.put, **self._journal_log.commit(self._journal)}
+        put = self._journal_log.commit(self._journal)
         if entries:
             put[BOOK] = self._book.export()
             if self._outbox.arrived is not None:
                 put[BASE] = msgspec.json.encode(self._outbox.arrived)
-        self._store.commit(Commit({**put, TOPICS: self._topics}, change.delete, entries))
+        self._store.commit(Commit(change.beside({**put, TOPICS: self._topics}), change.delete, entries))
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest
