@@ -23,6 +23,7 @@ from typing import Self
 
 import numpy as np
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewPartitions
 from kafka.errors import KafkaError
 
 START_MS = 1_767_225_600_000
@@ -238,6 +239,7 @@ class Feeder:
     failures: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _hushed_until: float = 0.0
+    _outdated: bool = False
     _producer: KafkaProducer | None = None
     _error: BaseException | None = None
 
@@ -280,6 +282,16 @@ class Feeder:
             assert time.monotonic() < deadline, f"{self.ticks} of {ticks} ticks in time"
             time.sleep(0.05)
 
+    def grow(self, partitions: int) -> None:
+        """Add partitions to the predictions' topic; from now on they get their share."""
+        admin = KafkaAdminClient(bootstrap_servers=self.world.bootstrap)
+        try:
+            admin.create_partitions({self.world.predictions: NewPartitions(total_count=partitions)})
+        finally:
+            admin.close()
+        self._outdated = True
+        self.stream.prediction_partitions = partitions
+
     def hush(self, seconds: float) -> None:
         """Produce nothing for a while: all partitions fall silent."""
         self._hushed_until = time.monotonic() + seconds
@@ -304,6 +316,9 @@ class Feeder:
     def _deliver(self, events: list[Event], deadline: float) -> bool:
         """Send, until all has arrived or the deadline has passed; False when told to stop before."""
         while events:
+            if self._outdated:
+                self._let_go()
+                self._outdated = False
             try:
                 self._producer = self._producer or KafkaProducer(
                     bootstrap_servers=self.world.bootstrap, acks="all", enable_idempotence=False, linger_ms=5,
@@ -313,7 +328,7 @@ class Feeder:
                 self._producer.flush(8)
                 for future in sent:
                     future.get(timeout=0)
-            except KafkaError:
+            except (KafkaError, AssertionError):  # the client asserts that it knows a partition: it may be too new
                 self.failures += 1
                 self._let_go()
                 if time.monotonic() > deadline:
