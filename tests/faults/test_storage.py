@@ -17,6 +17,8 @@ from tests.faults.runner import EXIT_TEMPORARY
 from tests.faults.verdict import Verdict
 
 HARMS, HARMS_LONG = 600, 10_000
+PACE = 1_000
+"""Drifts come soon."""
 RECOVERY_S = 15.0
 GOOD = ("refused", "unharmed")
 BALLAST_BYTES = 1 << 16
@@ -117,7 +119,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def test_full_and_read_only(scenario, report, disk) -> None:
     recoveries = {}
-    with scenario(seed=41, state=disk.path / "state") as (_, service):
+    with scenario(seed=41, pace=PACE, state=disk.path / "state") as (_, service):
         disk.fill()
         service.until(lambda: EXIT_TEMPORARY in service.codes, "the disk to be full")
         assert "the disk is full: free some space, nothing was lost" in service.said()
@@ -155,7 +157,7 @@ def test_full_disk_under_the_supervisor(scenario, report, disk) -> None:
 
 @pytest.mark.long
 def test_a_full_disk_catches_who_goes_on_all_the_same(scenario, disk) -> None:
-    with scenario(seed=41, mutant="commits_lost_in_silence", state=disk.path / "state") as (feeder, service):
+    with scenario(seed=41, mutant="commits_lost_in_silence", pace=PACE, state=disk.path / "state") as (feeder, service):
         disk.fill()
         feeder.reach(feeder.ticks + 1_000)
         service.kill()
