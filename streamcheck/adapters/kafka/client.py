@@ -68,18 +68,25 @@ OWN_SETTINGS = frozenset(
 """Settings on which streamcheck's guarantees rest."""
 
 RIGHTS = {
-    "describing topics": "DESCRIBE on the topic",
-    "listing offsets": "DESCRIBE on the topic",
-    "reading topic settings": "DESCRIBE_CONFIGS on the topic",
-    "creating topics": "CREATE on the topic",
-    "committing offsets": "READ on the group and on the topics",
-    "connecting": "READ on the topic",
-    "sending": "WRITE on the topic",
+    "describing": "DESCRIBE",
+    "listing": "DESCRIBE",
+    "reading the settings": "DESCRIBE_CONFIGS",
+    "creating": "CREATE",
+    "committing": "READ",
+    "connecting": "READ",
+    "reading": "READ",
+    "sending": "WRITE",
 }
-"""What a user must be allowed for what the clients do; the whole list is in docs/security.md."""
+"""How what the clients do begins, and the right that it takes; the whole list is in docs/security.md."""
 
 TLS_LASTING = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "BAD_CERTIFICATE", "UNKNOWN_CA")
 """Parts of OpenSSL's messages that no further attempt will change."""
+
+LOGIN_FAULTS: dict[type[Exception], str] = {
+    SaslAuthenticationFailedError: "{where} refused the login ({text}); check kafka.sasl_* in the config",
+    UnsupportedSaslMechanismError: "{where} offers no such way to log in ({text}); check kafka.sasl_mechanism",
+    IllegalSaslStateError: "{where} has no SASL on this listener ({text}); check kafka.security_protocol and the port",
+}
 
 SAID_CHARACTERS_MAX = 500
 FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
@@ -225,28 +232,30 @@ def said(error: object) -> str:
 def _lasting(error: Exception, where: str, doing: str) -> str | None:
     """What a person must mend, and how; None where it may pass."""
     text = said(error)
-    if isinstance(error, SaslAuthenticationFailedError):
-        return f"{where} refused the login ({text}); check kafka.sasl_* in the config"
-    if isinstance(error, UnsupportedSaslMechanismError):
-        return f"{where} does not offer this way to log in ({text}); check kafka.sasl_mechanism"
-    if isinstance(error, IllegalSaslStateError):
-        return f"{where} has no SASL on this listener ({text}); check kafka.security_protocol and the port"
     if isinstance(error, AuthorizationError):
-        return f"{where} does not allow {doing} ({text}); the user needs {_right(error, doing)} (docs/security.md)"
+        return not_allowed(where, doing, type(error))
+    if isinstance(error, KafkaTimeoutError) and "AuthorizationFailed" in text:  # made, but never to be seen
+        return f"{where} does not allow {doing} ({text}); the user needs WRITE on it, too (docs/security.md)"
     if any(word in text for word in TLS_LASTING):
         return (
             f"no TLS with {where} ({text}); check that this listener speaks TLS, that kafka.ssl_cafile is the "
             "authority that signed its certificate, and that the certificate names the host in kafka.bootstrap_servers"
         )
+    for kind, fault in LOGIN_FAULTS.items():
+        if isinstance(error, kind):
+            return fault.format(where=where, text=text)
     return None
 
 
-def _right(error: AuthorizationError, doing: str) -> str:
-    if isinstance(error, GroupAuthorizationFailedError):
-        return "READ on the group, which has the config's name"
-    if isinstance(error, TransactionalIdAuthorizationFailedError):
-        return "WRITE on the transactional id, the config's name with -alerts"
-    return RIGHTS.get(doing, "READ on the topics of streams, WRITE on its own")
+def not_allowed(where: str, doing: str, kind: type[Exception]) -> str:
+    """Which right is missing. The client's own words hold the whole request, and not what it would have taken."""
+    if issubclass(kind, GroupAuthorizationFailedError):
+        right = "READ on the group, which has the config's name"
+    elif issubclass(kind, TransactionalIdAuthorizationFailedError):
+        right = "WRITE on the transactional id, which is the config's name with -alerts"
+    else:
+        right = next((right for verb, right in RIGHTS.items() if doing.startswith(verb)), "READ or WRITE") + " on it"
+    return f"{where} does not allow {doing} ({kind.__name__}): the user needs {right} (docs/security.md)"
 
 
 def _settings_fault(error: Exception, settings: Mapping[str, object]) -> str | None:

@@ -39,7 +39,7 @@ class KafkaJournal:
                     future.get(timeout=0)
         except Exception as error:
             self.close()
-            explained = explain(error, self._settings, "sending")
+            explained = explain(error, self._settings, f"sending to topic {self._topic!r}")
             raise DeliveryError(f"{len(lines)} entries for {self._topic!r} have not arrived: {explained}") from error
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ class KafkaStraySink:
                 failed += self._deliver(too_large, 0)  # the topic's limit has been lowered since
         except Exception as error:
             self.close()
-            raise self._failure(explain(error, self._settings, "sending")) from error
+            raise self._failure(explain(error, self._settings, f"sending to topic {self._topic!r}")) from error
         self._waiting = [record for record, _ in failed]
         self._waiting_bytes = sum(map(_size, self._waiting))
         if failed:
