@@ -32,8 +32,3 @@ def commits_lost_in_silence() -> None:
 def silence_by_wall_clock() -> None:
     """How long nobody has spoken is a difference of two readings of the wall clock."""
     patch("streamcheck.runtime.clock", "WallClock.monotonic", lambda _original, _self: time.time())
-
-
-def marker_never_read() -> None:
-    """What has arrived is taken from the state, which cannot know how the last transaction ended."""
-    patch("streamcheck.adapters.kafka.sink", "read_marker", lambda _original, *_args: None)
