@@ -14,6 +14,7 @@ from tests.hostile.service import Service
 from tools.kafka_cluster import KafkaCluster, missing
 
 HERE = Path(__file__).parent
+TLS_LEAKS = "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"  # the same over TLS
 LISTENERS = {"SECURE": "SASL_SSL", "TLS": "SSL"}
 USER, PASSWORD = "svc", "canary-4f81c2"
 SCRAM_USER, SCRAM_PASSWORD = "scrammer", "canary-9d03be"
@@ -24,6 +25,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if HERE in item.path.parents and "broker" in getattr(item, "fixturenames", ()):
             item.add_marker("kafka")
             item.add_marker(pytest.mark.filterwarnings(CLIENT_LEAKS))
+            item.add_marker(pytest.mark.filterwarnings(TLS_LEAKS))
             if config.pluginmanager.hasplugin("xdist"):
                 item.add_marker(pytest.mark.xdist_group("hostile"))
 

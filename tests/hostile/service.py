@@ -82,7 +82,7 @@ class Service:
         """Whatever the test made of it."""
         if self.running():
             self.process.kill()
-            self.process.wait()
+            self.code = self.process.wait()
 
 
 def committed(bootstrap: str, topic: str) -> list[Any]:

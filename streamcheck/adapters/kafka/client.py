@@ -229,11 +229,18 @@ def said(error: object) -> str:
     return text if len(text) <= SAID_CHARACTERS_MAX else text[:SAID_CHARACTERS_MAX] + "…"
 
 
+def told(error: Exception) -> str:
+    """The same for what a producer raised, with the right that is missing where it is that."""
+    right = "; the user needs WRITE on it (docs/security.md)" if isinstance(error, AuthorizationError) else ""
+    return said(error) + right
+
+
 def _lasting(error: Exception, where: str, doing: str) -> str | None:
     """What a person must mend, and how; None where it may pass."""
     text = said(error)
     if isinstance(error, AuthorizationError):
-        return not_allowed(where, doing, type(error))
+        named = error.args[0] if error.args and isinstance(error.args[0], set | frozenset | list | tuple) else ()
+        return not_allowed(where, ": ".join([doing, *map(repr, sorted(map(str, named)))]), type(error))
     if isinstance(error, KafkaTimeoutError) and "AuthorizationFailed" in text:  # made, but never to be seen
         return f"{where} does not allow {doing} ({text}); the user needs WRITE on it, too (docs/security.md)"
     if any(word in text for word in TLS_LASTING):

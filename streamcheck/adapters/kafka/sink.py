@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamcheck.adapters.kafka.admin import POSITIONS_SUFFIX, Cluster, prepare_alerts
-from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten
+from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten, told
 from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
@@ -108,10 +108,11 @@ class KafkaAlertSink:
                 raise
             except Exception as error:  # all alike: only the marker knows what became of it
                 self._abandon()
-                log.warning("%s, attempt %d of %d: %s", doing, attempt, self._attempts, error)
+                log.warning("%s, attempt %d of %d: %s", doing, attempt, self._attempts, told(error))
                 if attempt == self._attempts:
                     raise DeliveryError(
-                        f"{doing} to {self._topic!r} failed in {attempt} attempts ({error}); alerts stay in the outbox"
+                        f"{doing} to {self._topic!r} failed in {attempt} attempts ({told(error)}); "
+                        "alerts stay in the outbox"
                     ) from error
                 time.sleep(BACK_OFF_S * attempt)
             else:
