@@ -64,7 +64,7 @@ class _Decoded(Mapping[str, State]):
         self._saved = saved
 
     def __getitem__(self, key: str) -> State:
-        return _decode(key, self._saved[key])
+        return decode_part(key, self._saved[key])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._saved)
@@ -134,7 +134,7 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
         raise StateError(
             "the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state"
         )
-    core = _decode("engine", saved["engine"])
+    core = decode_part("engine", saved["engine"])
     if core["meaning"] != meaning(plan):
         raise StateError(
             f"the saved state of {plan.name!r} was made with other `streams` or `time` settings, which give old "
@@ -146,7 +146,7 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
         _restore_partition(engine, saved_partition)
     engine.restore_core(core["engine"])
     deltas = sorted(key for key in saved if key.startswith(_JOIN))
-    engine.closing.restore(core["closing"], (_decode(key, saved[key]) for key in deltas))
+    engine.closing.restore(core["closing"], (decode_part(key, saved[key]) for key in deltas))
     rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith(_JOIN)}
     restarted = engine.board.restore(_Decoded(rest))
     return Restored(engine, tuple(restarted))
@@ -212,6 +212,7 @@ def _restore_partition(engine: Engine, state: State) -> None:
     engine.partitions[source] = partition
 
 
-def _decode(key: str, data: bytes) -> State:
+def decode_part(key: str, data: bytes) -> State:
+    """One part of the engine's state. Raises StateError for one that is damaged or newer."""
     version, state = codec.decode(_KIND, data)
     return migrated(key, version, state)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from streamcheck.core import alerts, saving
 from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan
+from streamcheck.core.types import SourcePartition, Stray
 from streamcheck.errors import StateError
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import PREFIX
 from streamcheck.runtime.loop import Decode, Loop, LoopRules, Tally
-from streamcheck.runtime.opening import Opened, match_topics, refuse_fewer, resume
+from streamcheck.runtime.opening import Opened, match_topics, refuse_fewer, resume, say
 from streamcheck.runtime.past import Life
-from streamcheck.runtime.ports import Arrived, Clock, Commit, GapError, OutboxEntry, Source, Store
+from streamcheck.runtime.ports import Arrived, Clock, Commit, GapError, OutboxEntry, Source, Store, StraySink
 from streamcheck.runtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,20 @@ class Witness(Outbox):
                 f"the alerts topic holds {self._expected.sequence} transitions, the replay of the topics gives only "
                 f"{self._reached.sequence}. {CAUSES}"
             )
+
+
+class LaterStrays(StrayPost):
+    """Dead letters and late events of a replay: those before the positions that were shown have arrived long ago."""
+
+    def __init__(
+        self, dead_letters: StraySink | None, late: StraySink | None, shown: Mapping[SourcePartition, int]
+    ) -> None:
+        super().__init__(dead_letters, late)
+        self._shown = shown
+
+    def send(self, strays: Sequence[Stray]) -> None:
+        """Hand over what may never have been."""
+        super().send([stray for stray in strays if stray.offset >= self._shown.get(stray.source, 0)])
 
 
 class Replay(Loop):
@@ -207,15 +222,16 @@ def open_past(plan: Plan, store: Store, source: Source, life: Life) -> Opened:
         opened, known = Opened(engine, saving.Saver(engine), topics=source.topic_ids(), fresh=False), 0
     else:
         opened = resume(plan, saved)
+        say(opened)
         match_topics(opened, source)
         engine = opened.engine
         own = tuple(opened.saved_journal[k] for k in sorted(opened.saved_journal) if k.startswith(PREFIX))
         life, known = life.after(own), len(own)
     engine.replay_journal(life.entries[known:])
-    refuse_fewer(engine, source)
+    refuse_fewer(opened, source)
     opened.saved_journal = life.keyed()
     change = opened.saver.take()
-    store.commit(Commit({**change.put, **opened.saved_journal}, change.delete))
+    store.commit(Commit(change.beside(opened.saved_journal), change.delete))
     return opened
 
 

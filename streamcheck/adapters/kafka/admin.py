@@ -137,6 +137,16 @@ class Cluster:
             refusal = f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}"
             raise SourceError(refusal + right)
 
+    def progress(self, group: str) -> dict[SourcePartition, int]:
+        """The positions that a consumer group shows; empty for one that is not known."""
+        found = self._ask("reading the offsets of a group", "list_group_offsets", group).get(group, {})
+        return {SourcePartition(*where): at.offset for where, at in found.items() if at.offset >= 0}
+
+    def exists(self, topic: str) -> bool:
+        """Whether there is a topic of this name."""
+        found = self._ask(_topics("describing", [topic]), "describe_topics", [topic])
+        return any(there["name"] == topic and there["error_code"] == 0 for there in found)
+
     def topic_settings(self, topic: str) -> dict[str, str]:
         """The settings of a topic that is there, defaults included."""
         resource = ConfigResource(ConfigResourceType.TOPIC, topic)
@@ -150,8 +160,7 @@ class Cluster:
 
     def ensure(self, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
         """Make the topic when it is not there, replicated as the broker does by default."""
-        found = self._ask(_topics("describing", [topic]), "describe_topics", [topic])
-        if any(there["name"] == topic and there["error_code"] == 0 for there in found):
+        if self.exists(topic):
             return
         spec = {topic: {"num_partitions": partitions, "configs": dict(settings)}}
         try:

@@ -110,7 +110,7 @@ class SqliteStore:
             rows = self._whole() ^ self._put(connection, commit.put) ^ self._delete(connection, sorted(commit.delete))
             connection.executemany(
                 "INSERT INTO outbox (sequence, key, value, checksum) VALUES (?, ?, ?, ?)",
-                ((entry.sequence, entry.key, entry.value, _outbox_checksum(entry)) for entry in commit.outbox),
+                ((entry.sequence, entry.key, entry.value, outbox_checksum(entry)) for entry in commit.outbox),
             )
             write_about(connection, "sequence", last.to_bytes(NUMBER_BYTES, "little"))
             write_about(connection, "commits", (self._commits + 1).to_bytes(NUMBER_BYTES, "little"))
@@ -195,7 +195,7 @@ class SqliteStore:
         for row in connection.execute("SELECT sequence, key, value, checksum FROM outbox ORDER BY sequence"):
             entry = OutboxEntry(*row[:3])
             typed = isinstance(entry.key, bytes) and isinstance(entry.value, bytes)
-            if not typed or _outbox_checksum(entry) != row[3]:
+            if not typed or outbox_checksum(entry) != row[3]:
                 raise self._damaged(f"outbox entry {entry.sequence}")
             yield entry
 
@@ -238,7 +238,8 @@ def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
     return ERRNOS.get(error.errno or 0, "SQLITE_CANTOPEN")
 
 
-def _outbox_checksum(entry: OutboxEntry) -> bytes:
+def outbox_checksum(entry: OutboxEntry) -> bytes:
+    """The checksum of an entry and its place."""
     return checksum(entry.sequence.to_bytes(8, "little"), entry.key, entry.value)
 
 
