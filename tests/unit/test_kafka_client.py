@@ -90,6 +90,15 @@ def test_a_brokers_words_are_kept_on_one_line_and_off_the_terminal() -> None:
     assert len(text) < 800
 
 
+def test_no_secret_is_in_what_is_explained() -> None:
+    settings = {**NOWHERE, "sasl_plain_password": "canary-1", "proxy_url": "http://me:canary-2@proxy:3128"}
+    hostile = KafkaTimeoutError("canary-1 at http://me:canary-2@proxy:3128")
+    explained = explain(hostile, settings, "reading")
+    assert type(explained) is BrokerUnavailable
+    assert "canary" not in str(explained)
+    assert "(kafka.sasl_plain_password) at (kafka.proxy_url)" in str(explained)
+
+
 def test_a_fault_of_our_own_is_not_explained_away() -> None:
     with pytest.raises(ZeroDivisionError):
         explain(ZeroDivisionError(), NOWHERE, "reading")

@@ -27,8 +27,8 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from streamcheck.core.components import nearest
-from streamcheck.errors import DeliveryError, ParameterError, SourceError, StreamcheckError
-from streamcheck.runtime.ports import SourceUnavailable
+from streamcheck.errors import ParameterError, SourceError, StreamcheckError
+from streamcheck.runtime.ports import SinkLost, SourceUnavailable
 
 if TYPE_CHECKING:
     from streamcheck.adapters.kafka.marker import Marker
@@ -88,6 +88,7 @@ LOGIN_FAULTS: dict[type[Exception], str] = {
     IllegalSaslStateError: "{where} has no SASL on this listener ({text}); check kafka.security_protocol and the port",
 }
 
+SECRETS = frozenset({"sasl_plain_password", "ssl_password", "proxy_url", "socks5_proxy"})
 SAID_CHARACTERS_MAX = 500
 FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
@@ -122,8 +123,8 @@ class BrokerUnavailable(SourceUnavailable):
     """No broker answers. Worth trying again after a while; nothing is lost."""
 
 
-class ForeignMarker(DeliveryError):  # noqa: N818 - named for what was found
-    """The alerts topic carries alerts of another run of this config; `found` is its marker."""
+class ForeignMarker(SinkLost):  # noqa: N818 - named for what was found
+    """The alerts topic carries alerts of another life of this config; `found` is its marker."""
 
     def __init__(self, found: "Marker", expected: str) -> None:
         self.found = found
@@ -195,7 +196,18 @@ def address(settings: Mapping[str, object]) -> str:
 
 
 def explain(error: Exception, settings: Mapping[str, object], doing: str) -> SourceError:
-    """The client's exception as an error that a user can act upon; what is no fault of Kafka is raised again."""
+    """The client's exception as an error that a user can act upon; what is no fault of Kafka is raised again.
+
+    Whatever the client or the broker put into it, no secret of the settings is in its text.
+    """
+    found = _explained(error, settings, doing)
+    text = str(found)
+    for name in SECRETS & settings.keys():
+        text = text.replace(str(settings[name]), f"(kafka.{name})")
+    return found if text == str(found) else type(found)(text)
+
+
+def _explained(error: Exception, settings: Mapping[str, object], doing: str) -> SourceError:
     where = f"Kafka at {address(settings)}"
     if isinstance(error, SourceError):
         return error
