@@ -18,7 +18,7 @@ PACE = 1_000
 """Drifts come soon."""
 LATENCY_S = 0.25
 """Each way: half a second for an answer."""
-STALL_S, STALL_LONG_S = 4.0, 15.0
+STALL_S, STALL_LONG_S = 2.0, 15.0
 
 
 @pytest.fixture(scope="module")
@@ -77,19 +77,19 @@ def test_bad_connections(far_away, broker, report, long_form) -> None:
     """One after the other, in one life of the service."""
     proxy, chance, times = broker.proxy, random.Random(3), 5 if long_form else 1
     waits: dict[str, list[float]] = {name: [] for name in ("cut", "half", "lost", "unsent", "delay", "stall")}
-    with far_away(seed=51, through=proxy.address, pace=PACE, ticks=3_600 * times) as (_, service):
+    with far_away(seed=51, through=proxy.address, pace=PACE, ticks=2_600 * times) as (_, service):
         connections = proxy.connections
         assert connections > 0, "the service goes past the proxy"
         for _ in range(times):
             waits["lost"] += cut_commits(service, proxy, [END_TXN], answered=True)
             waits["unsent"] += cut_commits(service, proxy, [END_TXN], answered=False)
-            waits["cut"].append(service.longest_wait(lambda: cut_each_second(proxy, 4 * times, chance)))
+            waits["cut"].append(service.longest_wait(lambda: cut_each_second(proxy, 3 * times, chance)))
             waits["half"].append(service.longest_wait(lambda: cut_in_responses(proxy, 3, chance)))
             waits["delay"].append(service.longest_wait(lambda: delay(proxy, 2 * times)))
             waits["stall"].append(service.longest_wait(lambda: stall(proxy, STALL_LONG_S if long_form else STALL_S)))
         assert proxy.connections > connections, "nothing was cut"
     verdict, seconds = far_away.verdict, STALL_LONG_S if long_form else STALL_S
-    report("all connections cut, each second", 4 * times * times, verdict, waits["cut"])
+    report("all connections cut, each second", 3 * times * times, verdict, waits["cut"])
     report("connection cut in the middle of a response", 3 * times, verdict, waits["half"])
     report("connection cut as the commit of alerts passes", times, verdict, waits["unsent"])
     report("answer to the commit of alerts lost", times, verdict, waits["lost"])

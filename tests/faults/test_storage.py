@@ -13,7 +13,8 @@ import pytest
 
 from tests.faults import bit_flips
 from tests.faults.bit_flips import Harm, outcome, snapshots
-from tests.faults.runner import EXIT_TEMPORARY
+from tests.faults.runner import EXIT_TEMPORARY, Service
+from tests.faults.topics import read
 from tests.faults.verdict import Verdict
 
 HARMS, HARMS_LONG = 600, 10_000
@@ -70,6 +71,52 @@ def test_flips_catch_who_does_not_count(images, folder) -> None:
     found = harmed(images, folder, HARMS // 2, 7, bit_flips.Uncounted)
     assert "an empty state" in found
     assert any(result.endswith("commits ago") for result in found)
+
+
+# ---------------------------------------------------------------------- an older state
+def put_back(files: dict[str, bytes], directory: Path) -> None:
+    for path in directory.iterdir():
+        path.unlink()
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
+
+
+def kept(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def alerts_sent(service: Service) -> int:
+    return len(read(service.world.bootstrap, service.world.alerts))
+
+
+@pytest.mark.long
+def test_a_state_that_lost_commits_is_refused_twice(scenario, report) -> None:
+    """Once by the count beside it; and, that removed, by what the alerts topic says of this lineage."""
+    with scenario(seed=43, pace=PACE, ticks=6_000) as (_, service):
+        directory = service.world.state_dir
+        service.until(lambda: alerts_sent(service) > 0, "alerts")
+        service.kill()
+        older, sent = kept(directory), alerts_sent(service)
+        service.start()
+        service.until(lambda: alerts_sent(service) > sent, "more alerts")
+        service.kill()
+        newest = kept(directory)
+
+        put_back({**older, "commits": newest["commits"]}, directory)
+        service.start()
+        assert service.ended() == 1
+        assert "its write-ahead log is damaged or was removed, or an older copy" in service.said()
+
+        (directory / "commits").unlink()
+        service.start()
+        assert service.ended() == 1
+        assert "of this lineage, the saved state only" in service.said()
+
+        put_back(newest, directory)
+        at = time.monotonic()
+        service.start()
+        seconds = service.recovered(at)
+    report("an older copy of the state put back, then the newest", 1, scenario.verdict, [seconds])
 
 
 # ---------------------------------------------------------------------- space
@@ -142,13 +189,19 @@ def test_full_and_read_only(scenario, report, disk) -> None:
     assert max(recoveries.values()) <= RECOVERY_S
 
 
+def worker_ends(service: Service) -> int:
+    """How often the supervisor has said that its worker ended for want of space."""
+    return (service.world.folder / "log").read_text().count(f"the worker ended with exit code {EXIT_TEMPORARY}")
+
+
 @pytest.mark.long
 def test_full_disk_under_the_supervisor(scenario, report, disk) -> None:
     seconds = []
     with scenario(seed=42, state=disk.path / "state", supervised=True, ticks=6_000) as (_, service):
         for _ in range(5):
+            said = worker_ends(service)
             disk.fill()
-            service.until(lambda: f"exit code {EXIT_TEMPORARY}" in service.said(), "the disk to be full")
+            service.until(lambda said=said: worker_ends(service) > said, "the disk to be full")
             before, at = service.commit(), time.monotonic()
             disk.free()
             seconds.append(service.recovered(at, before))
