@@ -1,6 +1,7 @@
 """Where is the state kept between runs? In one SQLite file, one durable transaction per commit."""
 
 import errno
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,7 +22,12 @@ from streamcheck.adapters.sqlite.schema import (
 from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
+log = logging.getLogger(__name__)
+
 STATE_FILE = "state.sqlite"
+OTHERS = 0o077
+"""Rights of group and world. Whoever made the directory beforehand may mean them: a warning, no refusal."""
+
 NUMBER_BYTES = 8
 
 # What SQLite says when the outer world fails, and what a person can do about it.
@@ -63,6 +69,8 @@ class SqliteStore:
         self._count: CommitCount | None = None
         try:
             dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if dir.stat().st_mode & OTHERS:
+                log.warning("others can look into the state directory %s: chmod 700 it (its files stay private)", dir)
             self._lock = DirectoryLock(dir)
         except OSError as error:
             reason = f"the state directory {dir} cannot be made or used ({error.strerror})"
