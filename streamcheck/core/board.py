@@ -49,6 +49,7 @@ class Board:
         self._touched: set[str] = set()
         self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
+        self.cut_categories = 0
         self.hidden = 0
         """How many instances `readings` has left out at most."""
         self._sizes: dict[int, int] = {}
@@ -91,6 +92,7 @@ class Board:
                 else:
                     changes += self._step_pane_monitor(place, spec, span, pane)
         self._lay_out(pane)
+        self.cut_categories += pane.overflowed
         return changes
 
     def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:

@@ -11,7 +11,7 @@ from streamcheck.core.alerts import Change
 from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
-from streamcheck.core.join import UNUSABLE, Correction, Join, Joined, Labels, Predictions
+from streamcheck.core.join import CONTENT, UNUSABLE, Correction, Join, Joined, Labels, Predictions, short_ids
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
@@ -96,7 +96,8 @@ class Closing:
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
-        self._deltas[span.end_ms] = delta
+        if any(len(delta[part]) for part in CONTENT):
+            self._deltas[span.end_ms] = delta
         self._uncommitted += len(entering.ids) + len(known.ids)
         return self._labelled(span, joined, corrections)
 
@@ -124,7 +125,7 @@ class Closing:
         )
 
     def _block(self, rows: Rows, order: np.ndarray[tuple[int], np.dtype[np.int64]], segments: CodeArray) -> Predictions:
-        ids = rows.ids
+        ids = short_ids(rows.ids)
         value = self._column(rows, self._prediction, missing_class=-1)[order]
         score = self._column(rows, self._score, missing_class=-1)[order]
         return Predictions([ids[i] for i in order.tolist()], value, score, rows.times[order], segments[:, order])
@@ -138,7 +139,8 @@ class Closing:
         order = np.lexsort((rows.offsets, rank, rows.times))
         column = self.plan.labels.columns[0]
         value = self._column(rows, (column, 0), missing_class=-2)[order]
-        return Labels([rows.ids[i] for i in order.tolist()], value)
+        ids = short_ids(rows.ids)
+        return Labels([ids[i] for i in order.tolist()], value)
 
     def _step_inline(self, span: Span, pane: PaneRows, segments: CodeArray) -> list[Change]:
         """Labels inside the prediction event: rows are complete as they come."""

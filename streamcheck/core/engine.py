@@ -291,6 +291,7 @@ class Engine:
             ("monitor_memory", self.board.room.refused),
             ("join_memory", join.predictions_evicted),
             ("pending_labels", join.labels_evicted),
+            ("categories", self.board.cut_categories),
             ("classes", self.closing.overflowed),
             ("readings_shown", self.board.hidden),
         )

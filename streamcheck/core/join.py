@@ -5,8 +5,9 @@ predictions = matched + pending + expired + evicted + duplicates
 labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
+import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,8 @@ from streamcheck.core.types import CodeArray, FloatArray, IntArray
 UNUSABLE = -1.7e308
 """Stands for a prediction or score that the event did not carry: a NaN never enters a state."""
 _GROW_MIN = 1_024
+CONTENT = ("ids", "slots", "released", "waiting_ids")
+"""Parts of a delta; without any of them it says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,26 @@ class Correction:
     ordinal: int
     label: float
     segments: tuple[int, ...]
+
+ID_CHARS_MAX = 64
+"""Of ids that the join keeps as they are, if they are ASCII; of others it keeps a digest of 128 bits."""
+
+
+def short_ids(ids: Sequence[str]) -> Sequence[str]:
+    """The ids, those that would take much memory by a digest in their place.
+
+    >>> short_ids(["e1", "x" * 65])[0], len(short_ids(["x" * 65])[0])
+    ('e1', 33)
+    """
+    if max(map(len, ids), default=0) <= ID_CHARS_MAX and all(map(str.isascii, ids)):
+        return ids
+    return [_short(name) for name in ids]
+
+
+def _short(name: str) -> str:
+    if len(name) <= ID_CHARS_MAX and name.isascii():
+        return name
+    return "~" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -117,6 +140,7 @@ class Join:
         Returns completed rows, corrections, and the delta to keep.
         """
         self._expire(end_ms - self.rules.horizon_ms)
+        before = self._next, self._next_label
         delta, completed = self._enter(predictions)
         corrections: list[Correction] = []
         slots = np.array([self._slots.get(i, -1) for i in labels.ids], np.int64)
@@ -130,7 +154,8 @@ class Join:
             else:
                 self._correct(slot, value, delta, corrections)
         self._counts["labels"] += len(labels.ids)
-        self._panes.append((end_ms, self._next, self._next_label))
+        if (self._next, self._next_label) != before:  # nothing else is forgotten with a pane
+            self._panes.append((end_ms, self._next, self._next_label))
         joined = self._joined(completed)
         self._evict()
         return joined, corrections, _export_delta(delta)

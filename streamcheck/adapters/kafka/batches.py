@@ -50,7 +50,8 @@ class Chunk:
     @property
     def kib(self) -> int:
         """Memory behind the chunk in KiB, at least 1."""
-        return 1 + ((self.records.size + FAULT_BYTES * len(self.faults)) >> 10)
+        rows = wire.RECORD_BYTES * len(self.records.offsets)
+        return 1 + ((self.records.size + rows + FAULT_BYTES * len(self.faults)) >> 10)
 
 
 class Portion(list[Chunk]):
