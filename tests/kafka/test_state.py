@@ -147,6 +147,21 @@ def test_a_journal_in_a_file_does(world) -> None:
     assert world.json("rebuild", "--journal", "kept.jsonl")["verified"] == len(world.alerts)
 
 
+def test_topics_that_end_with_a_transaction(world, producer) -> None:
+    """The mark at their end is no event: a run to the end comes to it, and so does a rebuild."""
+    out = producer(transactional_id=world.name)
+    out.init_transactions()
+    out.begin_transaction()
+    for partition in (0, 1):
+        out.send(world.events, b"garbage", partition=partition)
+    out.flush()
+    out.commit_transaction()
+    world.run()
+    shutil.rmtree(world.directory)
+    assert world.json("rebuild")["verified"] == len(world.alerts)
+    world.run()
+
+
 def test_nothing_to_rebuild(world) -> None:
     refused = world.state("rebuild")
     assert (refused.returncode, "nothing to make again" in refused.stderr) == (1, True)

@@ -9,7 +9,7 @@ from streamcheck.core.journal import Advanced, Floored, Opened, Skipped
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
 from streamcheck.runtime.loop import LoopRules
-from streamcheck.runtime.ports import GapError, SourceUnavailable
+from streamcheck.runtime.ports import GapError, PartitionStatus, SourceUnavailable
 from streamcheck.testing import AWAY, SILENCE, ScriptedSource, raw_batch
 
 START_MS = 1_772_359_200_000
@@ -356,6 +356,26 @@ def test_until_the_end_stops_by_itself(rig):
     for item in rig.script():
         made.source._log[item.source].append(item)
     made.start(lambda: False)
+    assert made.loop.tally.events == sum(len(item.offsets) for item in rig.script())
+
+
+def test_a_topic_may_end_with_what_is_no_event(rig):
+    """The mark of a transaction, records that were aborted: read, and never handed over."""
+    made = rig([], rules=LoopRules(commit_every_s=0.0, until_end=True))
+    for item in rig.script():
+        made.source._log[item.source].append(item)
+    status = made.source.status
+
+    def marked():
+        return {
+            source: PartitionStatus(at.position + (at.position == at.high_watermark), at.high_watermark + 1)
+            for source, at in status().items()
+        }
+
+    made.source.status = marked
+    turns = itertools.count()
+    made.start(lambda: made.clock.advance(0.5) or next(turns) > 200)
+    assert next(turns) < 100, "it did not stop by itself"
     assert made.loop.tally.events == sum(len(item.offsets) for item in rig.script())
 
 
