@@ -13,7 +13,7 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import Mark
 from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
-from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Skipped
+from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
 from streamcheck.core.partitions import NEVER, Partition
 from streamcheck.core.plan import Plan
@@ -149,6 +149,11 @@ class Engine:
             self._close_until(until_ms, outcome)
             outcome.journal.append(Advanced(until_ms))
         return outcome
+
+    def silence(self) -> list[JournalEntry]:
+        """Up to where panes have closed without those who are silent; nothing where nobody is."""
+        idle = tuple((s, p.idle_at) for s, p in self.partitions.items() if p.idle and p.idle_at is not None)
+        return [Silent(self.open_from * self.plan.time.pane_ms, idle)] if idle and self.open_from is not None else []
 
     def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
         """The input has ended (a file).

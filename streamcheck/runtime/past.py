@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Skipped, from_bytes, to_bytes
+from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped, from_bytes, to_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 from streamcheck.runtime.journal_log import numbered
@@ -54,7 +54,8 @@ class Life:
     def known_ms(self, pane_ms: int) -> int | None:
         """Up to where panes had closed, as far as the journal tells: by silence, or when a partition woke or came."""
         floors = [entry.floor_ms for entry in self.entries if isinstance(entry, Floored)]
-        advances = [entry.until_ms // pane_ms * pane_ms for entry in self.entries if isinstance(entry, Advanced)]
+        silences = [entry for entry in self.entries if isinstance(entry, Advanced | Silent)]
+        advances = [entry.until_ms // pane_ms * pane_ms for entry in silences]
         return max(floors + advances, default=None)
 
     def skipped(self, source: SourcePartition, offset: int) -> int | None:
@@ -65,6 +66,17 @@ class Life:
             if isinstance(entry, Skipped) and (entry.source, entry.offset) == (source, offset)
         )
         return next(found, None)
+
+    @cached_property
+    def unspoken(self) -> tuple[Floored, ...]:
+        """Floors of partitions that were silent at the end, for what they may have brought since."""
+        silences = [entry for entry in self.entries if isinstance(entry, Silent)]
+        woken = [(entry.source, entry.offset) for entry in self.entries if isinstance(entry, Floored)]
+        return tuple(
+            Floored(source, offset, silences[-1].until_ms)
+            for source, offset in (silences[-1].read if silences else ())
+            if not any(who == source and at >= offset for who, at in woken)
+        )
 
     def keyed(self) -> dict[str, bytes]:
         """The journal's part of a store."""
@@ -77,7 +89,8 @@ class Life:
         """
         both = min(len(own), len(self.lines))
         for number, (ours, theirs) in enumerate(zip(own[:both], self.lines[:both], strict=True)):
-            silent = isinstance(from_bytes(ours), Advanced) and isinstance(from_bytes(theirs), Advanced)
+            kind = type(from_bytes(ours))
+            silent = kind in (Advanced, Silent) and type(from_bytes(theirs)) is kind
             if ours != theirs and not (silent and number == both - 1):
                 raise StateError(
                     f"entry {number} of the journal is {ours.decode()} in the state and {theirs.decode()} in its copy: "

@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 
 CAUSES = (
     "What can be behind it: retention or compaction has removed events since; the config's monitors were changed; "
-    "the journal lacks entries; a partition that was silent has brought late events since; another release of "
-    "streamcheck or numpy. The old state was left as it is"
+    "the journal lacks entries; another release of streamcheck or numpy. The old state was left as it is"
 )
 
 
@@ -161,6 +160,11 @@ class Replay(Loop):
         return self.engine.sequence >= self._witness.expected
 
     # ------------------------------------------------------------------ not in a replay
+    @property
+    def _waits(self) -> bool:
+        """Nothing is delivered here that one could wait for."""
+        return self._strays.full or self._uncommitted
+
     def _admit_new(self) -> None:
         """The journal knows which partitions there were; others join when the next run finds them."""
 
@@ -227,7 +231,8 @@ def open_past(plan: Plan, store: Store, source: Source, life: Life) -> Opened:
         engine = opened.engine
         own = tuple(opened.saved_journal[k] for k in sorted(opened.saved_journal) if k.startswith(PREFIX))
         life, known = life.after(own), len(own)
-    engine.replay_journal(life.entries[known:])
+    opened.journal += life.unspoken
+    engine.replay_journal((*life.entries[known:], *life.unspoken))
     refuse_fewer(opened, source)
     opened.saved_journal = life.keyed()
     change = opened.saver.take()

@@ -1,19 +1,20 @@
 """Is a state that was made again by replay the one that was lost? Schedules with silence, floors, new partitions."""
 
 import contextlib
+import itertools
 import random
 from dataclasses import replace
 
 import pytest
 
 from streamcheck.config.load import loads
-from streamcheck.core.journal import Advanced, Floored, Skipped, from_bytes, to_bytes
+from streamcheck.core.journal import Advanced, Floored, Silent, Skipped, from_bytes, to_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import StrayPost
 from streamcheck.runtime.past import Life, begun, lives
-from streamcheck.runtime.ports import Arrived, RawBatch
+from streamcheck.runtime.ports import Arrived, PartitionStatus, RawBatch
 from streamcheck.runtime.rebuild import PastDiffers, rebuild
 from streamcheck.testing import ABORT, Aborted, MemoryStore, ScriptedSource, raw_batch
 
@@ -151,11 +152,11 @@ def test_these_schedules_do_what_they_are_for(rig):
         lost.start()
         kept.start()
         journals += kept.journal
-        same += lost.journal == kept.journal
+        same += lost.records == kept.records
     assert sum(isinstance(entry, Advanced) for entry in journals) >= 5
     assert sum(isinstance(entry, Floored) for entry in journals) >= 20
     assert sum(isinstance(entry, Floored) and entry.source == P2 for entry in journals) >= 3
-    assert same >= 10
+    assert same >= 11
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -182,8 +183,8 @@ def test_the_journal_of_a_rebuilt_state_is_not_copied_again(rig):
     lost.store, _ = rebuilt(lost, lose(lost))
     lost.source._script = lost.source._script[: lost.source._next]
     lost.start(iter([False, True]).__next__)
-    new = [line for _, line in lost.journal_topic.records[len(before) :]]
-    assert not set(new) & {line for _, line in before}
+    new = [number for number, _ in lost.journal_topic.records[len(before) :]]
+    assert min(new, default=len(before)) >= max(number for number, _ in before), "the last may go on"
 
 
 def test_what_was_not_delivered_is_sent_by_the_next_run(rig, undisturbed):
@@ -206,6 +207,32 @@ def test_a_life_in_which_nothing_was_delivered(rig, undisturbed):
     assert made.alerts.marker.sequence == 0
     made.store, report = rebuilt(made, lose(made))
     assert (report.arrived, report.pending) == (0, len(undisturbed.records))
+
+
+def test_what_a_silent_partition_brings_after_the_loss_changes_no_alert(rig):
+    """Panes had closed without it; a replay that met its late rows as if on time would give other alerts."""
+    outcomes = []
+    for noted in (True, False):
+        made = rig([], rules=rig.rules(idle_after_s=IDLE_S))
+
+        def wait(made=made):
+            made.clock.advance(1.5)
+
+        items = [item for item in rig.script() if item.source != P1]
+        withheld = [item for item in rig.script() if item.source == P1]
+        made.source._script = [*withheld[:4], *(step for item in items for step in (item, wait))]
+        made.start()
+        assert any(isinstance(entry, Silent) and P1 in dict(entry.read) for entry in made.journal)
+        (life,) = lives(made.journal_topic.records, "journal").values()
+        if not noted:
+            life = Life(tuple(line for line in life.lines if not isinstance(from_bytes(line), Silent)))
+        made.source._log[P1] += withheld[4:]
+        try:
+            _, report = rebuilt(made, lose(made), life=life)
+            outcomes.append(report.verified)
+        except PastDiffers as error:
+            outcomes.append(str(error)[:10])
+    assert outcomes == [len(made.records), "the replay"]
 
 
 # ------------------------------------------------------------------ refusals
@@ -325,3 +352,24 @@ def test_an_outdated_marker_is_no_reason_to_forget_the_difference(rig):
     made.start()
     with pytest.raises(PastDiffers, match="after transition 3 their digest is wrong"):
         rebuilt(made, lose(made), expected=Arrived(3, "wrong"))
+
+
+# ------------------------------------------------------------------ the end
+def test_a_topic_may_end_with_what_is_no_event(rig):
+    """The mark of a transaction, records that were aborted: read, and never handed over."""
+    made = rig([], rules=rig.rules(until_end=True))
+    for item in rig.script():
+        made.source._log[item.source].append(item)
+    status = made.source.status
+
+    def marked():
+        return {
+            source: PartitionStatus(at.position + (at.position == at.high_watermark), at.high_watermark + 1)
+            for source, at in status().items()
+        }
+
+    made.source.status = marked
+    turns = itertools.count()
+    made.start(lambda: made.clock.advance(0.5) or next(turns) > 200)
+    assert next(turns) < 100, "it did not stop by itself"
+    assert made.loop.tally.events == sum(len(item.offsets) for item in rig.script())
