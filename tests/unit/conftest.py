@@ -15,7 +15,7 @@ from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
-from streamcheck.runtime.ports import Arrived
+from streamcheck.runtime.ports import Arrived, SinkLost
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import Aborted, ManualClock, MemoryStore, ScriptedSource, raw_batch
 
@@ -90,6 +90,8 @@ class AlertTopic:
     def send(self, entries: Any, digest: str) -> None:
         self.sendings += 1
         fault = self.faults.get(self.sendings)
+        if fault == "lost":
+            raise SinkLost("scripted: another run has taken the topic over")
         if fault == "refuse":
             raise DeliveryError("scripted: the alerts topic does not answer")
         if fault == "crash before":

@@ -123,7 +123,7 @@ class BrokerUnavailable(SourceUnavailable):
     """No broker answers. Worth trying again after a while; nothing is lost."""
 
 
-class ForeignMarker(SinkLost):  # noqa: N818 - named for what was found
+class ForeignMarker(SinkLost):
     """The alerts topic carries alerts of another life of this config; `found` is its marker."""
 
     def __init__(self, found: "Marker", expected: str) -> None:

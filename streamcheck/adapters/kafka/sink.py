@@ -17,7 +17,7 @@ from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkUnavailable
+from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkLost, SinkUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class KafkaAlertSink:
         arrived = self.marker.sequence if self.marker else 0
         last = entries[-1].sequence
         if arrived > last or (self.marker and arrived == last and self.marker.digest != digest):
-            raise DeliveryError(
+            raise SinkLost(
                 f"the alerts topic is at sequence {arrived}, which this process did not send: another process runs "
                 f"config {self._name!r} with a copy of this state. Stop one of them"
             )
