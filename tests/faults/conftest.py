@@ -85,9 +85,9 @@ class Scenario:
         try:
             with Feeder(made, pace) as feeder:
                 service.feeder = feeder
+                service.start(moment)
+                service.committed()
                 try:
-                    service.start(moment)
-                    service.committed()
                     yield feeder, service
                 except Refused as refusal:
                     refused = f"it refuses to go on: {refusal}"

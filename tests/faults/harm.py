@@ -26,7 +26,7 @@ def kill_at_random(service: Service, times: int, seed: int) -> list[float]:
     """SIGKILL, and a new life at once."""
     chance, seconds = random.Random(seed), []
     for _ in range(times):
-        time.sleep(chance.uniform(0.0, 0.8))  # the moment is what is random here
+        time.sleep(chance.uniform(0.0, 0.5))  # the moment is what is random here
         at = service.kill()
         service.start()
         seconds.append(service.recovered(at))
@@ -35,7 +35,7 @@ def kill_at_random(service: Service, times: int, seed: int) -> list[float]:
 
 def kill_at_moments(service: Service, *, each_recovers: bool) -> list[float]:
     """SIGKILL by its own hand, at each place. each_recovers: with a whole life between two."""
-    places, seconds = PLACES if each_recovers else WORST, []
+    places, seconds = tuple(PLACES) if each_recovers else WORST, []
     service.kill()
     for place in places:
         service.start(f"{place}:{3 if place in SECOND else 1}")
@@ -68,19 +68,19 @@ def kill_supervisor(service: Service) -> list[float]:
     return [service.recovered(at)]
 
 
-def come_back_as_zombie(service: Service) -> list[float]:
-    """It freezes inside a transaction; a copy of its state is taken up elsewhere; then it goes on."""
+def come_back_as_zombie(service: Service, place: str) -> list[float]:
+    """It freezes, a copy of its state is taken up elsewhere, and then it goes on."""
     service.kill()
-    service.start("in-transaction:1:stop")
+    service.start(f"{place}:1:stop")
     service.frozen()
     at, before = time.monotonic(), service.commit()
     old = service.world
-    zombie = service.succeed(service.world.folder / "moved")
+    zombie = service.succeed(service.world.folder / f"moved-{place}")
     seconds = service.recovered(at, before)
     left = Service(old)
     known = left.commit()
     zombie.send_signal(signal.SIGCONT)
-    service.until(lambda: left.commit() != known, "the zombie's next commit to its own state")
+    service.until(lambda: zombie.poll() is not None or left.commit() != known, "the zombie to go on, or to end")
     zombie.kill()
     zombie.wait()
     service.committed()

@@ -32,6 +32,7 @@ PLACES = {
     "before-commit": ("streamcheck.adapters.sqlite.store", "SqliteStore.commit", BEFORE),
     "in-commit": ("streamcheck.adapters.sqlite.store", "write_about", BEFORE),
     "after-commit": ("streamcheck.adapters.sqlite.store", "SqliteStore.commit", AFTER),
+    "before-transaction": ("kafka", "KafkaProducer.begin_transaction", BEFORE),
     "transaction-begun": ("kafka", "KafkaProducer.begin_transaction", AFTER),
     "in-transaction": ("kafka", "KafkaProducer.commit_transaction", BEFORE),
     "after-transaction": ("kafka", "KafkaProducer.commit_transaction", AFTER),

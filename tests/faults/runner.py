@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 LAUNCHER = Path(__file__).parent / "launch.py"
 WAIT_S = 90.0
 STEP_S = 0.02
+LIVES_IN_VAIN_MAX = 4
+"""Lives that end by themselves, one after the other, before they have committed anything: it will not recover."""
 EXIT_CRASHED, EXIT_TEMPORARY = 70, 75
 MUTANT, MOMENT, ONCE = "STREAMCHECK_MUTANT", "STREAMCHECK_MOMENT", "STREAMCHECK_ONCE"
 
@@ -54,6 +56,7 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
         self._zombies: list[subprocess.Popen[bytes]] = []
         self._workers: list[int] = []
+        self._known, self._vain = b"", 0
         self._log = world.folder / "log"
         self._config = world.config
 
@@ -135,6 +138,11 @@ class Service:
         if code is None:
             return
         self.codes.append(code)
+        now = self.commit()
+        self._vain = self._vain + 1 if now == self._known else 0
+        self._known = now
+        if self._vain >= LIVES_IN_VAIN_MAX:
+            raise Refused(f"{self._vain} lives in a row without a commit, exit {code}:\n{self.said()}")
         if code < 0 or code in (EXIT_CRASHED, EXIT_TEMPORARY):
             self.start()
             return
@@ -159,7 +167,10 @@ class Service:
         supervised, self.supervised = self.supervised, False
         self.start(options=("--until-end",))
         self.supervised = supervised
-        while (code := self.ended()) in (EXIT_CRASHED, EXIT_TEMPORARY) or code < 0:
+        for _ in range(LIVES_IN_VAIN_MAX):
+            code = self.ended()
+            if code >= 0 and code not in (EXIT_CRASHED, EXIT_TEMPORARY):
+                break
             self.start(options=("--until-end",))
         if code != 0:
             raise Refused(f"exit {code} at the end:\n{self.said()}")

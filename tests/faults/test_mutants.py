@@ -36,6 +36,7 @@ class Mutant:
     shows: Callable[[Verdict], object]
     on_gap: str = "refuse"
     ticks: int = 2_600
+    pace: int = PACE
     short: bool = False
 
 
@@ -47,13 +48,15 @@ MUTANTS = (
     Mutant("marker_outside", dies_by_itself, lambda v: v.duplicates, short=True),
     Mutant("outbox_emptied_first", dies_by_itself, lambda v: v.missing),
     Mutant("strays_after_commit", dies_by_itself, _broken("are missing")),
-    Mutant("position_first", dies_by_itself, _broken("accounted for")),
+    Mutant("position_first", dies_by_itself, lambda v: v.broken),
     Mutant("open_panes_forgotten", lambda _, s, __: harm.kill_at_random(s, 2, 1), lambda v: v.broken, short=True),
     Mutant("global_watermark", lambda _, s, __: harm.kill_at_random(s, 1, 1), _broken("replay other numbers")),
-    Mutant("floor_unjournaled", lambda _, s, __: s.committed(), _broken("the replay other numbers"), ticks=4_000),
+    Mutant(
+        "floor_unjournaled", lambda _, s, __: s.committed(), _broken("the replay other numbers"), ticks=4_000, pace=400
+    ),
     Mutant("closes_at_stop", lambda _, s, __: harm.stop_and_start(s, 2), lambda v: not v.good),
     Mutant("blind_after_doubt", lambda _, s, __: harm.doubt(s), lambda v: v.duplicates),
-    Mutant("no_fencing", lambda _, s, __: harm.come_back_as_zombie(s), lambda v: v.duplicates),
+    Mutant("no_fencing", lambda _, s, __: harm.come_back_as_zombie(s, "before-transaction"), lambda v: v.duplicates),
     Mutant("gap_unjournaled", removed, _broken("accounted for"), on_gap="skip"),
     Mutant("new_partition_at_its_end", lambda _, s, f: harm.add_partitions(s, f), _broken("accounted for")),
 )
@@ -64,7 +67,7 @@ MUTANTS = (
     [pytest.param(each, id=each.name, marks=() if each.short else pytest.mark.long) for each in MUTANTS],
 )
 def test_is_noticed(mutant: Mutant, scenario) -> None:
-    more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": PACE}
+    more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": mutant.pace}
     with scenario(seed=41, mutant=mutant.name, **more) as (feeder, service):
         mutant.harm(scenario, service, feeder)
     assert scenario.verdict is not None

@@ -11,13 +11,20 @@ TRANSITIONS_MIN = 40
 def test_sigkill(scenario, report, long_form) -> None:
     kills = 200 if long_form else 5
     with scenario(seed=11) as (_, service):
+        at_moments = harm.kill_at_moments(service, each_recovers=False)
         at_random = harm.kill_at_random(service, kills, seed=4)
-        at_moments = harm.kill_at_moments(service, each_recovers=long_form)
-    places = len(harm.PLACES if long_form else harm.WORST)
-    report("worker SIGKILL at random", kills, scenario.verdict, at_random)
-    report("worker SIGKILL at the worst moments", places, scenario.verdict, at_moments)
+    report("worker SIGKILL, at random", kills, scenario.verdict, at_random)
+    report("worker SIGKILL, lives that end at the worst moments", len(harm.WORST), scenario.verdict, at_moments)
     assert scenario.verdict.transitions >= TRANSITIONS_MIN
     assert max(at_random + at_moments) <= RECOVERY_S
+
+
+@pytest.mark.long
+def test_sigkill_at_each_place(scenario, report) -> None:
+    with scenario(seed=16) as (_, service):
+        seconds = harm.kill_at_moments(service, each_recovers=True)
+    report("worker SIGKILL, at each place of a commit and of a start", len(harm.PLACES), scenario.verdict, seconds)
+    assert max(seconds) <= RECOVERY_S
 
 
 @pytest.mark.long
@@ -41,8 +48,9 @@ def test_supervisor(scenario, report) -> None:
 @pytest.mark.long
 def test_zombie(scenario, report) -> None:
     with scenario(seed=14) as (_, service):
-        seconds = harm.come_back_as_zombie(service)
-    report("zombie with a copy of the state", 1, scenario.verdict, seconds)
+        seconds = harm.come_back_as_zombie(service, "before-transaction")
+        seconds += harm.come_back_as_zombie(service, "in-transaction")
+    report("zombie, its state taken up elsewhere", 2, scenario.verdict, seconds)
 
 
 @pytest.mark.long

@@ -136,7 +136,7 @@ def _taken_up(world: World, plan: Plan, broken: list[str]) -> opening.Opened | N
         if saved is not None:
             return opening.resume(plan, saved)
         broken.append("there is no state")
-    except StreamcheckError as error:
+    except (StreamcheckError, AssertionError) as error:
         broken.append(f"the state cannot be taken up: {error}")
     return None
 

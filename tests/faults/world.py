@@ -187,6 +187,12 @@ class Stream:
             "id": f"e{tick if chance[7] > 0.01 else max(0, tick - 3)}", "ts": ts, "amount": amount, "country": country,
             "tier": "premium" if premium else "general", "fraud": truth ^ wrong, "p": round(float(chance[8]), 3),
         }  # fmt: skip
+        spell, within = divmod(tick, SPELL_TICKS)
+        if (
+            spell and not within
+        ):  # a producer that comes back sends what it has kept: only the journal's floor makes it late
+            kept = json.dumps(event | {"id": f"kept{tick}", "ts": now_ms - 8_000}).encode()
+            yield Event(world.predictions, (spell - 1) % self.prediction_partitions, kept)
         partition = self._speaking(int(rng.integers(self.prediction_partitions)), self.prediction_partitions, tick)
         value = json.dumps(event).encode()
         yield Event(world.predictions, partition, b"{broken " + value if chance[9] < 0.01 else value)
