@@ -21,7 +21,7 @@ from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.config.load import load
 from streamcheck.core import alerts
 from streamcheck.core.engine import Engine, Outcome
-from streamcheck.core.journal import JournalEntry, Opened, Skipped, from_bytes
+from streamcheck.core.journal import Advanced, JournalEntry, Opened, Silent, Skipped, from_bytes
 from streamcheck.core.partitions import LATE_REASON
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
@@ -112,13 +112,15 @@ def judge(world: World, known: Logs | None = None) -> Verdict:
 
 # ---------------------------------------------------------------------- what the service has left
 def _journal(world: World, broken: list[str]) -> list[JournalEntry]:
-    """The journal as its topic tells it: the last line of each number, silence that went on having replaced itself."""
+    """The journal as its topic tells it: the last line of each number; silence that goes on replaces itself."""
     lines: dict[int, bytes] = {}
     for record in read(world.bootstrap, world.journal):
         number = int(record.key or b"-1")
         before = lines.get(number)
-        if before is not None and before != record.value and b'"kind":"advance"' not in before:
-            broken.append(f"journal entry {number} stands in its topic as two different ones")
+        if before is not None and before != record.value:
+            kinds = {type(from_bytes(before)), type(from_bytes(record.value or b""))}
+            if kinds not in ({Advanced}, {Silent}):
+                broken.append(f"journal entry {number} stands in its topic as two different ones")
         lines[number] = record.value or b""
     if sorted(lines) != list(range(len(lines))):
         broken.append("the journal's topic has gaps")

@@ -34,6 +34,8 @@ PREDICTION_PARTITIONS, LABEL_PARTITIONS = 3, 2
 DRIFT_TICKS = 600
 SPELL_TICKS = 3_000
 """In each such stretch one partition of each topic is silent for a third of it."""
+KEPT_MS = 20_000
+"""How old the event is that a producer brings after its silence: older than what a poll may hold back (a second)."""
 PACE = 400
 WAIT_S = 120.0
 
@@ -191,7 +193,7 @@ class Stream:
         if (
             spell and not within
         ):  # a producer that comes back sends what it has kept: only the journal's floor makes it late
-            kept = json.dumps(event | {"id": f"kept{tick}", "ts": now_ms - 8_000}).encode()
+            kept = json.dumps(event | {"id": f"kept{tick}", "ts": now_ms - KEPT_MS}).encode()
             yield Event(world.predictions, (spell - 1) % self.prediction_partitions, kept)
         partition = self._speaking(int(rng.integers(self.prediction_partitions)), self.prediction_partitions, tick)
         value = json.dumps(event).encode()
