@@ -136,8 +136,11 @@ def test_every_command_and_option_is_documented() -> None:
     readme, reference = (ROOT / "README.md").read_text(), (ROOT / "docs/cli.md").read_text()
     for name, command in commands().items():
         assert f"`streamcheck {name}" in readme
-        for option in (o for o in command.params if isinstance(o, click.Option) and not o.hidden):
-            assert all(opt in reference.split(f"## {name}\n")[1].split("\n## ")[0] for opt in option.opts), option
+        chapter = reference.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        verbs = command.commands.values() if isinstance(command, click.Group) else ()
+        for each, section in [(command, chapter), *((v, chapter.split(f"\n### {name} {v.name}\n")[1]) for v in verbs)]:
+            for option in (o for o in each.params if isinstance(o, click.Option) and not o.hidden):
+                assert all(opt in section.split("\n### ")[0] for opt in option.opts), option
 
 
 @pytest.mark.parametrize("path", sorted(pages()))

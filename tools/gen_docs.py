@@ -47,8 +47,12 @@ def cli_page() -> Iterator[str]:
     for name in command_line.list_commands(context):
         found = command_line.get_command(context, name)
         assert found is not None, name
+        inner = click.Context(found, info_name=name, parent=context)
         yield from ["", f"## {name}"]
-        yield from command(found, click.Context(found, info_name=name, parent=context))
+        yield from command(found, inner)
+        for verb, sub in sorted(found.commands.items()) if isinstance(found, click.Group) else ():
+            yield from ["", f"### {name} {verb}"]
+            yield from command(sub, click.Context(sub, info_name=verb, parent=inner))
 
 
 def command(found: click.Command, context: click.Context) -> Iterator[str]:

@@ -88,15 +88,23 @@ def fetch_jars() -> Path:
 class KafkaCluster:
     """`nodes` brokers in a temporary folder, each its own controller as well; numbered from 1.
 
-    settings: server properties over the defaults below. A context manager; `stop` ends the brokers by their own process
-    ids and removes the folder.
+    settings: server properties over the defaults below. listeners: further ones beside the plain one, name to security
+    protocol; `addresses` tells where. A context manager; `stop` ends the brokers by their own process ids and removes
+    the folder.
     """
 
-    def __init__(self, nodes: int = 1, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        nodes: int = 1,
+        settings: Mapping[str, object] | None = None,
+        listeners: Mapping[str, str] | None = None,
+    ) -> None:
         self.nodes = tuple(range(1, nodes + 1))
         self.home = Path(tempfile.mkdtemp(prefix="streamcheck-kafka-"))
         self.ports = {node: _free_port() for node in self.nodes}
         self._controllers = {node: _free_port() for node in self.nodes}
+        self._listeners = dict(listeners or {})
+        self._further = {(name, node): _free_port() for name in self._listeners for node in self.nodes}
         self._settings = dict(settings or {})
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._lib = Path()
@@ -106,6 +114,13 @@ class KafkaCluster:
     def bootstrap(self) -> str:
         """The brokers' addresses, as clients take them."""
         return ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The same for each further listener, by name, under `localhost`: certificates hold names."""
+        return {
+            name: ",".join(f"localhost:{self._further[name, node]}" for node in self.nodes) for name in self._listeners
+        }
 
     def __enter__(self) -> Self:
         return self.start()
@@ -224,15 +239,18 @@ class KafkaCluster:
         copies = min(3, len(self.nodes))
         in_sync = max(1, copies - 1)
         voters = ",".join(f"{each}@127.0.0.1:{port}" for each, port in self._controllers.items())
+        further = [f"{name}://localhost:{self._further[name, node]}" for name in self._listeners]
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **self._listeners}
+        open_ones = [f"PLAINTEXT://127.0.0.1:{self.ports[node]}", *further]
         return {
             "process.roles": "broker,controller",
             "node.id": node,
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node]},CONTROLLER://127.0.0.1:{self._controllers[node]}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[node]}",
+            "listeners": ",".join([*open_ones, f"CONTROLLER://127.0.0.1:{self._controllers[node]}"]),
+            "advertised.listeners": ",".join(open_ones),
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
             "log.dirs": self.home / f"node{node}" / "data",
             "num.network.threads": 2,
             "num.io.threads": 4,

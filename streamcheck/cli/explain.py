@@ -1,5 +1,7 @@
 """`streamcheck explain`: what does a config come to?"""
 
+from dataclasses import asdict
+
 import click
 
 from streamcheck.cli.output import show_json, show_table
@@ -7,6 +9,7 @@ from streamcheck.config.explain import MonitorView
 from streamcheck.config.explain import explain as explained
 from streamcheck.config.load import load
 
+MIB = 1 << 20
 COLUMNS = (
     "monitor",
     "watches",
@@ -23,19 +26,29 @@ COLUMNS = (
 
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: name, facts, monitors.")
-def explain(config: str, as_json: bool) -> None:  # noqa: FBT001 (click passes options by name)
+@click.option("--partitions", type=click.IntRange(1, 100_000), help="In all topics together, for the memory table.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: name, facts, monitors, memory.")
+def explain(config: str, partitions: int | None, as_json: bool) -> None:  # noqa: FBT001 (click passes options by name)
     """Show what CONFIG comes to: every monitor with parameters, reference, window, alert rule and share of the budget.
 
-    Limits are shown with the event rate that they bear. Exit codes: 0 shown, 2 the config has mistakes.
+    Limits are shown with the event rate that they bear, and with the memory that a run may take at most, part by part.
+    Exit codes: 0 shown, 2 the config has mistakes.
     """
-    explanation = explained(load(config))
+    from streamcheck.cli.memory import memory  # noqa: PLC0415 (kafka, scipy: not for the help)
+
+    loaded = load(config)
+    explanation, budget = explained(loaded), memory(loaded.plan, loaded.settings, partitions)
     if as_json:
-        show_json(explanation.as_dict())
+        show_json({**explanation.as_dict(), "memory": {**asdict(budget), "total": budget.total}})
         return
     show_table(explanation.name, ("subject", "what holds"), explanation.facts)
     click.echo()
     show_table("monitors", COLUMNS, [_row(view) for view in explanation.monitors])
+    click.echo()
+    rows = [(part.name, f"{part.bytes / MIB:,.1f}", part.why) for part in budget.parts]
+    more = f"for {budget.partitions} partitions in all; each further one {budget.further_partition / MIB:,.1f} MiB"
+    rows.append(("sum", f"{budget.total / MIB:,.1f}", more))
+    show_table("memory at most", ("part", "MiB", "why"), rows)
 
 
 def _row(view: MonitorView) -> tuple[str, ...]:

@@ -1,32 +1,37 @@
 """The outer world of `streamcheck run`: Kafka on both sides, SQLite between."""
 
+from functools import partial
 from pathlib import Path
 
 from streamcheck.adapters.kafka.journal import KafkaJournal
 from streamcheck.adapters.kafka.sink import KafkaAlertSink
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.adapters.kafka.strays import KafkaStraySink
+from streamcheck.adapters.sqlite.aside import taken_over, takeover_allowed
 from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.cli.service import Wiring
 from streamcheck.config.settings import Settings
 from streamcheck.core.plan import Plan
 
 
-def wire(plan: Plan, settings: Settings, *, replace_lineage: bool) -> Wiring:
+def wire(plan: Plan, settings: Settings) -> Wiring:
     """Adapters for the topics that the settings name. Nothing is connected yet, but the store is open and locked."""
     assert settings.kafka is not None, "run refuses configs without kafka"
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
     source = KafkaSource(client, topics, str(settings.kafka["group_id"]))
-    named = settings.topics
+    named, directory = settings.topics, Path(settings.state_dir)
+    store = SqliteStore(directory, plan.name)
+    may = takeover_allowed(directory)
     return Wiring(
         source=source,
-        store=SqliteStore(Path(settings.state_dir), plan.name),
+        store=store,
         start=lambda: source.offsets_at(settings.start),
         alerts=(
-            KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=replace_lineage) if named.alerts else None
+            KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=may) if named.alerts else None
         ),
         dead_letters=KafkaStraySink(client, named.dead_letter) if named.dead_letter else None,
         late=KafkaStraySink(client, named.late) if named.late else None,
         journal=KafkaJournal(client, named.journal) if named.journal else None,
+        claimed=partial(taken_over, directory),
     )

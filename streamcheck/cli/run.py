@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from streamcheck.cli.exits import EXIT_CRASHED, EXIT_MISTAKE
+from streamcheck.cli.exits import EXIT_CRASHED
 from streamcheck.cli.output import show_json
+from streamcheck.cli.state_common import refuse_files
 from streamcheck.cli.supervise import Lifeline, Supervisor
 from streamcheck.errors import StateLocked, StreamcheckError
 
 if TYPE_CHECKING:
-    from streamcheck.cli.service import Stop, Wiring
+    from streamcheck.cli.service import Stop
     from streamcheck.config.load import Loaded
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 UNLOCK_S = 15.0
 """How long to wait for a state directory in use: longer than a predecessor that has been told to stop needs."""
@@ -87,21 +90,12 @@ def _work(config: str, *, until_end: bool, new_lineage: bool, reset_state: bool)
     loaded = load(config)
     for warning in loaded.warnings:
         log.warning("%s: %s", config, warning)
-    _refuse_files(config, loaded)
+    refuse_files(config, loaded.settings)
     return _run(loaded, until_end=until_end, new_lineage=new_lineage, reset_state=reset_state)
 
 
-def _refuse_files(config: str, loaded: "Loaded") -> None:
-    settings = loaded.settings
-    if settings.kafka is None:
-        click.echo(f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers`", err=True)
-        raise SystemExit(EXIT_MISTAKE)
-    if settings.predictions_step_ms or settings.labels_step_ms:
-        click.echo(f"{config}: time: {{step: …}} is for files; events from Kafka have times of their own", err=True)
-        raise SystemExit(EXIT_MISTAKE)
-
-
 def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
+    from streamcheck.adapters.sqlite.aside import allow_takeover, reset  # noqa: PLC0415
     from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
@@ -109,8 +103,11 @@ def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: b
     from streamcheck.runtime.telemetry import Telemetry  # noqa: PLC0415
 
     settings, clock, stop = loaded.settings, WallClock(), Stop()
+    directory = Path(settings.state_dir)
     if reset_state:
-        _set_aside(Path(settings.state_dir))
+        _unlocked(lambda: reset(directory), stop)
+    elif new_lineage:
+        allow_takeover(directory)
     telemetry = Telemetry(first_snapshot(settings, clock))
     rules = LoopRules(
         commit_every_s=settings.commit_every_ms / 1000,
@@ -123,19 +120,19 @@ def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: b
         if address is not None:
             log.info("status page and gauges at %s", address)
         lifeline = Lifeline(lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
-        wiring = _unlocked(lambda: wire(loaded.plan, settings, replace_lineage=new_lineage), stop)
+        wiring = _unlocked(lambda: wire(loaded.plan, settings), stop)
         wiring = replace(wiring, opened=lifeline.opened)
         tally = run_service(loaded.plan, wiring, rules, clock, telemetry, stop)
     return {"events": tally.events, "alerts": tally.alerts, "panes": tally.panes, "commits": tally.commits}
 
 
-def _unlocked(wire: Callable[[], "Wiring"], stop: "Stop") -> "Wiring":
+def _unlocked(action: Callable[[], T], stop: "Stop") -> T:
     """Wait for a predecessor that is still stopping. Raises StateLocked where it does not come to an end."""
     deadline = time.monotonic() + UNLOCK_S
     waiting = False
     while True:
         try:
-            return wire()
+            return action()
         except StateLocked as error:
             if stop() or time.monotonic() > deadline:
                 raise
@@ -143,15 +140,3 @@ def _unlocked(wire: Callable[[], "Wiring"], stop: "Stop") -> "Wiring":
                 log.warning("%s (waiting for it for %g s)", error, UNLOCK_S)
             waiting = True
             stop.wait(0.2)
-
-
-def _set_aside(directory: Path) -> None:
-    """Keep the old state beside the new one, under the first free number."""
-    if not directory.exists():
-        return
-    number = next(n for n in range(1, 10_000) if not directory.with_name(f"{directory.name}.old-{n}").exists())
-    aside = directory.with_name(f"{directory.name}.old-{number}")
-    directory.rename(aside)
-    log.warning("the saved state was moved to %s", aside)
-
-

@@ -47,7 +47,8 @@ NONCE_BYTES = 16
 class Wiring:
     """The outer world of one run. start: positions of a new life, asked for only when the store is fresh.
 
-    opened: called once the state is open and earlier runs are fenced off.
+    opened: called once the state is open and earlier runs are fenced off. claimed: once the alerts topic is known to be
+    this life's.
     """
 
     source: Source
@@ -58,6 +59,7 @@ class Wiring:
     late: StraySink | None = None
     journal: JournalSink | None = None
     opened: Callable[[], None] = lambda: None
+    claimed: Callable[[], None] = lambda: None
 
 
 class Stop:
@@ -136,7 +138,7 @@ def run_service(
     listener: Listener | None = None,
 ) -> Tally:
     """Open everything in the order that makes a restart safe, run the loop, close everything."""
-    outbox, strays = Outbox(wiring.alerts, wiring.store), StrayPost(wiring.dead_letters, wiring.late)
+    outbox, strays = Outbox(wiring.alerts, wiring.store, wiring.claimed), StrayPost(wiring.dead_letters, wiring.late)
     try:
         opening = partial(_open, plan, wiring, rules, clock, telemetry, outbox, strays, listener)
         loop = patiently(opening, telemetry, clock, stop)

@@ -1,5 +1,7 @@
 """Do the parts of a config agree with one another? What no single setting shows: labels, times, topics, owners."""
 
+import ipaddress
+
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.models import Config, Reference
 from streamcheck.config.monitors import reference_spec
@@ -178,6 +180,12 @@ def _says_auto(findings: Findings, here: Path) -> bool:
 
 def _check_outputs(usable: Usable, findings: Findings) -> None:
     config = usable.config
+    listen = config.prometheus.listen
+    if listen is not None and not _loopback(listen[0]) and usable.sure("prometheus"):
+        findings.warning(
+            ("prometheus", "listen"),
+            "other machines can read the pages, which have no password; listen on 127.0.0.1 behind a proxy with one",
+        )
     if config.kafka is not None and config.alerts.topic is None and usable.sure("alerts"):
         findings.warning(
             ("alerts",),
@@ -187,3 +195,10 @@ def _check_outputs(usable: Usable, findings: Findings) -> None:
         findings.warning(
             ("limits", "join_disk"), "has no effect in this release: predictions wait in memory, within join_memory"
         )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

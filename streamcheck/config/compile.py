@@ -5,6 +5,7 @@ from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
 from streamcheck.config.values import path_parts
+from streamcheck.core.join import entry_bytes
 from streamcheck.core.plan import (
     Column,
     JoinRules,
@@ -20,22 +21,20 @@ from streamcheck.core.plan import (
 )
 from streamcheck.core.types import StreamRole
 
-JOIN_ENTRY_BYTES = 256
-"""What a waiting prediction takes in memory: its id (90 as a str), its place in a dict (100), its numbers (60)."""
-
 
 def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...]) -> Plan:
     """The plan; segmentations are the declared ones, then those that only monitors use."""
     used = (spec.by for spec in monitors if spec.by is not None)
     rules, limits = config.time, config.limits
+    segmentations = tuple(dict.fromkeys((*surface.segmentations, *used)))
     return Plan(
         name=config.name,
         predictions=_predictions(config, surface),
         labels=_labels(config, surface),
         task=surface.task,
         time=TimeRules(rules.pane, rules.lateness, rules.idle_after, rules.max_jump),
-        join=_join(config),
-        segmentations=tuple(dict.fromkeys((*surface.segmentations, *used))),
+        join=_join(config, len(segmentations)),
+        segmentations=segmentations,
         monitors=monitors,
         budget=config.alarm_budget,
         limits=Limits(limits.segments, limits.pane_rows, limits.pane_memory, limits.monitor_memory),
@@ -79,11 +78,11 @@ def _time(source: TimeSource | None) -> TimeField | None:
     return TimeField(path_parts(source.field), TimeUnit(source.unit))
 
 
-def _join(config: Config) -> JoinRules | None:
+def _join(config: Config, segmentations: int) -> JoinRules | None:
     labels, limits = config.streams.labels, config.limits
     if labels is None:
         return None
-    waiting = limits.join_memory // JOIN_ENTRY_BYTES
+    waiting = limits.join_memory // entry_bytes(segmentations, limits.segments)
     return JoinRules(labels.horizon, labels.corrections == "last", waiting, limits.pending_labels)
 
 

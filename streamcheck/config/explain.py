@@ -4,7 +4,6 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from streamcheck.config.compile import JOIN_ENTRY_BYTES
 from streamcheck.config.load import Loaded
 from streamcheck.config.models import LimitsSection
 from streamcheck.config.shares import calibrated
@@ -172,7 +171,7 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     ]
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
-        facts.append(("join", _join(plan)))
+        facts.append(("join", _join(plan, limits.join_memory)))
     return facts
 
 
@@ -202,12 +201,12 @@ def _labels(plan: Plan) -> str:
     return f"{', '.join(plan.labels.topics)}: joined for {duration_text(plan.join.horizon_ms)}, {counts}"
 
 
-def _join(plan: Plan) -> str:
+def _join(plan: Plan, join_memory: int) -> str:
     """What event rate the join's limits bear at the configured horizon."""
     assert plan.join is not None
     seconds = plan.join.horizon_ms / 1000
     return (
-        f"{plan.join.predictions_max:,} predictions ({size_text(plan.join.predictions_max * JOIN_ENTRY_BYTES)}) and "
+        f"{plan.join.predictions_max:,} predictions ({size_text(join_memory)}) and "
         f"{plan.join.labels_max:,} early labels may wait; that bears {plan.join.predictions_max / seconds:,.1f} "
         f"predictions/s over {duration_text(plan.join.horizon_ms)}; beyond that the oldest are evicted and counted"
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from streamcheck.config.document import Findings, Path
+from streamcheck.core.components import nearest
 
 TEXT, COUNT, SWITCH, SERVERS = "a text", "a whole number", "true or false", "HOST:PORT or a list of them"
 
@@ -94,6 +95,26 @@ OWNED: dict[str, str] = {
 }
 ALLOW_PLAINTEXT_SASL = "allow_plaintext_sasl"
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS = (*WITH_PASSWORD, "GSSAPI", "AWS_MSK_IAM")
+NO_MECHANISM = {"OAUTHBEARER": "it takes a token provider, a Python object, which a config cannot hold"}
+
+ELSEWHERE = {
+    "sasl_username": "sasl_plain_username",
+    "sasl_user": "sasl_plain_username",
+    "username": "sasl_plain_username",
+    "sasl_password": "sasl_plain_password",
+    "password": "sasl_plain_password",
+    "sasl_jaas_config": "sasl_plain_username",
+    "ssl_ca_location": "ssl_cafile",
+    "ssl_truststore_location": "ssl_cafile",
+    "ssl_certificate_location": "ssl_certfile",
+    "ssl_keystore_location": "ssl_certfile",
+    "ssl_key_location": "ssl_keyfile",
+    "ssl_key_password": "ssl_password",
+    "ssl_endpoint_identification_algorithm": "ssl_check_hostname",
+}
+"""What Java's and librdkafka's clients call it (dots as underscores), and kafka-python's name for the same."""
 
 
 def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
@@ -106,7 +127,7 @@ def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
         if name in OWNED:
             findings.mistake(here, f"streamcheck sets {name} itself: {OWNED[name]}; leave it out")
         elif name not in known:
-            findings.unknown(here, "option of kafka-python", known, name=name)
+            _unknown(here, name, known, findings)
         else:
             kind = OPTIONS.get(name, SWITCH)
             converted = _convert(kind, value)
@@ -118,6 +139,15 @@ def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
     allowed = client.pop(ALLOW_PLAINTEXT_SASL, False)
     _check_security(client, findings, plaintext_allowed=bool(allowed))
     return client
+
+
+def _unknown(here: Path, name: str, known: tuple[str, ...], findings: Findings) -> None:
+    """Options of the same family first: whoever mistypes one of SASL's wants to see SASL's."""
+    plain = name.lower().replace(".", "_").replace("-", "_")
+    family = [option for option in known if option.partition("_")[0] == plain.partition("_")[0]]
+    listed = ", ".join(family) if family else f"{', '.join(known[:10])} … (kafka-python's names)"
+    suggestion = plain if plain in known else ELSEWHERE.get(plain) or nearest(plain, known)
+    findings.mistake(here, f"unknown option of kafka-python {name!r}; known: {listed}", suggestion)
 
 
 def _convert(kind: str, value: object) -> object:
@@ -139,19 +169,49 @@ def _convert(kind: str, value: object) -> object:
 
 
 def _check_security(client: dict[str, Any], findings: Findings, *, plaintext_allowed: bool) -> None:
-    """No password over an open line unless the user says so; no SASL setting that would silently do nothing."""
+    """No password over an open line unless the user says so; no setting of TLS or SASL that would do nothing."""
     protocol = client.get("security_protocol", "PLAINTEXT")
     where: Path = ("kafka", "security_protocol")
     if protocol is not None and protocol not in PROTOCOLS:
-        findings.unknown(where, "protocol", PROTOCOLS, name=protocol)
-    elif protocol == "SASL_PLAINTEXT" and not plaintext_allowed:
+        _unknown_value(where, "protocol", str(protocol), PROTOCOLS, findings)
+        return
+    if protocol == "SASL_PLAINTEXT" and not plaintext_allowed:
         findings.mistake(
             where,
             f"SASL_PLAINTEXT sends passwords in the open; use SASL_SSL, or add {ALLOW_PLAINTEXT_SASL}: true",
         )
-    elif protocol in ("PLAINTEXT", "SSL"):
-        for name in client:
-            if name.startswith("sasl_"):
-                findings.mistake(
-                    ("kafka", name), f"{name} has no effect without SASL; write security_protocol: SASL_SSL"
-                )
+    elif protocol in ("SASL_PLAINTEXT", "SASL_SSL"):
+        _check_sasl(client, findings)
+    for name, value in client.items():
+        here: Path = ("kafka", name)
+        if name.startswith("sasl_") and protocol in ("PLAINTEXT", "SSL"):
+            findings.mistake(here, f"{name} has no effect without SASL; write security_protocol: SASL_SSL")
+        elif name.startswith("ssl_") and protocol in ("PLAINTEXT", "SASL_PLAINTEXT") and value is not None:
+            secure = "SSL" if protocol == "PLAINTEXT" else "SASL_SSL"
+            findings.mistake(here, f"{name} has no effect without TLS; write security_protocol: {secure}")
+        elif name == "ssl_check_hostname" and value is False:
+            findings.warning(here, "whoever holds any certificate of this authority can pose as the broker")
+
+
+def _check_sasl(client: dict[str, Any], findings: Findings) -> None:
+    """A known mechanism, and what it needs."""
+    where: Path = ("kafka", "sasl_mechanism")
+    mechanism = client.get("sasl_mechanism")
+    if "sasl_mechanism" not in client:
+        findings.mistake(where[:1], f"SASL needs sasl_mechanism: {', '.join(MECHANISMS[:-1])} or {MECHANISMS[-1]}")
+    elif mechanism in NO_MECHANISM:
+        findings.mistake(where, f"{mechanism} cannot be used: {NO_MECHANISM[mechanism]}")
+    elif mechanism is not None and mechanism not in MECHANISMS:
+        _unknown_value(where, "mechanism", str(mechanism), MECHANISMS, findings)
+    elif mechanism in WITH_PASSWORD:
+        for name in ("sasl_plain_username", "sasl_plain_password"):
+            if name not in client:
+                findings.mistake(where, f"needs {name}; write it with a variable: {name}: ${{NAME}}")
+
+
+def _unknown_value(here: Path, what: str, value: str, known: tuple[str, ...], findings: Findings) -> None:
+    """An unknown word where only some are known; one that a variable held is neither shown nor guessed at."""
+    varies = findings.document.varies(here)
+    suggestion = None if varies else nearest(value.upper().replace("_SHA", "-SHA"), known)
+    shown = findings.document.shown(here)
+    findings.mistake(here, f"unknown {what} {shown}; known: {', '.join(known)}", suggestion)

@@ -1,15 +1,15 @@
 """All monitors of a plan: which instances exist, and how one pane passes through them, always in the same order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from streamcheck.core.alerts import Change, digest
+from streamcheck.core.alerts import Change
 from streamcheck.core.components import State, find
-from streamcheck.core.detectors.base import RowDetector
-from streamcheck.core.join import Correction
+from streamcheck.core.joining import Correction
+from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, window_key
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label, steps_per_false_alarm
@@ -17,13 +17,18 @@ from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Task, Window
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
+from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import Layout, StreamSummary
 from streamcheck.core.types import CodeArray, FloatArray
-from streamcheck.core.windows import RollingWindow
+from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
 
 LAYOUT_ROWS = 1_000
 """Values from which a column's histogram is laid out: enough for 254 quantiles to mean something."""
+
+SHOWN_MAX = 5_000
+"""Monitors times segments in gauges and pages: each is six to nine lines of gauges, 1 kB, and as much again on its way.
+"""
 
 WindowKey = tuple[str, Window, int]
 
@@ -33,6 +38,7 @@ class Board:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.room = Room(plan.limits.monitor_bytes)
         self.tables: dict[str, SegmentTable] = {
             s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
         }
@@ -43,6 +49,11 @@ class Board:
         self._touched: set[str] = set()
         self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
+        self.cut_categories = 0
+        self.hidden = 0
+        """How many instances `readings` has left out at most."""
+        self._sizes: dict[int, int] = {}
+        """Of one instance of each monitor, by its place in the plan: known once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._laid_out = sorted(
@@ -76,11 +87,12 @@ class Board:
         changes: list[Change] = []
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.COLUMN:
-                if _is_row(spec):
+                if is_row(spec):
                     changes += self._step_row_monitor(place, spec, span, pane)
                 else:
                     changes += self._step_pane_monitor(place, spec, span, pane)
         self._lay_out(pane)
+        self.cut_categories += pane.overflowed
         return changes
 
     def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:
@@ -89,7 +101,7 @@ class Board:
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.STREAM:
                 instance = self._pane_instance(place, spec, 0)
-                changes += instance.step(span, [summary])
+                changes += instance.step(span, [summary]) if instance is not None else []
         return changes
 
     def step_labelled(self, span: Span, labelled: LabelledPane, corrections: list[Correction]) -> list[Change]:
@@ -107,6 +119,8 @@ class Board:
         changes: list[Change] = []
         for number, values in pane.split(pane.select(spec.column), spec.by):
             instance = self._row_instance(place, spec, number)
+            if instance is None:
+                continue
             summary = (
                 pane.numeric_summary(spec.column, spec.by, number, self.layouts.get(spec.column))
                 if instance.standardise
@@ -120,6 +134,8 @@ class Board:
         changes: list[Change] = []
         for number in pane.segments(spec.by):
             instance = self._pane_instance(place, spec, number)
+            if instance is None:
+                continue
             if layout is None and instance.measure.needs is Needs.NUMERIC and not coded:
                 continue  # no histogram yet: the signal begins once it is laid out
             summary: Any = (
@@ -133,14 +149,18 @@ class Board:
     def _step_labelled_monitor(self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane) -> list[Change]:
         by = spec.by.name if spec.by else None
         changes: list[Change] = []
-        if _is_row(spec):
+        if is_row(spec):
             for number, index in labelled.split(labelled.usable(with_score=False), by):
-                rows = labelled.rows(index)
-                changes += self._row_instance(place, spec, number).step(span, rows.error(), rows)
+                row_instance = self._row_instance(place, spec, number)
+                if row_instance is not None:
+                    rows = labelled.rows(index)
+                    changes += row_instance.step(span, rows.error(), rows)
             return changes
         needs_score = find("measure", spec.measure.name).needs is Needs.LABELLED_SCORE if spec.measure else False  # type: ignore[attr-defined]
         for number, index in labelled.split(labelled.usable(with_score=needs_score), by):
             instance = self._pane_instance(place, spec, number)
+            if instance is None:
+                continue
             assert isinstance(instance, LabelledInstance)
             changes += instance.step_rows(span, labelled.rows(index))
         return changes
@@ -160,59 +180,84 @@ class Board:
         filled: set[tuple[str, Window]] = set()
         index = labelled.usable(with_score=False)
         for spec in self.plan.monitors:
-            if (
-                spec.window is None
-                or spec.target is not Target.LABELLED
-                or _is_row(spec)
-                or (key := (_by_name(spec), spec.window)) in filled
-            ):
+            if not _windowed(spec) or spec.window is None or (key := (by_name(spec), spec.window)) in filled:
                 continue
             filled.add(key)
             for number, rows in labelled.split(index, spec.by.name if spec.by else None):
                 window = self._window(spec, number)
+                if window is None:
+                    continue
                 window.add(labelled.joined.ordinals[rows], labelled.rows(rows), span.end_ms)
-                self._touched.add(_window_key(*key, number))
+                self._touched.add(window_key(*key, number))
 
-    def _window(self, spec: MonitorSpec, number: int) -> RollingWindow:
+    def _window(self, spec: MonitorSpec, number: int, *, known: bool = False) -> RollingWindow | None:
+        """The segment's window; None where there is no room for one. known: it comes from a saved state."""
         assert spec.window is not None
         assert self.plan.task is not None
-        key = (_by_name(spec), spec.window, number)
+        key = (by_name(spec), spec.window, number)
         window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = RollingWindow(spec.window, self.plan.task, scored=self._scored)
-            self._exporters[_window_key(*key)] = window.export
+        if window is None and self._may_grow(WINDOW_BYTES, known=known):
+            window = RollingWindow(spec.window, self.plan.task, scored=self._scored, room=self.room)
+            self._windows[key] = window
+            self._exporters[window_key(*key)] = window.export
         return window
 
     def _revise(self, correction: Correction, segmentations: tuple[str, ...]) -> None:
         of = {"": 0} | dict(zip(segmentations, correction.segments, strict=True))
         for key, window in self._windows.items():
             if of.get(key[0]) == key[2] and window.revise(correction.ordinal, correction.label):
-                self._touched.add(_window_key(*key))
+                self._touched.add(window_key(*key))
 
     # ------------------------------------------------------------------ instances
-    def _row_instance(self, place: int, spec: MonitorSpec, number: int) -> RowInstance:
-        instance = self._instances[place].get(number)
-        if instance is None:
-            instance = RowInstance(spec, segment_label(self._table(spec.by), number), self._standard_measure(spec))
-            self._enrol(place, spec, number, instance)
-        self._touched.add(_instance_key(spec, number))
-        assert isinstance(instance, RowInstance)
+    def _row_instance(self, place: int, spec: MonitorSpec, number: int) -> RowInstance | None:
+        instance = self._instance(place, spec, number)
+        assert instance is None or isinstance(instance, RowInstance)
         return instance
 
-    def _pane_instance(self, place: int, spec: MonitorSpec, number: int) -> PaneInstance:
+    def _pane_instance(self, place: int, spec: MonitorSpec, number: int) -> PaneInstance | None:
+        instance = self._instance(place, spec, number)
+        assert instance is None or isinstance(instance, PaneInstance)
+        return instance
+
+    def _instance(self, place: int, spec: MonitorSpec, number: int, *, known: bool = False) -> Instance | None:
+        """The segment's monitor; None where there is no room for one. known: it comes from a saved state."""
         instance = self._instances[place].get(number)
         if instance is None:
-            instance = self._new_pane_instance(spec, number)
+            instance = self._new_instance(place, spec, number, known=known)
+            if instance is None:
+                return None
             self._enrol(place, spec, number, instance)
-        self._touched.add(_instance_key(spec, number))
-        assert isinstance(instance, PaneInstance)
+        self._touched.add(instance_key(spec, number))
         return instance
+
+    def _new_instance(self, place: int, spec: MonitorSpec, number: int, *, known: bool) -> Instance | None:
+        size = self._sizes.get(place)
+        if size is not None and not self._may_grow(size, known=known):
+            return None
+        window = self._window(spec, number, known=known) if _windowed(spec) else None
+        if _windowed(spec) and window is None:
+            self.room.give(size or 0)
+            return None
+        label = segment_label(self._table(spec.by), number)
+        if is_row(spec):
+            instance: Instance = RowInstance(spec, label, self._standard_measure(spec), self.room)
+        else:
+            instance = self._new_pane_instance(spec, number, label, window)
+        if size is None:  # the monitor's first, which is for all rows or the first segment: it is always there
+            self._sizes[place] = instance.held_bytes
+            self.room.force(instance.held_bytes)
+        return instance
+
+    def _may_grow(self, size: int, *, known: bool) -> bool:
+        if known:
+            self.room.force(size)
+        return known or self.room.take(size)
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number] = instance
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
-        self._exporters[_instance_key(spec, number)] = lambda: {
+        self._exporters[instance_key(spec, number)] = lambda: {
             "fingerprint": mark,
             "made_of": made_of,
             "instance": instance.export(),
@@ -224,12 +269,13 @@ class Board:
             return "mean"
         return "mae" if self.plan.task is Task.REGRESSION else "error_rate"
 
-    def _new_pane_instance(self, spec: MonitorSpec, number: int) -> PaneInstance:
-        label = segment_label(self._table(spec.by), number)
+    def _new_pane_instance(
+        self, spec: MonitorSpec, number: int, label: tuple[tuple[str, str], ...], window: RollingWindow | None
+    ) -> PaneInstance:
         arl = steps_per_false_alarm(spec, self.plan.budget, self.plan.time, number)
         if spec.target is Target.LABELLED:
-            return LabelledInstance(spec, label, arl, self._window(spec, number) if spec.window else None)
-        return PaneInstance(spec, label, arl)
+            return LabelledInstance(spec, label, arl, self.room, window)
+        return PaneInstance(spec, label, arl, self.room)
 
     def _table(self, by: Segmentation | None) -> SegmentTable | None:
         return None if by is None else self.tables[by.name]
@@ -243,19 +289,34 @@ class Board:
     # ------------------------------------------------------------------ shown
     def readings(self) -> tuple[Reading, ...]:
         """Every monitor and segment, now."""
-        plain = [i.reading() for i in self.instances() if not isinstance(i, LabelledInstance) or i.window is None]
-        windowed = [i for i in self.instances() if isinstance(i, LabelledInstance) and i.window is not None]
+        shown = self._shown()
+        plain = [i.reading() for i in shown if not isinstance(i, LabelledInstance) or i.window is None]
+        windowed = [i for i in shown if isinstance(i, LabelledInstance) and i.window is not None]
         return (*plain, *labelled_readings(windowed, self.plan.task, scored=self._scored))
+
+    def _shown(self) -> list[Instance]:
+        """All instances; where they are too many, those with an alert and those of the first segments."""
+        found = list(self.instances())
+        self.hidden = max(self.hidden, len(found) - SHOWN_MAX)
+        if len(found) <= SHOWN_MAX:
+            return found
+        ranked = sorted(
+            ((instance.quiet, number, place), instance)
+            for place, members in enumerate(self._instances)
+            for number, instance in members.items()
+        )
+        kept = {id(instance) for _, instance in ranked[:SHOWN_MAX]}
+        return [instance for instance in found if id(instance) in kept]
 
     def overflowed(self) -> int:
         """Rows that the limit on segments has sent to `__other__`."""
         return sum(table.overflowed for table in self.tables.values())
 
     # ------------------------------------------------------------------ state
-    def take_changes(self) -> dict[str, State]:
-        """The parts of the state that changed since the last call, by key."""
+    def take_changes(self) -> dict[str, Callable[[], State]]:
+        """The parts of the state that changed since the last call, by key: what gives them."""
         keys, self._touched = sorted(self._touched), set()
-        return {key: self._exporters[key]() for key in keys}
+        return {key: self._exporters[key] for key in keys}
 
     def take_stale(self) -> frozenset[str]:
         """Keys of the restored state that belong to no monitor of this config any more, once."""
@@ -270,7 +331,7 @@ class Board:
             "first_values": np.concatenate(held) if held else np.empty(0),
         }
 
-    def restore(self, states: dict[str, State]) -> list[str]:
+    def restore(self, states: Mapping[str, State]) -> list[str]:
         """Continue where the exported parts stood. Returns monitors that start afresh because their config changed."""
         for name, table in self.tables.items():
             if f"segments/{name}" in states:
@@ -288,56 +349,34 @@ class Board:
         self._stale = states.keys() - self._exporters.keys()
         return restarted
 
-    def _restore_monitor(self, place: int, spec: MonitorSpec, states: dict[str, State]) -> bool:
+    def _restore_monitor(self, place: int, spec: MonitorSpec, states: Mapping[str, State]) -> bool:
         prefix = f"monitor/{spec.id}/"
-        mine = {
-            int(key[len(prefix) :]): state
-            for key, state in states.items()
-            if key.startswith(prefix) and key[len(prefix) :].isdigit()
-        }
-        if any(state["fingerprint"] != fingerprint(spec, self.plan) for state in mine.values()):
+        ends = (key.removeprefix(prefix) for key in states if key.startswith(prefix))
+        mine = sorted(int(end) for end in ends if end.isdigit())
+        mark = fingerprint(spec, self.plan)
+        if any(states[f"{prefix}{number}"]["fingerprint"] != mark for number in mine):
             return False
-        for number, state in sorted(mine.items()):
-            if spec.window is not None and spec.target is Target.LABELLED and not _is_row(spec):
-                window = states.get(_window_key(_by_name(spec), spec.window, number))
-                if window is not None and (_by_name(spec), spec.window, number) not in self._windows:
-                    self._window(spec, number).restore(window)
-            instance = (
-                self._row_instance(place, spec, number) if _is_row(spec) else self._pane_instance(place, spec, number)
-            )
-            instance.restore(state["instance"])
+        if _windowed(spec):
+            self._restore_windows(spec, states)
+        for number in mine:
+            instance = self._instance(place, spec, number, known=True)
+            assert instance is not None, f"{prefix}{number} was there"
+            instance.restore(states[f"{prefix}{number}"]["instance"])
         return True
 
-
-def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
-    """Changes when anything changes that gives a monitor's state its meaning.
-
-    Its owner and runbook do not, nor does its share of the budget: that only moves the threshold of what is measured.
-    """
-    return digest(
-        spec.target,
-        spec.column,
-        spec.detector,
-        spec.measure,
-        spec.by,
-        spec.block_rows,
-        spec.reference,
-        plan.time.pane_ms,
-    )
+    def _restore_windows(self, spec: MonitorSpec, states: Mapping[str, State]) -> None:
+        """All of its windows, those of segments as well that found no room for the monitor itself."""
+        assert spec.window is not None
+        prefix = window_key(by_name(spec), spec.window, 0).removesuffix("0")
+        for key in sorted(states):
+            number = key.removeprefix(prefix)
+            if not (key.startswith(prefix) and number.isdigit()):
+                continue
+            if (by_name(spec), spec.window, int(number)) not in self._windows:
+                window = self._window(spec, int(number), known=True)
+                assert window is not None, f"{key} was there"
+                window.restore(states[key])
 
 
-def _instance_key(spec: MonitorSpec, number: int) -> str:
-    return f"monitor/{spec.id}/{number}"
-
-
-def _window_key(by: str, window: Window, number: int) -> str:
-    size = f"rows{window.rows}" if window.rows else f"span{window.span_ms}"
-    return f"window/{by}/{size}/{number}"
-
-
-def _by_name(spec: MonitorSpec) -> str:
-    return spec.by.name if spec.by else ""
-
-
-def _is_row(spec: MonitorSpec) -> bool:
-    return issubclass(find("detector", spec.detector.name), RowDetector)
+def _windowed(spec: MonitorSpec) -> bool:
+    return spec.window is not None and spec.target is Target.LABELLED and not is_row(spec)

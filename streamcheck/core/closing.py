@@ -3,7 +3,7 @@
 Rows into canonical order, labels to predictions, everything to the monitors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
 from streamcheck.core.ids import NO_KEYS
-from streamcheck.core.join import UNUSABLE, Correction, Join, Joined, Labels, Predictions
+from streamcheck.core.join import CONTENT, Join
+from streamcheck.core.joining import UNUSABLE, Correction, Joined, Labels, Predictions
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
@@ -39,6 +40,8 @@ class Closing:
         self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
         self._classes: dict[str, int] = {}
+        self.overflowed = 0
+        """Classes beyond CLASSES_MAX, once for each pane in which they came."""
         self._ordinal = 0  # of labelled rows, where labels sit in the prediction event
         self._prediction = _place(plan, Role.PREDICTION)
         self._score = _place(plan, Role.SCORE)
@@ -95,7 +98,8 @@ class Closing:
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
-        self._deltas[span.end_ms] = delta
+        if any(len(delta[part]) for part in CONTENT):
+            self._deltas[span.end_ms] = delta
         self._uncommitted += len(entering.keys) + len(known.keys)
         return self._labelled(span, joined, corrections)
 
@@ -185,7 +189,9 @@ class Closing:
             known = self._classes.get(values[code])
             if known is None and len(self._classes) < CLASSES_MAX:
                 known = self._classes[values[code]] = len(self._classes)
-            if known is not None:
+            if known is None:
+                self.overflowed += 1
+            else:
                 table[code] = known
         return table
 
@@ -212,7 +218,7 @@ class Closing:
             "join": None if self.join is None else self.join.export(),
         }
 
-    def restore(self, state: State, deltas: list[State]) -> None:
+    def restore(self, state: State, deltas: Iterable[State]) -> None:
         """Continue where `export` stood."""
         self._classes = {name: code for code, name in enumerate(state["classes"])}
         self._ordinal = state["ordinal"]

@@ -80,6 +80,15 @@ def decode(kind: str, data: bytes) -> tuple[int, State]:
     return version, state
 
 
+def is_state(data: bytes) -> bool:
+    """Whether these bytes claim to be an encoded state.
+
+    >>> is_state(encode("engine", 1, {})), is_state(b"{}")
+    (True, False)
+    """
+    return data[:4] == _MAGIC
+
+
 def _digest(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
 

@@ -13,7 +13,7 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import Mark
 from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
-from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Skipped
+from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
 from streamcheck.core.partitions import NEVER, Partition
 from streamcheck.core.plan import Plan
@@ -70,9 +70,13 @@ class Engine:
         return Outcome(journal=[Opened(self.lineage, tuple((s, positions[s]) for s in sorted(positions)))])
 
     def add_partition(self, source: SourcePartition, offset: int = 0) -> Outcome:
-        """A partition that was made while running joins; it cannot reach panes that have closed."""
-        partition = self._add(source, Mark(offset, NEVER, NEVER))
-        return self._floor(partition, offset)
+        """A partition that was made while running joins; it cannot reach panes that have closed.
+
+        The journal says so even where none has closed: a replay must know that it was there from then on.
+        """
+        floor = NEVER if self.open_from is None else self.open_from * self.plan.time.pane_ms
+        self._add(source, Mark(offset, NEVER, NEVER)).raise_floor(offset, floor)
+        return Outcome(journal=[Floored(source, offset, floor)])
 
     def skip_gap(self, source: SourcePartition, resumed_at: int) -> Outcome:
         """Retention has removed records before they were read; go on behind the gap."""
@@ -146,6 +150,11 @@ class Engine:
             outcome.journal.append(Advanced(until_ms))
         return outcome
 
+    def silence(self) -> list[JournalEntry]:
+        """Up to where panes have closed without those who are silent; nothing where nobody is."""
+        idle = tuple((s, p.idle_at) for s, p in self.partitions.items() if p.idle and p.idle_at is not None)
+        return [Silent(self.open_from * self.plan.time.pane_ms, idle)] if idle and self.open_from is not None else []
+
     def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
         """The input has ended (a file).
 
@@ -179,7 +188,8 @@ class Engine:
 
     def _floor(self, partition: Partition, offset: int) -> Outcome:
         floor = self._open_from() * self.plan.time.pane_ms
-        if self.open_from is None or floor <= partition.watermark:
+        replayed = any(at >= offset and known >= floor for at, known in partition.floors)  # from a journal
+        if self.open_from is None or floor <= partition.watermark or replayed:
             return Outcome()
         partition.raise_floor(offset, floor)
         return Outcome(journal=[Floored(partition.source, offset, floor)])
@@ -275,10 +285,20 @@ class Engine:
             closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
             open_rows=sum(p.open_rows for p in self.partitions.values()),
             alerts=self.sequence,
-            limits=(
-                ("pane_rows", sum(p.excess for p in self.partitions.values())),
-                ("segments", self.board.overflowed()),
-            ),
+            limits=self._limits(),
+        )
+
+    def _limits(self) -> tuple[tuple[str, int], ...]:
+        join = self.closing.join_reading()
+        return (
+            ("pane_rows", sum(p.excess for p in self.partitions.values())),
+            ("segments", self.board.overflowed()),
+            ("monitor_memory", self.board.room.refused),
+            ("join_memory", join.predictions_evicted),
+            ("pending_labels", join.labels_evicted),
+            ("categories", self.board.cut_categories),
+            ("classes", self.closing.overflowed),
+            ("readings_shown", self.board.hidden),
         )
 
     # ------------------------------------------------------------------ state

@@ -6,6 +6,7 @@ labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,57 +17,15 @@ from streamcheck.core.components import State
 from streamcheck.core.entries import GROWTH, Entries
 from streamcheck.core.id_table import NOWHERE, PLACE_BYTES, IdTable
 from streamcheck.core.ids import KEY_BYTES
+from streamcheck.core.joining import Correction, Joined, Labels, Predictions
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
 from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray, KeyArray
 
-UNUSABLE = -1.7e308
-"""Stands for a prediction or score that the event did not carry: a NaN never enters a state."""
 _PREDICTION_BYTES = KEY_BYTES + 8 + 8 + 8 + 1 + 1
 _WAITING_EXCESS = 1_024
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """n predictions of one pane in canonical order.
-
-    Keys of ids (n, 2), value and score (UNUSABLE without) float64, event time, segments (S, n).
-    """
-
-    keys: KeyArray
-    value: FloatArray
-    score: FloatArray
-    times: IntArray
-    segments: CodeArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
-    """n labels of one pane in canonical order: keys of ids (n, 2), value float64."""
-
-    keys: KeyArray
-    value: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Joined:
-    """Rows completed in one pane, in canonical order, numbered by `ordinals` (ascending over the life of the state)."""
-
-    ordinals: IntArray
-    prediction: FloatArray
-    label: FloatArray
-    score: FloatArray
-    times: IntArray
-    segments: CodeArray
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A label that replaces an earlier one of the row numbered `ordinal`."""
-
-    ordinal: int
-    label: float
-    segments: tuple[int, ...]
+CONTENT = ("keys", "slots", "released", "waiting_keys", "changed_keys")
+"""Parts of a delta; without any of them it says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +47,11 @@ def entry_bytes(n_segmentations: int, segments_max: int) -> int:
     """Memory that one waiting prediction takes at most, arrays that have just grown included."""
     segments = n_segmentations * segment_dtype(segments_max).itemsize
     return int(GROWTH * (_PREDICTION_BYTES + segments) + PLACE_BYTES) + 1
+
+
+def label_bytes() -> int:
+    """Memory that one waiting label takes at most: as many more may lie between them that wait no more."""
+    return 2 * (int(GROWTH * (KEY_BYTES + 8 + 1) + PLACE_BYTES) + 1)
 
 
 def segment_dtype(segments_max: int) -> np.dtype[np.signedinteger]:
@@ -133,6 +97,7 @@ class Join:
         Returns completed rows, corrections, and the delta to keep.
         """
         self._expire(end_ms - self.rules.horizon_ms)
+        before = self._kept.next, self._waiting.next
         entered, released, early = self._enter(predictions)
         by_predictions = self._complete(released, early)
         met = self._meet(labels)
@@ -145,7 +110,8 @@ class Join:
         kept, at = self._kept.columns, self._kept.place(changed)
         matched = {"slots": changed, "labels": kept["value"][at], "ordinals": kept["time"][at]}
         delta = {"end": end_ms, **entered, **matched, **self._wait(labels, met)}
-        self._panes.append((end_ms, self._kept.next, self._waiting.next))
+        if (self._kept.next, self._waiting.next) != before:  # nothing else is forgotten with a pane
+            self._panes.append((end_ms, self._kept.next, self._waiting.next))
         final = kept["value"][self._kept.place(completed)]
         self._evict()
         return _together(by_predictions, by_labels, final), corrections, delta
@@ -332,7 +298,7 @@ class Join:
             "counts": dict(self._counts),
         }
 
-    def restore(self, state: State, deltas: list[State]) -> None:
+    def restore(self, state: State, deltas: Iterable[State]) -> None:
         """Make the join again. deltas: those of `step` within the horizon, ascending by pane."""
         self._kept.begin(state["head"])
         marks: dict[int, int] = {}

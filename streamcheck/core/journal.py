@@ -47,7 +47,18 @@ class Skipped:
     resumed_at: int
 
 
-JournalEntry = Opened | Floored | Advanced | Skipped
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Panes that end at `until_ms` or before had closed while these partitions were silent, each read up to an offset.
+
+    Noted with alerts: should the state be lost, a replay must not count in those panes what the partitions bring later.
+    """
+
+    until_ms: int
+    read: tuple[tuple[SourcePartition, int], ...]
+
+
+JournalEntry = Opened | Floored | Advanced | Skipped | Silent
 
 
 def to_bytes(entry: JournalEntry) -> bytes:
@@ -67,6 +78,10 @@ def to_bytes(entry: JournalEntry) -> bytes:
             return orjson.dumps({"kind": "advance", "until_ms": until_ms})
         case Skipped(source, offset, resumed_at):
             return orjson.dumps({"kind": "skip", **_place(source, offset), "resumed_at": resumed_at})
+        case Silent(until_ms, read):
+            return orjson.dumps(
+                {"kind": "silent", "until_ms": until_ms, "read": [[s.topic, s.partition, o] for s, o in read]}
+            )
 
 
 def from_bytes(line: bytes) -> JournalEntry:
@@ -86,6 +101,8 @@ def from_bytes(line: bytes) -> JournalEntry:
                 return Advanced(read["until_ms"])
             case "skip":
                 return Skipped(SourcePartition(read["topic"], read["partition"]), read["offset"], read["resumed_at"])
+            case "silent":
+                return Silent(read["until_ms"], tuple((SourcePartition(t, p), o) for t, p, o in read["read"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"not a journal entry: {line[:200]!r}") from error
     raise StateError(f"a journal entry of unknown kind {read.get('kind')!r}: written by a newer streamcheck?")

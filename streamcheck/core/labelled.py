@@ -7,10 +7,11 @@ import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.components import State
-from streamcheck.core.join import UNUSABLE, Joined
+from streamcheck.core.joining import UNUSABLE, Joined
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.monitors import PaneInstance, Span
 from streamcheck.core.plan import MonitorSpec, Task
+from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray, Signal
 from streamcheck.core.windows import RollingWindow, kept_score, shown_score
@@ -55,14 +56,24 @@ class LabelledInstance(PaneInstance):
     """Blocks of completed rows -> measure -> detector; or a threshold on the measure of the rolling window."""
 
     def __init__(
-        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, window: RollingWindow | None
+        self,
+        spec: MonitorSpec,
+        segment: tuple[tuple[str, str], ...],
+        arl: float,
+        room: Room,
+        window: RollingWindow | None,
     ) -> None:
-        super().__init__(spec, segment, arl)
+        super().__init__(spec, segment, arl, room)
         self.window = window
         self.on_window = spec.detector.name == "threshold" and window is not None
         if self.on_window:
-            self.reference = None
+            self.reference = None  # its accumulator's room is not given back: it is little, and counts as the window's
         self._open_block: FloatArray = np.empty((3, 0))
+
+    @property
+    def held_bytes(self) -> int:
+        """The open block as well."""
+        return super().held_bytes + 2 * 24 * self.spec.block_rows
 
     @property
     def needs_score(self) -> bool:

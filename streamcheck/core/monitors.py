@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 
 from streamcheck.core.alerts import AlertTracker, Change, Finding, digest
 from streamcheck.core.components import State, build
-from streamcheck.core.detectors.base import Domain, PaneDetector, RowDetector
+from streamcheck.core.detectors.base import Detector, Domain, PaneDetector, RowDetector
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.plan import Budget, MonitorSpec, TimeRules
 from streamcheck.core.readings import Reading
 from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import VALUE_MAX
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
@@ -26,6 +28,9 @@ HISTORY_MAX = 512
 
 Older ones are thinned out by half.
 """
+CLOCK_BYTES = 2 * HISTORY_MAX * 9 + 500
+INSTANCE_BYTES = 4_500
+"""Of a monitor for one segment: objects, names, an open alert, its places in tables, what is shown of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ def steps_per_false_alarm(spec: MonitorSpec, budget: Budget, time: TimeRules, pl
 class Instance:
     """One monitor for one segment: what all kinds have in common."""
 
+    detector: Detector
+
     def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], noun: str, *, pulsed: bool) -> None:
         self.spec = spec
         self.segment = segment
@@ -69,6 +76,11 @@ class Instance:
     def may_alert(self) -> bool:
         """Whether the reference has come far enough for alerts."""
         return self.reference is None or self.reference.progress().readiness is Readiness.READY
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory at most, beside its reference and window, which ask for their own room."""
+        return INSTANCE_BYTES + self.detector.held_bytes
 
     def conclude(self, span: Span, found: Finding | None) -> list[Change]:
         """Move the alert on."""
@@ -121,12 +133,12 @@ class Instance:
 class PaneInstance(Instance):
     """Measure -> reference -> pane detector -> alert."""
 
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float) -> None:
+    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, room: Room) -> None:
         assert spec.measure is not None, spec.id
         self.measure: Measure = build("measure", spec.measure.name, dict(spec.measure.params))
         super().__init__(spec, segment, self.measure.unit, pulsed=False)
         self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
-        self.reference.bind(self.measure.accumulator)
+        self.reference.bind(self.measure.accumulator, room)
         self.detector: PaneDetector = build("detector", spec.detector.name, dict(spec.detector.params))
         self.detector.calibrate(arl)
 
@@ -180,7 +192,7 @@ def finding(signal: Signal, verdict: Verdict, span: Span) -> Finding:
 class RowInstance(Instance):
     """Rows -> (standardise by the reference) -> row detector -> alert."""
 
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], standard: str) -> None:
+    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], standard: str, room: Room) -> None:
         super().__init__(spec, segment, "mean", pulsed=True)
         self.detector: RowDetector = build("detector", spec.detector.name, dict(spec.detector.params))
         self.detector.seed(int(digest(spec.id, *(text for pair in segment for text in pair))[:8], 16))
@@ -188,10 +200,15 @@ class RowInstance(Instance):
         if self.standardise:
             self.measure: Measure = build("measure", standard, {})
             self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
-            self.reference.bind(self.measure.accumulator)
+            self.reference.bind(self.measure.accumulator, room)
         self.clock = _RowClock()
         self._before_n = 0
         self._before_total = 0.0
+
+    @property
+    def held_bytes(self) -> int:
+        """The clock's numbers as well."""
+        return super().held_bytes + CLOCK_BYTES
 
     def step(self, span: Span, values: FloatArray, summary: Any) -> list[Change]:
         """The new rows in canonical order, and their summary for the reference (ignored where none is needed)."""
@@ -281,8 +298,8 @@ class _RowClock:
 
     def __init__(self) -> None:
         self.rows = 0
-        self._first_rows: list[int] = []
-        self._starts: list[int] = []
+        self._first_rows = array("q")
+        self._starts = array("q")
 
     def add(self, start_ms: int, n: int) -> None:
         self._first_rows.append(self.rows)
@@ -305,7 +322,7 @@ class _RowClock:
 
     def restore(self, state: State) -> None:
         self.rows = state["rows"]
-        self._first_rows, self._starts = state["first_rows"].tolist(), state["starts"].tolist()
+        self._first_rows, self._starts = array("q", state["first_rows"].tolist()), array("q", state["starts"].tolist())
 
 
 def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:

@@ -68,6 +68,8 @@ class PaneRows:
         self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
         self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
         self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
+        self.overflowed = 0
+        """Categories that count as `__other__` for want of a place."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -181,6 +183,7 @@ class PaneRows:
             used, first = np.unique(codes[self.order], return_index=True)
             used = used[np.argsort(first)]
             used = used[used >= 0]
+            self.overflowed += max(0, len(used) - CATEGORIES_MAX)
             named = sorted(used[:CATEGORIES_MAX].tolist(), key=values.__getitem__)
             if len(used) > CATEGORIES_MAX:  # a category of that name is counted with the rest
                 named = [code for code in named if values[code] != OTHER_SEGMENT]

@@ -1,8 +1,9 @@
 """The engine's state as keyed, checksummed bytes: what changed since the last commit, and back again."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from streamcheck.core import codec
 from streamcheck.core.alerts import digest
@@ -27,6 +28,10 @@ class StateChange:
     put: Mapping[str, bytes]
     delete: frozenset[str]
 
+    def beside(self, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """What to write, and these parts, which are no states of the core."""
+        return _Beside(self.put, parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -34,6 +39,55 @@ class Restored:
 
     engine: Engine
     restarted: tuple[str, ...]
+
+
+class _Encoded(Mapping[str, bytes]):
+    """States that become bytes when they are asked for, so that those of a thousand segments are never in memory."""
+
+    def __init__(self, states: Mapping[str, Callable[[], State]]) -> None:
+        self._states = states
+
+    def __getitem__(self, key: str) -> bytes:
+        return codec.encode(_KIND, VERSION, self._states[key]())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+
+class _Decoded(Mapping[str, State]):
+    """The same the other way round."""
+
+    def __init__(self, saved: Mapping[str, bytes]) -> None:
+        self._saved = saved
+
+    def __getitem__(self, key: str) -> State:
+        return decode_part(key, self._saved[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._saved)
+
+    def __len__(self) -> int:
+        return len(self._saved)
+
+
+class _Beside(Mapping[str, bytes]):
+    """Two mappings as one, without a copy."""
+
+    def __init__(self, first: Mapping[str, bytes], second: Mapping[str, bytes]) -> None:
+        self._both = first, second
+
+    def __getitem__(self, key: str) -> bytes:
+        first, second = self._both
+        return second[key] if key in second else first[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(key for part in self._both for key in part))
+
+    def __len__(self) -> int:
+        return len(dict.fromkeys(self))
 
 
 class Saver:
@@ -44,19 +98,18 @@ class Saver:
         self._join_keys: list[str] = []
 
     def take(self) -> StateChange:
-        """Everything that changed since the last call."""
+        """Everything that changed since the last call; to be committed before the engine goes on."""
         engine = self.engine
         for partition in engine.partitions.values():
             partition.forget_floors()
-        states: dict[str, State] = {"engine": _engine_state(engine)}
+        states: dict[str, Callable[[], State]] = {"engine": partial(_engine_state, engine)}
         states |= engine.board.take_changes()
-        put = {key: codec.encode(_KIND, VERSION, state) for key, state in states.items()}
         deltas = {f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}": d for end_ms, d in engine.closing.take_deltas().items()}
         self._join_keys += deltas
         gone = self._expired()
         # catching up, the horizon may pass between two commits: such panes are never written
-        put |= {key: codec.encode(_KIND, VERSION, delta) for key, delta in deltas.items() if key not in gone}
-        return StateChange(put, (gone | engine.board.take_stale()) - deltas.keys() - put.keys())
+        states |= {key: partial(_itself, delta) for key, delta in deltas.items() if key not in gone}
+        return StateChange(_Encoded(states), (gone | engine.board.take_stale()) - deltas.keys() - states.keys())
 
     def _expired(self) -> frozenset[str]:
         join = self.engine.closing.join
@@ -77,12 +130,11 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
 
     Raises StateError when it is damaged, newer, or of a config with other streams or times.
     """
-    states = {key: _decode(key, data) for key, data in saved.items()}
-    if "engine" not in states:
+    if "engine" not in saved:
         raise StateError(
             "the saved state has no engine part: it is incomplete; restore a backup, or reset it with --reset-state"
         )
-    core = states.pop("engine")
+    core = decode_part("engine", saved["engine"])
     if core["meaning"] != meaning(plan):
         raise StateError(
             f"the saved state of {plan.name!r} was made with other `streams` or `time` settings, which give old "
@@ -93,9 +145,10 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
     for saved_partition in core["partitions"]:
         _restore_partition(engine, saved_partition)
     engine.restore_core(core["engine"])
-    deltas = [states.pop(key) for key in sorted(states) if key.startswith(_JOIN)]
-    engine.closing.restore(core["closing"], deltas)
-    restarted = engine.board.restore(states)
+    deltas = sorted(key for key in saved if key.startswith(_JOIN))
+    engine.closing.restore(core["closing"], (decode_part(key, saved[key]) for key in deltas))
+    rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith(_JOIN)}
+    restarted = engine.board.restore(_Decoded(rest))
     return Restored(engine, tuple(restarted))
 
 
@@ -112,6 +165,10 @@ def meaning(plan: Plan) -> str:
         time.max_jump_ms,
         plan.segmentations,
     )
+
+
+def _itself(state: State) -> State:
+    return state
 
 
 def positions(engine: Engine) -> dict[SourcePartition, int]:
@@ -155,6 +212,7 @@ def _restore_partition(engine: Engine, state: State) -> None:
     engine.partitions[source] = partition
 
 
-def _decode(key: str, data: bytes) -> State:
+def decode_part(key: str, data: bytes) -> State:
+    """One part of the engine's state. Raises StateError for one that is damaged or newer."""
     version, state = codec.decode(_KIND, data)
     return migrated(key, version, state)

@@ -5,8 +5,9 @@ from collections import deque
 import numpy as np
 
 from streamcheck.core.components import State
-from streamcheck.core.join import UNUSABLE
+from streamcheck.core.joining import UNUSABLE
 from streamcheck.core.plan import Task, Window
+from streamcheck.core.room import Room, unlimited
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray
 
@@ -14,12 +15,20 @@ SPAN_ROWS_MAX = 100_000
 """Rows that a window by time keeps at most: 100,000 x 5 columns x 8 B = 4 MB for each segment."""
 _COLUMNS = 5  # ordinal, prediction, label, score, time: all exact in float64 (ordinals and ms below 2^53)
 
+PARTS_MAX = 16
+"""Pieces in which rows lie, one for each pane that brought some, before they become one."""
+ROW_BYTES = 2 * 8 * _COLUMNS + 16
+"""Of memory for each row: twice its columns, for a part from which most has left stays until the next merge."""
+WINDOW_BYTES = 8_000
+"""Of a window beside its rows: PARTS_MAX arrays, the object, its places in tables."""
+
 
 class RollingWindow:
     """The labelled rows that count now. Rows enter in canonical order, each with its ordinal (ascending)."""
 
-    def __init__(self, window: Window, task: Task, *, scored: bool) -> None:
+    def __init__(self, window: Window, task: Task, *, scored: bool, room: Room | None = None) -> None:
         self.window = window
+        self._room = room or unlimited()
         self.task = task
         self.scored = scored
         self.rows_max = window.rows or SPAN_ROWS_MAX
@@ -31,20 +40,25 @@ class RollingWindow:
 
     def add(self, ordinals: IntArray, rows: LabelledRows, time_ms: int) -> None:
         """Rows (n,) that were completed in the pane that ends at `time_ms`."""
-        score = kept_score(rows)
-        times = np.full(len(rows.label), time_ms)
+        score, new = kept_score(rows), len(rows.label)
+        times = np.full(new, time_ms)
+        room = self._n + self._room.take_some(min(self._n + new, self.rows_max) - self._n, ROW_BYTES)
         self._parts.append(np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64))
-        self._n += len(rows.label)
-        self._drop(self._n - self.rows_max)
+        self._n += new
+        self._drop(self._n - room)
         self.expire(time_ms)
+        if len(self._parts) > PARTS_MAX:
+            self._merged()
 
     def expire(self, now_ms: int) -> None:
         """Drop rows that a window by time has left behind."""
         if self.window.span_ms is None:
             return
+        before = self._n
         while self._parts and self._parts[0][4, 0] <= now_ms - self.window.span_ms:
             old = self._parts[0]
             self._drop(int(np.searchsorted(old[4], now_ms - self.window.span_ms, side="right")))
+        self._room.give((before - self._n) * ROW_BYTES)
 
     def _drop(self, n: int) -> None:
         """The oldest n rows leave."""
@@ -87,7 +101,9 @@ class RollingWindow:
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         rows = np.array(state["rows"])
+        self._room.give(self._n * ROW_BYTES)
         self._n = rows.shape[1]
+        self._room.force(self._n * ROW_BYTES)
         self._parts = deque([rows] if self._n else [])
 
 

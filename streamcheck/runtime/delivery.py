@@ -8,7 +8,7 @@ from streamcheck.core.partitions import LATE_REASON
 from streamcheck.core.types import Stray
 from streamcheck.errors import DeliveryError, StateError
 from streamcheck.runtime.opening import Opened, digest_at
-from streamcheck.runtime.ports import AlertSink, Arrived, OutboxEntry, RawBatch, Store, StrayRecord, StraySink
+from streamcheck.runtime.ports import AlertSink, Arrived, OutboxEntry, RawBatch, SinkLost, Store, StrayRecord, StraySink
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Outbox:
         self._pending.extend(entries)
 
     def deliver(self, digest: str, now_s: float) -> None:
-        """Send what is pending. A failure is remembered in `trouble`, and tried again later.
+        """Send what is pending. A failure is remembered in `trouble`, and tried again later; SinkLost is raised.
 
         digest: of all transitions up to the last pending one.
         """
@@ -81,6 +81,8 @@ class Outbox:
         last = entries[-1].sequence if entries else self.delivered
         try:
             self._hand_over(entries, Arrived(last, digest))
+        except SinkLost:
+            raise
         except DeliveryError as error:
             self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S)
             self._retry_at_s = now_s + self._wait_s
@@ -120,8 +122,8 @@ def refuse_other(opened: Opened, arrived: Arrived) -> None:
     if arrived.sequence < before:
         raise StateError(
             f"the alerts topic holds transitions up to {arrived.sequence} of this lineage, but {before} were "
-            "delivered: another cluster, or one that has lost records? `streamcheck state rebuild CONFIG` makes the missing ones "
-            "again; to go on without them, `streamcheck state reset CONFIG` begins a new life"
+            "delivered: another cluster, or one that has lost records? `streamcheck state rebuild CONFIG` makes the "
+            "missing ones again; to go on without them, `streamcheck state reset CONFIG` begins a new life"
         )
     expected = digest_at(opened, arrived.sequence)
     if expected is not None and expected != arrived.digest:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from streamcheck.core.journal import Advanced, JournalEntry, from_bytes, to_bytes
+from streamcheck.core.journal import Advanced, JournalEntry, Silent, from_bytes, to_bytes
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import JournalSink
 
@@ -29,15 +29,16 @@ def numbered(lines: Sequence[bytes], copied: int) -> dict[str, bytes]:
 class JournalLog:
     """Numbers entries as they are committed, and copies them to their topic, in order.
 
-    Silence that goes on takes one line, not one a pane: an advance that directly follows another replaces it, under the
-    same number. `copied`: how many lines are in the topic; what lies beyond is copied again after a crash.
+    Silence that goes on takes one line, not one a pane: an entry about it that directly follows another of its kind
+    replaces it, under the same number. `copied`: how many lines are in the topic; what lies beyond is copied again
+    after a crash.
     """
 
     def __init__(self, sink: JournalSink | None, saved: Mapping[str, bytes]) -> None:
         lines = [saved[key] for key in sorted(saved) if key.startswith(PREFIX)]
         self._sink = sink
         self._length = len(lines)
-        self._silent = bool(lines) and isinstance(from_bytes(lines[-1]), Advanced)
+        self._last: type[JournalEntry] | None = type(from_bytes(lines[-1])) if lines else None
         self.copied = min(int(saved.get(COPIED, b"0")), len(lines))
         self._uncopied: list[bytes] = lines[self.copied :]
         self._retry_at_s = 0.0
@@ -46,14 +47,13 @@ class JournalLog:
         """Number entries; the keyed state to be committed with them."""
         put: dict[str, bytes] = {}
         for entry in entries:
-            silent = isinstance(entry, Advanced)
-            if not (silent and self._silent):
+            if not (isinstance(entry, Advanced | Silent) and type(entry) is self._last):
                 self._length += 1
             elif self._uncopied:
                 self._uncopied.pop()
             else:
                 self.copied -= 1
-            self._silent = silent
+            self._last = type(entry)
             line = to_bytes(entry)
             self._uncopied.append(line)
             put[f"{PREFIX}{self._length - 1:0{_DIGITS}d}"] = line

@@ -15,11 +15,9 @@ SAY_AGAIN_S = 600.0
 """A limit that goes on biting is named in the log every ten minutes."""
 
 ADVICE = {
-    "batch_bytes": "record batches would expand beyond the limit: their events count as rejected",
     "categories": "distinct categories of a column in one pane beyond the limit count as __other__",
     "classes": "classes beyond the limit are never right; is the prediction a class at all?",
     "delivery": "reading waits until what is to be published (alerts, journal, strays) is taken again",
-    "firing_shown": "firing alerts beyond the limit are published, and not shown",
     "join_memory": "predictions left the join before their label came: raise limits.join_memory, or lower the horizon",
     "monitor_memory": "references, windows or segments found no room: raise limits.monitor_memory, or lower "
     "limits.segments",

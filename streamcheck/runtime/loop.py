@@ -169,7 +169,7 @@ class Loop:
 
     def _turn(self) -> None:
         """One poll and what follows from it."""
-        full = self._outbox.full or self._strays.full or self._journal_log.full or self._uncommitted
+        full = self._waits
         self._stops += full and not self._full
         self._full = full
         batches = [] if full else self._source.poll(POLL_S)
@@ -194,6 +194,11 @@ class Loop:
         if due or self._alerts or self._strays.full or self._uncommitted:
             self._commit(force=False)
         self._deliver(now_s)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether reading must wait for delivery, or for a commit."""
+        return self._outbox.full or self._strays.full or self._journal_log.full or self._uncommitted
 
     def _take(self, outcome: Outcome) -> None:
         """Keep what must be committed; rejected events go on their way at once."""
@@ -226,12 +231,12 @@ class Loop:
         entries = tuple(OutboxEntry(alert.sequence, alert.id.encode(), alert.record) for alert in self._alerts)
         self._book = self._book.after(entry.value for entry in entries)
         change = self._saver.take()
-        put = {**change.put, **self._journal_log.commit(self._journal)}
+        put = self._journal_log.commit([*self._journal, *(self.engine.silence() if entries else ())])
         if entries:
             put[BOOK] = self._book.export()
             if self._outbox.arrived is not None:
                 put[BASE] = msgspec.json.encode(self._outbox.arrived)
-        self._store.commit(Commit({**put, TOPICS: self._topics}, change.delete, entries))
+        self._store.commit(Commit(change.beside({**put, TOPICS: self._topics}), change.delete, entries))
         self.tally.alerts += len(entries)
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest

@@ -47,6 +47,8 @@ class Opened:
     book: AlertBook = field(default_factory=AlertBook)
     topics: Mapping[str, str] = field(default_factory=dict)
     """The ids of the topics that have been read (see `Source.topic_ids`)."""
+    restarted: tuple[str, ...] = ()
+    """Monitors that begin afresh because their config changed."""
     fresh: bool = True
 
 
@@ -65,10 +67,9 @@ def open_engine(
         log.info("a new state: lineage %s, %d partitions", engine.lineage, len(positions))
         return Opened(engine, saving.Saver(engine), outcome.journal, topics=source.topic_ids())
     opened = resume(plan, saved)
-    there = source.topic_ids()
-    refuse_made_anew(opened.topics, there)
-    opened.topics = {**opened.topics, **there}
-    opened.journal += _match_partitions(opened.engine, source)
+    say(opened)
+    match_topics(opened, source)
+    opened.journal += _match_partitions(opened, source)
     return opened
 
 
@@ -80,8 +81,6 @@ def resume(plan: Plan, saved: Saved) -> Opened:
     base = _base(state.pop(BASE)) if BASE in state else None
     topics = _topics(state.pop(TOPICS)) if TOPICS in state else {}
     restored = saving.restore(plan, state)
-    for monitor in restored.restarted:
-        log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
     opened = Opened(
         restored.engine,
         saving.Saver(restored.engine),
@@ -90,12 +89,19 @@ def resume(plan: Plan, saved: Saved) -> Opened:
         base=base,
         book=book,
         topics=topics,
+        restarted=restored.restarted,
         fresh=False,
     )
     opened.saver.resume(state)
-    engine = restored.engine
-    log.info("the saved state goes on: lineage %s, %d alert transitions", engine.lineage, engine.sequence)
     return opened
+
+
+def say(opened: Opened) -> None:
+    """Log what goes on, and what does not."""
+    for monitor in opened.restarted:
+        log.warning("monitor %s has a changed config: it starts afresh, its reference included", monitor)
+    engine = opened.engine
+    log.info("the saved state goes on: lineage %s, %d alert transitions", engine.lineage, engine.sequence)
 
 
 def digest_at(opened: Opened, sequence: int) -> str | None:
@@ -124,9 +130,17 @@ def _topics(saved: bytes) -> dict[str, str]:
         raise StateError(f"the saved state's {TOPICS} is damaged: {error}") from error
 
 
-def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
+def match_topics(opened: Opened, source: Source) -> None:
+    """Topics that are there now against those of the state. Raises SourceError for one that was made anew."""
+    there = source.topic_ids()
+    refuse_made_anew(opened.topics, there)
+    opened.topics = {**opened.topics, **there}
+
+
+def _match_partitions(opened: Opened, source: Source) -> list[JournalEntry]:
     """Partitions that are there now against those of the state."""
-    refuse_fewer(engine, source)
+    refuse_fewer(opened, source)
+    engine = opened.engine
     added: list[JournalEntry] = []
     for partition in sorted(set(source.partitions()) - engine.partitions.keys()):
         log.info("%s is new: it joins from offset 0", partition)
@@ -134,10 +148,10 @@ def _match_partitions(engine: Engine, source: Source) -> list[JournalEntry]:
     return added
 
 
-def refuse_fewer(engine: Engine, source: Source) -> None:
+def refuse_fewer(opened: Opened, source: Source) -> None:
     """Raise SourceError where partitions that the state has read are not there any more."""
     there = set(source.partitions())
-    gone = sorted(engine.partitions.keys() - there)
+    gone = sorted(opened.engine.partitions.keys() - there)
     if gone:
         names = ", ".join(map(str, gone))
         raise SourceError(

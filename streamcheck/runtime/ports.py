@@ -59,6 +59,10 @@ class SinkUnavailable(DeliveryError):  # noqa: N818 - a state of the world that 
     """Nobody takes what is to be delivered; it is worth trying again."""
 
 
+class SinkLost(DeliveryError):  # noqa: N818 - named for what was found
+    """Another run delivers in this one's place; trying again would only be in its way."""
+
+
 class GapError(SourceError):
     """A position that the topic no longer has. `wanted`: the position; `available`: first and next offset there are."""
 

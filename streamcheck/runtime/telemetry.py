@@ -12,6 +12,8 @@ from streamcheck.core.readings import EngineReading, JoinReading
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 
+FIRING_MAX = 5_000
+"""Firing alerts kept for pages, the newest; at about 3 KB each, 15 MB."""
 RECENT_MAX = 200
 """Transitions kept for pages: at about 1 KB each, 200 KB."""
 
@@ -107,7 +109,7 @@ _DECODER = msgspec.json.Decoder(_Record)
 class AlertBook:
     """What fires and what has changed lately: `firing` and `recent` (at most RECENT_MAX), newest first.
 
-    total: transitions so far by (state, severity), ascending. What fires is bounded by monitors times segments.
+    total: transitions so far by (state, severity), ascending. Of what fires at most FIRING_MAX are kept, the newest.
     """
 
     recent: tuple[AlertReading, ...] = ()
@@ -125,7 +127,7 @@ class AlertBook:
         total = Counter(dict(self.total)) + Counter((alert.state, alert.severity) for alert in added)
         return AlertBook(
             recent=(*reversed(added), *self.recent)[:RECENT_MAX],
-            firing=tuple(reversed(firing.values())),
+            firing=tuple(reversed(firing.values()))[:FIRING_MAX],
             total=tuple(sorted(total.items())),
         )
 

@@ -10,6 +10,7 @@ import streamcheck.core.references
 from streamcheck.core.codec import decode, encode
 from streamcheck.core.components import build, components
 from streamcheck.core.references.base import Readiness
+from streamcheck.core.room import unlimited
 from streamcheck.core.summaries import Layout, StreamSummary, fold_categorical, fold_numeric
 from streamcheck.errors import ParameterError
 
@@ -29,7 +30,7 @@ over = pytest.mark.parametrize("measure", MEASURES)
 
 def make(name, measure="volume", **params):
     reference = build("reference", name, params)
-    reference.bind(build("measure", measure, {}).accumulator)
+    reference.bind(build("measure", measure, {}).accumulator, unlimited())
     return reference
 
 

@@ -16,14 +16,14 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults import table
-from tests.faults.runner import Service
+from tests.faults.runner import Refused, Service
 from tests.faults.verdict import Logs, Verdict, judge
 from tests.faults.world import PACE, Feeder, World
 
@@ -81,17 +81,24 @@ class Scenario:
         made = World(self.bootstrap, self.folder, f"{self.name}-{next(_numbers)}", seed, **world)
         made.make_topics(self.replicas)
         self.worlds.append(made)
-        service = Service(made, mutant=mutant, supervised=supervised)
+        service, refused = Service(made, mutant=mutant, supervised=supervised), ""
         try:
             with Feeder(made, pace) as feeder:
                 service.feeder = feeder
                 service.start(moment)
                 service.committed()
-                yield feeder, service
+                try:
+                    yield feeder, service
+                except Refused as refusal:
+                    refused = f"it refuses to go on: {refusal}"
                 feeder.reach(ticks)
             service.feeder = None
-            service.finish()
-            self.verdict = judge(made, self.known)
+            try:
+                service.finish()
+            except Refused as refusal:
+                refused = f"it refuses to go on: {refusal}"
+            found = judge(service.world, self.known)
+            self.verdict = replace(found, broken=(*found.broken, refused)) if refused else found
         finally:
             service.close()
 

@@ -11,12 +11,16 @@ A process that ends by itself where a supervisor would start it again (a signal,
 """
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 LAUNCHER = Path(__file__).parent / "launch.py"
 WAIT_S = 90.0
 STEP_S = 0.02
+LIVES_IN_VAIN_MAX = 4
+"""Lives that end by themselves, one after the other, before they have committed anything: it will not recover."""
 EXIT_CRASHED, EXIT_TEMPORARY = 70, 75
 MUTANT, MOMENT, ONCE = "STREAMCHECK_MUTANT", "STREAMCHECK_MOMENT", "STREAMCHECK_ONCE"
 
@@ -35,7 +41,7 @@ class Refused(AssertionError):  # noqa: N818 - what the service did
 
 
 class Service:
-    """One service over all its lives. mutant: a broken variant of it (see launch.py)."""
+    """One service over all its lives. mutant: a broken variant of it (see mutants/)."""
 
     def __init__(
         self, world: World, feeder: Feeder | None = None, *, mutant: str = "", supervised: bool = False
@@ -48,12 +54,15 @@ class Service:
         self.codes: list[int] = []
         """How lives ended."""
         self.process: subprocess.Popen[bytes] | None = None
+        self._zombies: list[subprocess.Popen[bytes]] = []
+        self._workers: list[int] = []
+        self._known, self._vain = b"", 0
         self._log = world.folder / "log"
         self._config = world.config
 
     # ------------------------------------------------------------------ lives
     def start(self, moment: str = "", options: Sequence[str] = ()) -> None:
-        """Begin a life. moment: where it kills itself (see launch.py), as `after-commit:3`."""
+        """Begin a life. moment: where it kills itself (see moments.py), as `after-commit:3`."""
         assert self.process is None or self.process.poll() is not None, "it runs"
         self._config = self.world.config
         environment = {**os.environ, "PYTHONPATH": str(ROOT), MUTANT: self.mutant, MOMENT: moment}
@@ -83,7 +92,30 @@ class Service:
         """The process id of the supervisor's child, once there is one."""
         tasks = Path(f"/proc/{self._running().pid}/task/{self._running().pid}/children")
         found: list[str] = self.until(lambda: tasks.read_text().split(), "a worker")
+        self._workers.append(int(found[0]))
         return int(found[0])
+
+    def alone(self, worker: int) -> bool:
+        """Whether a worker of this service still runs; its supervisor may be gone."""
+        try:
+            return str(self._config) in Path(f"/proc/{worker}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def frozen(self) -> None:
+        """Wait until it has frozen itself at its moment."""
+        status = Path(f"/proc/{self._running().pid}/stat")
+        self.until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", "the moment to freeze at")
+
+    def succeed(self, directory: Path) -> "subprocess.Popen[bytes]":
+        """Leave the process as it is, a zombie, and begin a life on a copy of its state, as on another machine."""
+        zombie = self._running()
+        shutil.copytree(self.world.state_dir, directory)
+        self.world = replace(self.world, state=directory)
+        self._zombies.append(zombie)
+        self.process = None
+        self.start()
+        return zombie
 
     def signal(self, number: int) -> float:
         """Any signal; the moment."""
@@ -106,10 +138,22 @@ class Service:
         if code is None:
             return
         self.codes.append(code)
+        now = self.commit()
+        self._vain = self._vain + 1 if now == self._known else 0
+        self._known = now
+        if self._vain >= LIVES_IN_VAIN_MAX:
+            raise Refused(f"{self._vain} lives in a row without a commit, exit {code}:\n{self.said()}")
         if code < 0 or code in (EXIT_CRASHED, EXIT_TEMPORARY):
             self.start()
             return
         raise Refused(f"ended with exit {code}:\n{self.said()}")
+
+    def dies(self, limit_s: float = WAIT_S) -> float:
+        """Wait until it has killed itself at its moment; when that was."""
+        code = self.ended(limit_s)
+        if code != -signal.SIGKILL:
+            raise Refused(f"ended with {code} instead of dying at its moment:\n{self.said()}")
+        return time.monotonic()
 
     def ended(self, limit_s: float = WAIT_S) -> int:
         """Wait for the end of this life; its exit code (negative: a signal)."""
@@ -119,32 +163,40 @@ class Service:
 
     def finish(self) -> None:
         """To the end of the topics, with nothing left to be delivered. Raises Refused."""
-        if self.process is not None and self.process.poll() is None:
-            self.stop()
+        self.close()
         supervised, self.supervised = self.supervised, False
         self.start(options=("--until-end",))
         self.supervised = supervised
-        while (code := self.ended()) in (EXIT_CRASHED, EXIT_TEMPORARY) or code < 0:
+        for _ in range(LIVES_IN_VAIN_MAX):
+            code = self.ended()
+            if code >= 0 and code not in (EXIT_CRASHED, EXIT_TEMPORARY):
+                break
             self.start(options=("--until-end",))
         if code != 0:
             raise Refused(f"exit {code} at the end:\n{self.said()}")
 
     def close(self) -> None:
-        """End it, whatever it does."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for number in (self.process.pid, *map(int, children)):
-            try:
-                os.kill(number, signal.SIGKILL)
-            except ProcessLookupError:
+        """End it, whatever it does, and what it has left behind."""
+        for process in (self.process, *self._zombies):
+            if process is None or process.poll() is not None:
                 continue
-        self.process.wait()
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            self._workers += map(int, children)
+            process.kill()
+            process.wait()
+        for worker in self._workers:
+            if self.alone(worker):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
 
     # ------------------------------------------------------------------ watching
     def said(self) -> str:
         """The end of what all lives have said."""
         return self._log.read_text(errors="replace")[-6_000:]
+
+    def told(self, text: str) -> bool:
+        """Whether any life has said this."""
+        return text in self._log.read_text(errors="replace")
 
     def until(self, condition: Callable[[], Any], what: str, limit_s: float = WAIT_S) -> Any:
         """Wait for something, tending the service."""
@@ -183,6 +235,24 @@ class Service:
         known = self.commit() if before is None else before
         self.until(lambda: self.commit() != known, "a commit after the fault")
         return time.monotonic() - since
+
+    def longest_wait(self, fault: Callable[[], object]) -> float:
+        """The longest time without a commit from the beginning of a fault to the first commit after its end."""
+        doing = threading.Thread(target=fault, name="fault", daemon=True)
+        doing.start()
+        known, longest, since = self.commit(), 0.0, time.monotonic()
+
+        def commit_after_the_end() -> bool:
+            nonlocal known, longest, since
+            over, now = not doing.is_alive(), time.monotonic()
+            longest = max(longest, now - since)
+            if (found := self.commit()) == known:
+                return False
+            known, since = found, now
+            return over
+
+        self.until(commit_after_the_end, "a commit after the fault", 2 * WAIT_S)
+        return longest
 
     def _running(self) -> "subprocess.Popen[bytes]":
         assert self.process is not None, "it was never started"

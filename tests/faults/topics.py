@@ -42,3 +42,14 @@ def read(bootstrap: str, topic: str) -> list[Record]:
     finally:
         consumer.close()
         raw.close()
+
+
+def ends(bootstrap: str, topic: str) -> list[int]:
+    """The next offset of each partition."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    try:
+        parts = [TopicPartition(topic, at) for at in sorted(consumer.partitions_for_topic(topic) or ())]
+        found = consumer.end_offsets(parts)
+        return [found[part] for part in parts]
+    finally:
+        consumer.close()

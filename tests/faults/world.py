@@ -23,6 +23,7 @@ from typing import Self
 
 import numpy as np
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewPartitions
 from kafka.errors import KafkaError
 
 START_MS = 1_767_225_600_000
@@ -33,6 +34,8 @@ PREDICTION_PARTITIONS, LABEL_PARTITIONS = 3, 2
 DRIFT_TICKS = 600
 SPELL_TICKS = 3_000
 """In each such stretch one partition of each topic is silent for a third of it."""
+KEPT_MS = 20_000
+"""How old the event is that a producer brings after its silence: older than what a poll may hold back (a second)."""
 PACE = 400
 WAIT_S = 120.0
 
@@ -186,6 +189,12 @@ class Stream:
             "id": f"e{tick if chance[7] > 0.01 else max(0, tick - 3)}", "ts": ts, "amount": amount, "country": country,
             "tier": "premium" if premium else "general", "fraud": truth ^ wrong, "p": round(float(chance[8]), 3),
         }  # fmt: skip
+        spell, within = divmod(tick, SPELL_TICKS)
+        if (
+            spell and not within
+        ):  # a producer that comes back sends what it has kept: only the journal's floor makes it late
+            kept = json.dumps(event | {"id": f"kept{tick}", "ts": now_ms - KEPT_MS}).encode()
+            yield Event(world.predictions, (spell - 1) % self.prediction_partitions, kept)
         partition = self._speaking(int(rng.integers(self.prediction_partitions)), self.prediction_partitions, tick)
         value = json.dumps(event).encode()
         yield Event(world.predictions, partition, b"{broken " + value if chance[9] < 0.01 else value)
@@ -238,6 +247,7 @@ class Feeder:
     failures: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _hushed_until: float = 0.0
+    _outdated: bool = False
     _producer: KafkaProducer | None = None
     _error: BaseException | None = None
 
@@ -280,6 +290,16 @@ class Feeder:
             assert time.monotonic() < deadline, f"{self.ticks} of {ticks} ticks in time"
             time.sleep(0.05)
 
+    def grow(self, partitions: int) -> None:
+        """Add partitions to the predictions' topic; from now on they get their share."""
+        admin = KafkaAdminClient(bootstrap_servers=self.world.bootstrap)
+        try:
+            admin.create_partitions({self.world.predictions: NewPartitions(total_count=partitions)})
+        finally:
+            admin.close()
+        self._outdated = True
+        self.stream.prediction_partitions = partitions
+
     def hush(self, seconds: float) -> None:
         """Produce nothing for a while: all partitions fall silent."""
         self._hushed_until = time.monotonic() + seconds
@@ -304,6 +324,9 @@ class Feeder:
     def _deliver(self, events: list[Event], deadline: float) -> bool:
         """Send, until all has arrived or the deadline has passed; False when told to stop before."""
         while events:
+            if self._outdated:
+                self._let_go()
+                self._outdated = False
             try:
                 self._producer = self._producer or KafkaProducer(
                     bootstrap_servers=self.world.bootstrap, acks="all", enable_idempotence=False, linger_ms=5,
@@ -313,7 +336,7 @@ class Feeder:
                 self._producer.flush(8)
                 for future in sent:
                     future.get(timeout=0)
-            except KafkaError:
+            except (KafkaError, AssertionError):  # the client asserts that it knows a partition: it may be too new
                 self.failures += 1
                 self._let_go()
                 if time.monotonic() > deadline:

@@ -4,7 +4,7 @@ And ways to run an engine over it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,17 @@ def plan() -> Plan:
     join = JoinRules(horizon_ms=60 * PANE_MS, predictions_max=1_500, labels_max=200)
     segmentations, limits = (TIER, CROSSED), Limits(segments=6)
     return Plan("world", predictions, labels, Task.BINARY, time, join, segmentations, _monitors(), limits=limits)
+
+
+def tiny() -> Plan:
+    """The same where every limit bites: rows of a pane, monitors with references and windows, the join."""
+    made = plan()
+    assert made.join is not None
+    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=500_000)
+    rolling = ComponentSpec("rolling", (("span_ms", 60 * PANE_MS),))
+    monitors = tuple(replace(m, reference=rolling) if m.by is not None else m for m in made.monitors)
+    join = replace(made.join, predictions_max=150, labels_max=20)
+    return replace(made, limits=limits, join=join, monitors=monitors)
 
 
 @dataclass(slots=True)
@@ -339,6 +350,7 @@ class Lab:
     """What tests of this folder use."""
 
     plan: Callable[..., Plan] = plan
+    tiny: Callable[..., Plan] = tiny
     make_world: Callable[..., World] = make_world
     uninterrupted: Callable[..., Run] = uninterrupted
     scheduled: Callable[..., Run] = scheduled

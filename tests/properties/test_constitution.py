@@ -6,6 +6,7 @@ from streamcheck.core.journal import Advanced, Floored
 
 WORLDS = 6
 SCHEDULES = 200
+TINY_SCHEDULES = 40
 
 
 def conserved(run, world):
@@ -56,6 +57,33 @@ def test_any_schedule_gives_the_same_alert_log(lab, worlds, seed):
     assert live.alerts == replay.alerts
     assert live.engine.digest == replay.engine.digest
     assert live.engine.closing.join_reading() == replay.engine.closing.join_reading()
+
+
+@pytest.mark.parametrize("seed", range(TINY_SCHEDULES))
+def test_limits_bite_at_the_same_place_in_any_schedule(lab, worlds, seed):
+    """Rows left out, monitors refused, references cut short and predictions evicted are the same ones."""
+    made = lab.tiny()
+    world, _ = worlds[seed % WORLDS]
+    live = lab.scheduled(world, made, seed, idle=seed % 3 > 0, crashes=seed % 4 > 0)
+    replay = lab.uninterrupted(world, made, live.journal)
+    conserved(live, world)
+    assert live.alerts == replay.alerts
+    assert live.engine.digest == replay.engine.digest
+    assert live.engine.closing.join_reading() == replay.engine.closing.join_reading()
+    kept = [[p.excess for p in run.engine.partitions.values()] for run in (live, replay)]
+    assert kept[0] == kept[1]
+    assert live.engine.board.room.used == replay.engine.board.room.used
+
+
+def test_the_tiny_limits_bite(lab, worlds):
+    run = lab.uninterrupted(worlds[0][0], lab.tiny())
+    bitten = {name for name, hits in run.engine.reading().limits if hits}
+    assert bitten >= {"pane_rows", "segments", "monitor_memory", "join_memory", "pending_labels"}
+    room = run.engine.board.room
+    first = sum(next(iter(members.values())).held_bytes for members in run.engine.board._instances if members)
+    assert first < room.bytes_max, "the limit is one on more than each monitor's first segment"
+    assert room.used <= room.bytes_max
+    assert len(run.alerts) > 20
 
 
 def test_the_schedules_do_what_they_are_for(lab, worlds):

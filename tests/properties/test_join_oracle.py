@@ -7,7 +7,8 @@ import pytest
 
 from streamcheck.core import codec
 from streamcheck.core.ids import keys_of
-from streamcheck.core.join import Join, Labels, Predictions
+from streamcheck.core.join import Join
+from streamcheck.core.joining import Labels, Predictions
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
 

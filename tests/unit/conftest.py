@@ -15,7 +15,7 @@ from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
-from streamcheck.runtime.ports import Arrived
+from streamcheck.runtime.ports import Arrived, SinkLost
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import Aborted, ManualClock, MemoryStore, ScriptedSource, raw_batch
 
@@ -90,6 +90,8 @@ class AlertTopic:
     def send(self, entries: Any, digest: str) -> None:
         self.sendings += 1
         fault = self.faults.get(self.sendings)
+        if fault == "lost":
+            raise SinkLost("scripted: another run has taken the topic over")
         if fault == "refuse":
             raise DeliveryError("scripted: the alerts topic does not answer")
         if fault == "crash before":
@@ -123,6 +125,19 @@ class StrayTopic:
             raise DeliveryError("scripted: the dead-letter topic does not answer")
         self.arrived += self.sent
         self.sent = []
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class JournalTopic:
+    """Implements ports.JournalSink over a list of (number, line) that outlives runs."""
+
+    records: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def send(self, first: int, lines: Any) -> None:
+        self.records += enumerate(lines, first)
 
     def close(self) -> None:
         pass
@@ -163,6 +178,7 @@ class Rig:
     alerts: AlertTopic = field(default_factory=AlertTopic)
     dead: StrayTopic = field(default_factory=StrayTopic)
     late: StrayTopic = field(default_factory=StrayTopic)
+    journal_topic: JournalTopic = field(default_factory=JournalTopic)
     rules: LoopRules = field(default_factory=lambda: LoopRules(commit_every_s=0.0))
     log: list[Any] = field(default_factory=list)
     telemetry: Telemetry = field(default_factory=lambda: Telemetry(Snapshot("rig", "0", started_ms=0, beat_s=0.0)))
@@ -182,7 +198,8 @@ class Rig:
         schemas = [s for s in (plan.predictions, plan.labels) if s is not None]
         decoders = {topic: Decoder(s, plan.task).decode for s in schemas for topic in s.topics}
         strays = StrayPost(dead, late)
-        self.loop = Loop(opened, source, store, outbox, strays, decoders, self.clock, self.telemetry, self.rules)
+        ports = (opened, source, store, outbox, strays, decoders, self.clock, self.telemetry, self.rules)
+        self.loop = Loop(*ports, journal=self.journal_topic)
         self.loop.run(stopping or (lambda: self.source.exhausted))
         return self.loop
 

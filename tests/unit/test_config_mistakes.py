@@ -219,7 +219,7 @@ def test_no_message_holds_what_a_variable_held(old: str, new: str) -> None:
 
 
 def test_neither_settings_nor_config_show_kafka_options() -> None:
-    text = BASE.replace('"localhost:9092"', "'localhost:9092', security_protocol: SASL_SSL, sasl_plain_password: '${SECRET}'")
+    text = BASE.replace('"localhost:9092"', "'localhost:9092', security_protocol: SASL_SSL, sasl_mechanism: PLAIN, sasl_plain_username: me, sasl_plain_password: '${SECRET}'")
     made = loads(text, {"SECRET": CANARY})
     assert made.settings.kafka is not None
     assert made.settings.kafka["sasl_plain_password"] == CANARY

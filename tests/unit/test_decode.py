@@ -374,11 +374,8 @@ def test_one_path_may_serve_several_columns_and_hold_others() -> None:
     assert (batch.keys.tolist(), batch.rejects.reasons) == (keys_of(["3"]).tolist(), ("bad id",))
     assert batch.status.tolist() == [[OK], [WRONG], [OK]]
     free = Schema(StreamRole.PREDICTIONS, ("p",), None, None, columns, 1_000, 0)
-    assert decode(b'{"v": 3}', b'{"v": {"x": 4}}', schema=free).status.tolist() == [
-        [OK, WRONG],
-        [WRONG, OK],
-        [OK, WRONG],
-    ]
+    found = decode(b'{"v": 3}', b'{"v": {"x": 4}}', schema=free).status.tolist()
+    assert found == [[OK, WRONG], [WRONG, OK], [OK, WRONG]]
 
 
 def test_names_that_are_no_identifiers() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamcheck.core.ids import keys_of
 from streamcheck.core.plan import Column, Kind, Role, Schema, TimeField, TimeUnit
 from streamcheck.core.types import Batch, FieldStatus, SourcePartition, StreamRole
 from streamcheck.runtime.decode import Decoder

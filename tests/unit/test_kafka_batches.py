@@ -204,7 +204,7 @@ def test_aborted_transactions_and_control_batches() -> None:
 
 def test_taking_stops_at_the_budget_and_the_position_follows(monkeypatch) -> None:
     monkeypatch.setattr(batches, "GROUP_BYTES", 1)
-    made = part(b"".join(batch(at, [(0, None, bytes(3_000), [])]) for at in range(10)))
+    made = part(b"".join(batch(at, [(0, None, bytes(2_700), [])]) for at in range(10)))
     first = made.take(7)
     assert [chunk.records.offsets.tolist() for chunk in first] == [[0], [1], [2]]  # 3 KiB each
     assert (len(first), made.next_fetch_offset) == (9, 3)

@@ -6,7 +6,15 @@ import threading
 
 import pytest
 from kafka import KafkaConsumer
-from kafka.errors import KafkaTimeoutError, SaslAuthenticationFailedError, TopicAuthorizationFailedError
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaTimeoutError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailedError,
+)
 
 from streamcheck.adapters.kafka import client
 from streamcheck.adapters.kafka.client import BrokerUnavailable, check_settings, connect, explain, quieten
@@ -57,12 +65,38 @@ def test_the_clients_debug_lines_stay_away() -> None:
         (ConnectionRefusedError(), BrokerUnavailable, "check kafka.bootstrap_servers"),
         (SaslAuthenticationFailedError("x"), SourceError, "check kafka.sasl_"),
         (TopicAuthorizationFailedError("x"), SourceError, "does not allow reading"),
+        (GroupAuthorizationFailedError("x"), SourceError, "the user needs READ on the group"),
+        (TransactionalIdAuthorizationFailedError("x"), SourceError, "the user needs WRITE on the transactional id"),
+        (NotLeaderForPartitionError("x"), BrokerUnavailable, "answers, but cannot do this yet (reading: [Error 6]"),
+        (RequestTimedOutError("x"), BrokerUnavailable, "does not answer"),
     ],
 )
 def test_errors_say_what_to_do(error, kind, says) -> None:
     explained = explain(error, NOWHERE, "reading")
     assert type(explained) is kind
     assert says in str(explained)
+
+
+def test_a_broker_that_answered_is_not_said_to_be_silent() -> None:
+    assert "does not answer" not in str(explain(NotLeaderForPartitionError("x"), NOWHERE, "reading"))
+
+
+def test_a_brokers_words_are_kept_on_one_line_and_off_the_terminal() -> None:
+    hostile = SaslAuthenticationFailedError("no\n2026-01-01 ERROR forged\x1b[2J" + "x" * 5_000)
+    text = str(explain(hostile, NOWHERE, "reading"))
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert "no\\n2026" in text
+    assert len(text) < 800
+
+
+def test_no_secret_is_in_what_is_explained() -> None:
+    settings = {**NOWHERE, "sasl_plain_password": "canary-1", "proxy_url": "http://me:canary-2@proxy:3128"}
+    hostile = KafkaTimeoutError("canary-1 at http://me:canary-2@proxy:3128")
+    explained = explain(hostile, settings, "reading")
+    assert type(explained) is BrokerUnavailable
+    assert "canary" not in str(explained)
+    assert "(kafka.sasl_plain_password) at (kafka.proxy_url)" in str(explained)
 
 
 def test_a_fault_of_our_own_is_not_explained_away() -> None:

@@ -110,3 +110,7 @@ def test_a_limit_is_named_at_once_then_at_most_every_ten_minutes(caplog):
     ]
 
 
+def test_every_limit_that_is_counted_has_its_advice(rig):
+    made = rig()
+    made.start()
+    assert {name for name, _ in made.telemetry.read().engine.limits} == set(ADVICE)

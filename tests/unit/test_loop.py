@@ -11,6 +11,7 @@ from streamcheck.core.buffers import Mark
 from streamcheck.core.partitions import Partition
 from streamcheck.errors import StateError
 from streamcheck.runtime.loop import LoopRules
+from streamcheck.runtime.ports import SinkLost
 from streamcheck.testing import ABORT, FailingStore, Fault, MemoryStore, ScriptedSource
 
 COMMIT = MemoryStore.commit
@@ -214,6 +215,15 @@ def test_delivery_is_tried_again_with_back_off_never_in_a_tight_circle(rig, undi
         made.loop._turn()
     assert made.records == undisturbed.records
     assert made.alerts.sendings == 4
+
+
+def test_a_run_whose_alerts_topic_was_taken_over_ends(rig):
+    """Each of its attempts would fence the run that delivers now."""
+    made = rig()
+    made.alerts.faults = {1: "lost"}
+    with pytest.raises(SinkLost):
+        made.start()
+    assert made.alerts.sendings == 1
 
 
 def test_an_alerts_topic_that_knows_more_than_the_state_is_refused(rig):

@@ -6,6 +6,7 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the imports register both
 from streamcheck.core.components import build
 from streamcheck.core.references.base import Progress, Readiness
+from streamcheck.core.room import unlimited
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.errors import ParameterError
 
@@ -15,7 +16,7 @@ MONDAY_MS = 1_772_409_600_000  # 2026-03-02T00:00:00Z
 
 def make(name, **params):
     reference = build("reference", name, params)
-    reference.bind(build("measure", "volume", {}).accumulator)
+    reference.bind(build("measure", "volume", {}).accumulator, unlimited())
     return reference
 
 

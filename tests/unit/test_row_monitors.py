@@ -83,8 +83,8 @@ def recorded(monkeypatch):
     seen = defaultdict(Fed)
     init = monitors.RowInstance.__init__
 
-    def recording(self, spec, segment, standard):
-        init(self, spec, segment, standard)
+    def recording(self, spec, segment, *rest):
+        init(self, spec, segment, *rest)
         step, fed = self.detector.step, seen[spec.id, segment]
 
         def recorded_step(values):

@@ -1,5 +1,6 @@
 """What happens to the SQLite store when the file, the disk or a second process misbehaves?"""
 
+import errno
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from streamcheck.adapters.sqlite import schema
 from streamcheck.adapters.sqlite.store import SqliteStore
-from streamcheck.errors import StateError
+from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
 ENTRY = OutboxEntry(1, b"id", b"{}")
@@ -307,6 +308,23 @@ def test_read_only_file(store: SqliteStore) -> None:
 def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     assert "check state.dir and its owner" in refusal(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [(errno.ENOSPC, "free some space"), (errno.EROFS, "mounted read-only"), (errno.EIO, "the disk failed")],
+)
+def test_a_disk_that_fails_at_the_start_is_worth_another_try(
+    used: Path, monkeypatch: pytest.MonkeyPatch, number: int, way_out: str
+) -> None:
+    def fail(path: Path, *_: object) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(StateUnavailable, match=way_out):
+            SqliteStore(used, "payments")
+    assert load_anew(used) == COMMITTED
 
 
 def test_file_in_place_of_the_directory(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
 """What the cluster says of its topics, and the topics that streamcheck makes for itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import NoError, TopicAlreadyExistsError, for_code
+from kafka.errors import (
+    AuthorizationError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from streamcheck.adapters.kafka.client import BrokerUnavailable, connect, explain, quieten
+from streamcheck.adapters.kafka.client import BrokerUnavailable, address, connect, explain, not_allowed, quieten
 from streamcheck.core.components import nearest
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError, SourceError
@@ -20,14 +26,17 @@ UNLIMITED = "-1"
 UNKNOWN_TOPIC = 3
 POSITIONS_SUFFIX = ".positions"
 
-ALERTS_TOPIC = {"cleanup.policy": "delete", "retention.ms": UNLIMITED, "retention.bytes": UNLIMITED}
+# The broker's own clock: it refuses records that ours, an hour or more ahead of it, has stamped.
+STAMPED = {"message.timestamp.type": "LogAppendTime"}
+ALERTS_TOPIC = {**STAMPED, "cleanup.policy": "delete", "retention.ms": UNLIMITED, "retention.bytes": UNLIMITED}
 POSITIONS_TOPIC = {
+    **STAMPED,
     "cleanup.policy": "compact",
     "segment.bytes": str(1 << 20),  # the least a broker takes: the newest segment is never compacted, and read at start
     "min.cleanable.dirty.ratio": "0.1",
 }
 JOURNAL_TOPIC = ALERTS_TOPIC
-STRAY_TOPIC = {"cleanup.policy": "delete"}
+STRAY_TOPIC = {**STAMPED, "cleanup.policy": "delete"}
 
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
@@ -69,7 +78,7 @@ class Cluster:
     def describe(self, topics: Iterable[str]) -> Topics:
         """The topics of these names. Raises SourceError with the nearest name for each that is missing."""
         wanted = sorted(topics)
-        found = {topic["name"]: topic for topic in self._ask("describing topics", "describe_topics", wanted)}
+        found = {topic["name"]: topic for topic in self._ask(_topics("describing", wanted), "describe_topics", wanted)}
         errors = {name: found[name]["error_code"] if name in found else UNKNOWN_TOPIC for name in wanted}
         if any(errors.values()):
             raise self._missing({name: code for name, code in errors.items() if code})
@@ -84,9 +93,7 @@ class Cluster:
     def _missing(self, errors: Mapping[str, int]) -> SourceError:
         # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
         facts = [
-            f"topic {name!r} cannot be read: {for_code(code).__name__}"
-            for name, code in errors.items()
-            if code != UNKNOWN_TOPIC
+            f"topic {name!r} cannot be read: {_reason(code)}" for name, code in errors.items() if code != UNKNOWN_TOPIC
         ]
         unknown = [name for name, code in errors.items() if code == UNKNOWN_TOPIC]
         if unknown:
@@ -115,7 +122,8 @@ class Cluster:
         if not wanted:
             return {}
         specs = {TopicPartition(*source): spec for source, spec in wanted.items()}
-        found = self._ask("listing offsets", "list_partition_offsets", specs)
+        doing = _topics("listing offsets of", sorted({source.topic for source in wanted}))
+        found = self._ask(doing, "list_partition_offsets", specs)
         return {SourcePartition(*where): at.offset for where, at in found.items()}
 
     def commit(self, group: str, positions: Mapping[SourcePartition, int]) -> None:
@@ -125,22 +133,38 @@ class Cluster:
         refused = {where: error for where, error in outcome.items() if error is not NoError}
         for where, error in refused.items():
             self.close()  # it remembers the coordinator, which may have moved
-            raise SourceError(f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}")
+            right = "; the user needs READ on the group and the topics" if issubclass(error, AuthorizationError) else ""
+            refusal = f"group {group!r} refused {len(refused)} positions, such as {where}: {error.__name__}"
+            raise SourceError(refusal + right)
+
+    def progress(self, group: str) -> dict[SourcePartition, int]:
+        """The positions that a consumer group shows; empty for one that is not known."""
+        found = self._ask("reading the offsets of a group", "list_group_offsets", group).get(group, {})
+        return {SourcePartition(*where): at.offset for where, at in found.items() if at.offset >= 0}
+
+    def exists(self, topic: str) -> bool:
+        """Whether there is a topic of this name."""
+        found = self._ask(_topics("describing", [topic]), "describe_topics", [topic])
+        return any(there["name"] == topic and there["error_code"] == 0 for there in found)
 
     def topic_settings(self, topic: str) -> dict[str, str]:
         """The settings of a topic that is there, defaults included."""
         resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-        found = self._ask("reading topic settings", "describe_configs", [resource], config_filter="all")
-        return {name: str(entry["value"]) for kind in found.values() for name, entry in kind[topic].items()}
+        doing = _topics("reading the settings of", [topic])
+        found = self._ask(doing, "describe_configs", [resource], config_filter="all")
+        entries = {name: str(entry["value"]) for kind in found.values() for name, entry in kind[topic].items()}
+        if not entries:  # the client passes over the broker's refusal
+            where = f"Kafka at {address(self._settings)}"
+            raise SourceError(not_allowed(where, doing, TopicAuthorizationFailedError))
+        return entries
 
     def ensure(self, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
         """Make the topic when it is not there, replicated as the broker does by default."""
-        found = self._ask("describing topics", "describe_topics", [topic])
-        if any(there["name"] == topic and there["error_code"] == 0 for there in found):
+        if self.exists(topic):
             return
         spec = {topic: {"num_partitions": partitions, "configs": dict(settings)}}
         try:
-            self._ask("creating topics", "create_topics", spec, wait_for_metadata=True)
+            self._ask(_topics("creating", [topic]), "create_topics", spec, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             return  # another process was faster
 
@@ -156,6 +180,17 @@ class Cluster:
             if isinstance(explained, BrokerUnavailable):
                 self.close()  # with all that it remembers of the cluster: leaders and coordinators move
             raise explained from error
+
+
+def _topics(doing: str, names: Sequence[str]) -> str:
+    return f"{doing} {'topic' if len(names) == 1 else 'topics'} {', '.join(map(repr, names))}"
+
+
+def _reason(code: int) -> str:
+    kind = for_code(code)
+    if issubclass(kind, AuthorizationError):
+        return f"{kind.__name__}; the user needs READ on it (docs/security.md)"
+    return str(kind.__name__)
 
 
 def _near(name: str, others: Iterable[str]) -> str:

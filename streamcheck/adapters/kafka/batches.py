@@ -30,6 +30,9 @@ GROUP_BYTES = 1 << 20
 FAULTS_PER_CHUNK_MAX = 65_536
 """A damaged batch may claim two thousand million offsets; they come in portions."""
 
+FAULT_BYTES = 128
+"""Of one fault in memory: a tuple and an offset."""
+
 RECORDS_PER_BYTE_BITS = 10
 """More than 2**10 records per compressed byte (of 7 bytes and more each) is no batch but a damaged header."""
 
@@ -47,7 +50,8 @@ class Chunk:
     @property
     def kib(self) -> int:
         """Memory behind the chunk in KiB, at least 1."""
-        return 1 + (self.records.size >> 10)
+        rows = wire.RECORD_BYTES * len(self.records.offsets)
+        return 1 + ((self.records.size + rows + FAULT_BYTES * len(self.faults)) >> 10)
 
 
 class Portion(list[Chunk]):
@@ -100,7 +104,7 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
             self.drain()  # after an exception too: the client would come back to a dead iterator for ever
 
     def _chunks(self, records: Any) -> Iterator[Chunk]:
-        group, end = _Group(), self.fetch_offset
+        group, end, before = _Group(), self.fetch_offset, -1
         batches = list(wire.slices(records._buffer))  # noqa: SLF001 - the response's bytes
         for batch, next_base in itertools.zip_longest(batches, map(wire.base_offset, batches[1:])):
             if wire.magic(batch) < 2:
@@ -109,9 +113,12 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
                 continue
             head = wire.header(batch)
             try:
+                if _overlaps(head, before, next_base):
+                    raise CorruptBatch
                 if self._wanted(batch, head):
                     group.add(head, wire.payload(batch, head, self.decompressed_bytes_max))
-                end = head.last_offset + 1
+                before = head.last_offset
+                end = max(end, before + 1)
             except BatchFault as fault:
                 yield from self._decoded(group)
                 yield from self._faults(self._last_offset(head, next_base, fault), fault)
@@ -173,30 +180,39 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
         """The last offset of a batch that cannot be read; with a wrong checksum its header may lie as well."""
         if not isinstance(fault, CorruptBatch):
             return head.last_offset
-        most = head.length << RECORDS_PER_BYTE_BITS
-        if next_base is not None and 0 < next_base - head.base_offset <= most:
-            believable = 0 <= head.last_offset_delta < next_base - head.base_offset
+        position, most = self._position(), head.length << RECORDS_PER_BYTE_BITS
+        if next_base is not None and position < next_base <= position + most:
+            believable = position <= head.last_offset < next_base
             return head.last_offset if believable else next_base - 1
         # nothing tells where the batch ends: its own word if that is consistent, else one offset at a time
         consistent = head.records == head.last_offset_delta + 1 and 0 < head.records <= most
-        return max(head.last_offset if consistent else 0, self._position())
+        return head.last_offset if consistent and position <= head.last_offset < position + most else position
 
     def _legacy(self, batch: memoryview) -> Iterator[Chunk]:
         """A v0 or v1 message set through kafka-python's own reader, its expansion bounded beforehand."""
-        base = wire.base_offset(batch)
+        base, position = wire.base_offset(batch), self._position()
+        last = base if position <= base < position + (len(batch) << RECORDS_PER_BYTE_BITS) else position
         try:
             _check_legacy(batch, self.decompressed_bytes_max)
             reader = LegacyRecordBatch(batch, wire.magic(batch))
             if self.check_crcs and not reader.validate_crc():
                 raise CorruptBatch
             found = [record for record in reader if record.offset >= self.fetch_offset]
+            offsets = [record.offset for record in found]
+            if found and (offsets[0] < position or offsets != sorted(set(offsets)) or offsets[-1] > last):
+                raise CorruptBatch
         except BatchFault as fault:
-            yield from self._faults(base, fault)
+            yield from self._faults(last, fault)
         except Exception:  # noqa: BLE001 - kafka-python's reader raises whatever the bytes lead to
-            yield from self._faults(base, MalformedBatch())
+            yield from self._faults(last, MalformedBatch())
         else:
             if found:
                 yield self._chunk(_columns(found, len(batch)), found[-1].offset + 1)
+
+
+def _overlaps(head: wire.Header, before: int, next_base: int | None) -> bool:
+    """Whether a batch claims offsets of its neighbours: the checksum does not cover where it begins."""
+    return head.base_offset <= before or (next_base is not None and head.last_offset >= next_base)
 
 
 def _check_legacy(batch: memoryview, limit: int) -> None:

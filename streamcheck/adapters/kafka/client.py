@@ -1,16 +1,34 @@
 """What every Kafka client of streamcheck is told: the user's settings, our own, and how its errors are explained."""
 
 import logging
+import os
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import (
+    AuthorizationError,
+    BrokerResponseError,
+    Cancelled,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaConfigurationError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+    SaslAuthenticationFailedError,
+    TransactionalIdAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from streamcheck.core.components import nearest
-from streamcheck.errors import DeliveryError, ParameterError, SourceError, StreamcheckError
-from streamcheck.runtime.ports import SourceUnavailable
+from streamcheck.errors import ParameterError, SourceError, StreamcheckError
+from streamcheck.runtime.ports import SinkLost, SourceUnavailable
 
 if TYPE_CHECKING:
     from streamcheck.adapters.kafka.marker import Marker
@@ -49,23 +67,72 @@ OWN_SETTINGS = frozenset(
 )
 """Settings on which streamcheck's guarantees rest."""
 
+RIGHTS = {
+    "describing": "DESCRIBE",
+    "listing": "DESCRIBE",
+    "reading the settings": "DESCRIBE_CONFIGS",
+    "creating": "CREATE",
+    "committing": "READ",
+    "connecting": "READ",
+    "reading": "READ",
+    "sending": "WRITE",
+}
+"""How what the clients do begins, and the right that it takes; the whole list is in docs/security.md."""
+
+TLS_LASTING = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "BAD_CERTIFICATE", "UNKNOWN_CA")
+"""Parts of OpenSSL's messages that no further attempt will change."""
+
+LOGIN_FAULTS: dict[type[Exception], str] = {
+    SaslAuthenticationFailedError: "{where} refused the login ({text}); check kafka.sasl_* in the config",
+    UnsupportedSaslMechanismError: "{where} offers no such way to log in ({text}); check kafka.sasl_mechanism",
+    IllegalSaslStateError: "{where} has no SASL on this listener ({text}); check kafka.security_protocol and the port",
+}
+
+SECRETS = frozenset({"sasl_plain_password", "ssl_password", "proxy_url", "socks5_proxy"})
+SAID_CHARACTERS_MAX = 500
+FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
+
 Client = type[KafkaConsumer] | type[KafkaProducer] | type[KafkaAdminClient]
+
+
+class NotingManager(KafkaConnectionManager):  # type: ignore[misc] # kafka-python is untyped
+    """Connections as ever, but the reason why one failed is known: the client itself only logs it."""
+
+    failure: BaseException | None = None
+
+    def get_connection(self, *args: Any, **more: Any) -> Any:
+        """The client's own connection."""
+        connection = super().get_connection(*args, **more)
+        if not connection.init_future.is_done:
+            connection.init_future.add_errback(self._note)
+        return connection
+
+    def _note(self, error: BaseException) -> None:
+        if self.failure is None or _vague(self.failure):
+            self.failure = error
+
+
+def _vague(error: BaseException) -> bool:
+    """Whether a failure tells nothing: later attempts are cut short by the deadline of all, or by the broker."""
+    if isinstance(error, KafkaConnectionError):
+        return "Handshake" not in str(error)
+    return isinstance(error, RequestTimedOutError | KafkaTimeoutError | Cancelled)
 
 
 class BrokerUnavailable(SourceUnavailable):
     """No broker answers. Worth trying again after a while; nothing is lost."""
 
 
-class ForeignMarker(DeliveryError):  # noqa: N818 - named for what was found
-    """The alerts topic carries alerts of another run of this config; `found` is its marker."""
+class ForeignMarker(SinkLost):
+    """The alerts topic carries alerts of another life of this config; `found` is its marker."""
 
     def __init__(self, found: "Marker", expected: str) -> None:
         self.found = found
         super().__init__(
             f"the alerts topic was last written by lineage {found.lineage} (up to sequence {found.sequence}), but this "
             f"state is lineage {expected}: the state was lost or made anew, or two runs share a config name. Make the "
-            "lost state again with `streamcheck state rebuild CONFIG`, restore its directory from a backup, choose another "
-            "name, or begin a new life in this topic with `streamcheck run CONFIG --new-lineage`"
+            "lost state again with `streamcheck state rebuild CONFIG`, restore its directory from a backup, choose "
+            "another name, or begin a new life in this topic with `streamcheck run CONFIG --new-lineage`"
         )
 
 
@@ -95,9 +162,12 @@ def connect(client: Client, settings: Mapping[str, object], **own: object) -> An
     kafka-python 3.0.12 leaks a thread for each client that could not be made, which adds up while a broker is away.
     """
     made: list[Any] = []
+    managers: list[NotingManager] = []
 
     def network(**configs: object) -> Any:
-        made.append(KafkaNetClient(**configs))
+        net = NetworkSelector(**configs)
+        managers.append(NotingManager(net, **configs))
+        made.append(KafkaNetClient(net=net, manager=managers[-1], **configs))
         return made[-1]
 
     defaults: dict[str, object] = {
@@ -110,9 +180,12 @@ def connect(client: Client, settings: Mapping[str, object], **own: object) -> An
     merged = {**defaults, **settings, **own}
     try:
         return client(**{name: value for name, value in merged.items() if name in client.DEFAULT_CONFIG})
-    except BaseException:
+    except BaseException as error:
         for net in made:
             net.close()
+        failures = [manager.failure for manager in managers if manager.failure is not None]
+        if failures:
+            raise error from failures[0]
         raise
 
 
@@ -123,21 +196,94 @@ def address(settings: Mapping[str, object]) -> str:
 
 
 def explain(error: Exception, settings: Mapping[str, object], doing: str) -> SourceError:
-    """The client's exception as an error that a user can act upon; what is no fault of Kafka is raised again."""
+    """The client's exception as an error that a user can act upon; what is no fault of Kafka is raised again.
+
+    Whatever the client or the broker put into it, no secret of the settings is in its text.
+    """
+    found = _explained(error, settings, doing)
+    text = str(found)
+    for name in SECRETS & settings.keys():
+        text = text.replace(str(settings[name]), f"(kafka.{name})")
+    return found if text == str(found) else type(found)(text)
+
+
+def _explained(error: Exception, settings: Mapping[str, object], doing: str) -> SourceError:
     where = f"Kafka at {address(settings)}"
     if isinstance(error, SourceError):
         return error
     if isinstance(error, StreamcheckError):
         return SourceError(str(error))
-    if isinstance(error, SaslAuthenticationFailedError):
-        return SourceError(f"{where} refused the login ({error}); check kafka.sasl_* in the config")
-    if isinstance(error, AuthorizationError):
-        return SourceError(f"{where} does not allow {doing} ({error}); ask for the right to it")
-    if isinstance(error, OSError) or getattr(error, "retriable", False):
+    cause = error.__cause__ if isinstance(error, KafkaTimeoutError) else None
+    root = cause if isinstance(cause, Exception) else error
+    lasting = _lasting(root, where, doing) or (_settings_fault(root, settings) if cause is not None else None)
+    if lasting is not None:
+        return SourceError(lasting)
+    if isinstance(root, BrokerResponseError) and root.retriable and not isinstance(root, RequestTimedOutError):
         return BrokerUnavailable(
-            f"{where} does not answer ({doing}: {error}); check kafka.bootstrap_servers, whether the broker is up, "
-            "and whether the addresses that it advertises can be reached from here"
+            f"{where} answers, but cannot do this yet ({doing}: {said(root)}): brokers start, or elect leaders"
+        )
+    if isinstance(error, OSError) or getattr(error, "retriable", False):
+        last = "" if root is error else f", {said(root)}"
+        login = ", kafka.sasl_*" if str(settings.get("security_protocol")).startswith("SASL") else ""
+        return BrokerUnavailable(
+            f"{where} does not answer ({doing}: {said(error)}{last}); check kafka.bootstrap_servers, "
+            f"kafka.security_protocol{login}, whether the broker is up, and whether the addresses that it advertises "
+            "can be reached from here"
         )
     if isinstance(error, KafkaError):
-        return SourceError(f"{where} failed at {doing}: {error}")
+        return SourceError(f"{where} failed at {doing}: {said(error)}")
     raise error
+
+
+def said(error: object) -> str:
+    """An exception's text on one line: a broker's words are not ours, and logs are read on terminals."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
+    return text if len(text) <= SAID_CHARACTERS_MAX else text[:SAID_CHARACTERS_MAX] + "…"
+
+
+def told(error: Exception) -> str:
+    """The same for what a producer raised, with the right that is missing where it is that."""
+    right = "; the user needs WRITE on it (docs/security.md)" if isinstance(error, AuthorizationError) else ""
+    return said(error) + right
+
+
+def _lasting(error: Exception, where: str, doing: str) -> str | None:
+    """What a person must mend, and how; None where it may pass."""
+    text = said(error)
+    if isinstance(error, AuthorizationError):
+        named = error.args[0] if error.args and isinstance(error.args[0], set | frozenset | list | tuple) else ()
+        return not_allowed(where, ": ".join([doing, *map(repr, sorted(map(str, named)))]), type(error))
+    if isinstance(error, KafkaTimeoutError) and "AuthorizationFailed" in text:  # made, but never to be seen
+        return f"{where} does not allow {doing} ({text}); the user needs WRITE on it, too (docs/security.md)"
+    if any(word in text for word in TLS_LASTING):
+        return (
+            f"no TLS with {where} ({text}); check that this listener speaks TLS, that kafka.ssl_cafile is the "
+            "authority that signed its certificate, and that the certificate names the host in kafka.bootstrap_servers"
+        )
+    for kind, fault in LOGIN_FAULTS.items():
+        if isinstance(error, kind):
+            return fault.format(where=where, text=text)
+    return None
+
+
+def not_allowed(where: str, doing: str, kind: type[Exception]) -> str:
+    """Which right is missing. The client's own words hold the whole request, and not what it would have taken."""
+    if issubclass(kind, GroupAuthorizationFailedError):
+        right = "READ on the group, which has the config's name"
+    elif issubclass(kind, TransactionalIdAuthorizationFailedError):
+        right = "WRITE on the transactional id, which is the config's name with -alerts"
+    else:
+        right = next((right for verb, right in RIGHTS.items() if doing.startswith(verb)), "READ or WRITE") + " on it"
+    return f"{where} does not allow {doing} ({kind.__name__}): the user needs {right} (docs/security.md)"
+
+
+def _settings_fault(error: Exception, settings: Mapping[str, object]) -> str | None:
+    """What no broker can be blamed for: a file that cannot be read or is none, a mechanism whose package is missing."""
+    if isinstance(error, KafkaError) and not isinstance(error, KafkaConfigurationError):
+        return None
+    files = [name for name in FILES if name in settings and not os.access(str(settings[name]), os.R_OK)]
+    if files:
+        return f"the file of kafka.{files[0]} cannot be read; check its path and its owner"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        return None
+    return f"the settings under kafka: cannot be used ({said(error)}); check its certificates, keys and sasl_mechanism"

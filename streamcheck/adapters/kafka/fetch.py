@@ -26,7 +26,7 @@ POLL_RECORDS_MAX = 10_000
 PROBE_MS = 2_000
 """How long one partition alone may take to answer while the one with the bad record is looked for."""
 
-_SETTINGS: dict[str, object] = {
+FETCH_SETTINGS: dict[str, object] = {
     "fetch_min_bytes": 65_536,
     "fetch_max_wait_ms": 500,
     "fetch_max_bytes": 16 << 20,
@@ -69,6 +69,16 @@ class Fetch:
         """What came in within the time. Raises what the client raises."""
         raise NotImplementedError
 
+    def _let_parked_in(self) -> None:
+        """Make way for what the client has kept of a partition while that was paused.
+
+        It takes such records up again only where nothing is in line, and takes something that has been read to its end
+        for something in line (kafka-python 3.0.12): with all other partitions paused, it would wait for ever.
+        """
+        fetcher = self._consumer._fetcher  # noqa: SLF001 - there is no public way
+        if not fetcher._next_partition_records:  # noqa: SLF001
+            fetcher._next_partition_records = None  # noqa: SLF001
+
     def positions(self) -> dict[SourcePartition, int]:
         """The next offset to read of each assigned partition, control records stepped over."""
         raise NotImplementedError
@@ -92,6 +102,7 @@ class RawFetch(Fetch):
 
     def poll(self, timeout_ms: int) -> dict[SourcePartition, list[Chunk]]:
         """What came in within the time. Raises what the client raises."""
+        self._let_parked_in()
         return {SourcePartition(*where): chunks for where, chunks in self._consumer.poll(timeout_ms).items()}
 
     def positions(self) -> dict[SourcePartition, int]:
@@ -111,6 +122,7 @@ class StockFetch(Fetch):
     def poll(self, timeout_ms: int) -> dict[SourcePartition, list[Chunk]]:
         """What came in within the time. Raises what the client raises, but for records that it cannot unpack."""
         try:
+            self._let_parked_in()
             return _grouped(self._consumer.poll(timeout_ms))
         except Exception as error:
             if _concerns_cluster(error):
@@ -196,4 +208,4 @@ def open_fetch(settings: Mapping[str, object], decompressed_bytes_max: int) -> F
 
 
 def _consumer(settings: Mapping[str, object], max_poll_records: int) -> Any:
-    return connect(KafkaConsumer, {**_SETTINGS, **settings}, **_OWN, max_poll_records=max_poll_records)
+    return connect(KafkaConsumer, {**FETCH_SETTINGS, **settings}, **_OWN, max_poll_records=max_poll_records)

@@ -13,7 +13,8 @@ from streamcheck.errors import DeliveryError
 class KafkaJournal:
     """A runtime.ports.JournalSink: one partition, never compacted, key the entry's number, value its line.
 
-    At least once, in order; a reader keeps the first of each number. Nothing is connected before the first entry.
+    At least once, in order; a reader keeps the last of each number, for silence that goes on replaces its line.
+    Nothing is connected before the first entry.
     """
 
     def __init__(self, settings: Mapping[str, object], topic: str, *, watchdog: Watchdog | None = None) -> None:
@@ -38,7 +39,7 @@ class KafkaJournal:
                     future.get(timeout=0)
         except Exception as error:
             self.close()
-            explained = explain(error, self._settings, "sending")
+            explained = explain(error, self._settings, f"sending to topic {self._topic!r}")
             raise DeliveryError(f"{len(lines)} entries for {self._topic!r} have not arrived: {explained}") from error
 
     def close(self) -> None:

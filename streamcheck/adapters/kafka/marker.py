@@ -1,7 +1,7 @@
 """How far alerts have come: a record in the positions topic, written in the same transaction as the alerts."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,10 +52,17 @@ def read_marker(settings: Mapping[str, object], cluster: Cluster, topic: str, ke
     Reads to the HIGH watermark of this moment: the last stable offset may stand before our own newest marker while
     another config's transaction on the same topic is open.
     """
+    newest = [value for k, value in read_topic(settings, cluster, topic) if k == key][-1:]
+    return Marker.decode(newest[0] or b"", topic) if newest else None
+
+
+def read_topic(
+    settings: Mapping[str, object], cluster: Cluster, topic: str
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Key and value of every committed record of a topic of one partition, up to the high watermark of this moment."""
     source = SourcePartition(topic, 0)
     begin, end = cluster.log_starts([source])[source], cluster.high_watermarks([source])[source]
     fetch = open_fetch({**settings, "fetch_min_bytes": 1}, DECOMPRESSED_BYTES_MAX)
-    newest: bytes | None = None
     try:
         fetch.assign({source: begin})
         deadline = time.monotonic() + OTHERS_TRANSACTION_S
@@ -63,10 +70,9 @@ def read_marker(settings: Mapping[str, object], cluster: Cluster, topic: str, ke
             if time.monotonic() > deadline:
                 raise DeliveryError(f"topic {topic!r}: a transaction is open at offset {at} of {end}; try again later")
             for chunk in fetch.poll(POLL_MS).get(source, ()):
+                deadline = time.monotonic() + OTHERS_TRANSACTION_S
                 for offset, reason in chunk.faults:
                     raise DeliveryError(f"topic {topic!r} is damaged at offset {offset}: {reason}")
-                found = [value for k, value in zip(chunk.records.keys, chunk.records.values, strict=True) if k == key]
-                newest = found[-1] if found else newest
+                yield from zip(chunk.records.keys, chunk.records.values, strict=True)
     finally:
         fetch.close()
-    return None if newest is None else Marker.decode(newest, topic)

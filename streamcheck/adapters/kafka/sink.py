@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamcheck.adapters.kafka.admin import POSITIONS_SUFFIX, Cluster, prepare_alerts
-from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten
+from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, check_settings, explain, quieten, told
 from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
-from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkUnavailable
+from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkLost, SinkUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +108,11 @@ class KafkaAlertSink:
                 raise
             except Exception as error:  # all alike: only the marker knows what became of it
                 self._abandon()
-                log.warning("%s, attempt %d of %d: %s", doing, attempt, self._attempts, error)
+                log.warning("%s, attempt %d of %d: %s", doing, attempt, self._attempts, told(error))
                 if attempt == self._attempts:
                     raise DeliveryError(
-                        f"{doing} to {self._topic!r} failed in {attempt} attempts ({error}); alerts stay in the outbox"
+                        f"{doing} to {self._topic!r} failed in {attempt} attempts ({told(error)}); "
+                        "alerts stay in the outbox"
                     ) from error
                 time.sleep(BACK_OFF_S * attempt)
             else:
@@ -125,7 +126,7 @@ class KafkaAlertSink:
         arrived = self.marker.sequence if self.marker else 0
         last = entries[-1].sequence
         if arrived > last or (self.marker and arrived == last and self.marker.digest != digest):
-            raise DeliveryError(
+            raise SinkLost(
                 f"the alerts topic is at sequence {arrived}, which this process did not send: another process runs "
                 f"config {self._name!r} with a copy of this state. Stop one of them"
             )

@@ -7,7 +7,7 @@ from typing import Any
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
-from streamcheck.adapters.kafka.client import check_settings, explain, quieten
+from streamcheck.adapters.kafka.client import check_settings, explain, quieten, told
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.errors import DeliveryError
@@ -67,12 +67,12 @@ class KafkaStraySink:
                 failed += self._deliver(too_large, 0)  # the topic's limit has been lowered since
         except Exception as error:
             self.close()
-            raise self._failure(explain(error, self._settings, "sending")) from error
+            raise self._failure(explain(error, self._settings, f"sending to topic {self._topic!r}")) from error
         self._waiting = [record for record, _ in failed]
         self._waiting_bytes = sum(map(_size, self._waiting))
         if failed:
             self.close()
-            raise self._failure(failed[0][1]) from failed[0][1]
+            raise self._failure(told(failed[0][1])) from failed[0][1]
 
     def close(self) -> None:
         """Release the connection. What is still waiting stays in memory only: flush first."""
@@ -104,7 +104,7 @@ class KafkaStraySink:
         settings = {"batch_size": BATCH_BYTES, **self._settings}
         self._producer = open_producer(settings, self._record_bytes_max, enable_idempotence=False)
 
-    def _failure(self, cause: Exception) -> DeliveryError:
+    def _failure(self, cause: object) -> DeliveryError:
         return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from crc32c import crc32c
 from kafka.errors import CorruptRecordError
 
-from streamcheck.adapters.kafka.codecs import MalformedBatch, decompress
+from streamcheck.adapters.kafka.codecs import BatchTooLarge, MalformedBatch, decompress
 from streamcheck.core.types import IntArray
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -27,6 +27,11 @@ _LENGTH_BYTES_MIN = 14
 
 _CODEC, _LOG_APPEND, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _VARINT_BITS_MAX = 64
+
+RECORDS_MAX = 1 << 17
+"""Of one batch: each becomes Python objects, however small it is. 1 MiB holds as many of 8 bytes."""
+RECORD_BYTES = 256
+"""What a record takes beside its bytes until its poll has been decoded: two bytes objects, its columns."""
 
 Payload = bytes | memoryview
 
@@ -136,6 +141,8 @@ def payload(batch: memoryview, head: Header, limit: int) -> Payload:
     """The records' bytes, decompressed, at most `limit`. Raises a BatchFault."""
     if head.records < 0 or head.last_offset_delta < 0:
         raise MalformedBatch
+    if head.records > RECORDS_MAX:
+        raise BatchTooLarge
     return decompress(head.codec, batch[_HEADER.size :], limit)
 
 

@@ -45,3 +45,32 @@ class DirectoryLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class SharedLock:
+    """Keeps processes from starting with a directory, where none runs already; looking at it goes on all the same.
+
+    holder: who runs with it, None where nobody does.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.holder: str | None = None
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return  # nobody has ever run with it here: a copy
+        except BlockingIOError:
+            said = os.pread(self._descriptor, HOLDER_BYTES_MAX, 0).decode("utf-8", "replace").strip()
+            self.holder = said or "another process"
+            self.release()
+        except OSError as error:
+            self.release()
+            raise StateError(f"the state directory {directory} cannot be read ({error.strerror})") from error
+
+    def release(self) -> None:
+        """Let others in; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

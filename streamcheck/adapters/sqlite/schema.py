@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from streamcheck.errors import StateError
 
@@ -81,6 +82,33 @@ def open_database(path: Path, identity: str) -> sqlite3.Connection:
             _upgrade(connection, found)
         _check_identity(connection, path, identity)
         connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_view(path: Path, identity: str, *, alone: bool) -> sqlite3.Connection:
+    """The database at `path` as of now, read-only and checked. alone: nobody writes to it as long as this is open.
+
+    Raises StateError where there is none, and as `open_database` does.
+    """
+    if not path.exists():
+        raise StateError(f"{path} does not exist: check state.dir")
+    log = path.with_name(path.name + "-wal")
+    whole = alone and not (log.exists() and log.stat().st_size)  # SQLite needs no files of its own beside it then
+    address = f"file:{quote(str(path.absolute()))}?{'immutable=1' if whole else 'mode=ro'}"
+    connection = sqlite3.connect(address, timeout=BUSY_MS / 1000, isolation_level=None, uri=True)
+    try:
+        _set(connection, CAUTION)
+        connection.execute("BEGIN")  # all that is read is of one commit
+        _check_whole(connection, path)
+        found = _check_ours(connection, path)
+        if found is None:
+            raise StateError(f"{path} is empty: a run was stopped before its first commit")
+        if found < FORMAT:
+            raise StateError(f"{path} is of the older format {found}: the next run brings it up to date")
+        _check_identity(connection, path, identity)
     except BaseException:
         connection.close()
         raise

@@ -1,5 +1,7 @@
 """Where is the state kept between runs? In one SQLite file, one durable transaction per commit."""
 
+import errno
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,7 +22,12 @@ from streamcheck.adapters.sqlite.schema import (
 from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
+log = logging.getLogger(__name__)
+
 STATE_FILE = "state.sqlite"
+OTHERS = 0o077
+"""Rights of group and world. Whoever made the directory beforehand may mean them: a warning, no refusal."""
+
 NUMBER_BYTES = 8
 
 # What SQLite says when the outer world fails, and what a person can do about it.
@@ -30,6 +37,13 @@ PASSING = {
     "SQLITE_IOERR": "the disk failed to read or write: check it",
     "SQLITE_BUSY": "another program holds the file: close it",
 }
+ERRNOS = {
+    errno.ENOSPC: "SQLITE_FULL",
+    errno.EDQUOT: "SQLITE_FULL",
+    errno.EROFS: "SQLITE_READONLY",
+    errno.EIO: "SQLITE_IOERR",
+}
+"""The same where it is the system that says so."""
 LASTING = {
     "SQLITE_CANTOPEN": "the file cannot be opened: check state.dir and its owner",
     "SQLITE_TOOBIG": "the state has outgrown what SQLite can keep: lower limits.segments or the horizon",
@@ -55,9 +69,13 @@ class SqliteStore:
         self._count: CommitCount | None = None
         try:
             dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if dir.stat().st_mode & OTHERS:
+                log.warning("others can look into the state directory %s: chmod 700 it (its files stay private)", dir)
             self._lock = DirectoryLock(dir)
         except OSError as error:
             reason = f"the state directory {dir} cannot be made or used ({error.strerror})"
+            if error.errno in ERRNOS:
+                raise StateUnavailable(f"{reason}: {PASSING[ERRNOS[error.errno]]}") from error
             raise StateError(f"{reason}: check state.dir and its owner") from error
         try:
             with self._explained("opened"):
@@ -100,7 +118,7 @@ class SqliteStore:
             rows = self._whole() ^ self._put(connection, commit.put) ^ self._delete(connection, sorted(commit.delete))
             connection.executemany(
                 "INSERT INTO outbox (sequence, key, value, checksum) VALUES (?, ?, ?, ?)",
-                ((entry.sequence, entry.key, entry.value, _outbox_checksum(entry)) for entry in commit.outbox),
+                ((entry.sequence, entry.key, entry.value, outbox_checksum(entry)) for entry in commit.outbox),
             )
             write_about(connection, "sequence", last.to_bytes(NUMBER_BYTES, "little"))
             write_about(connection, "commits", (self._commits + 1).to_bytes(NUMBER_BYTES, "little"))
@@ -185,7 +203,7 @@ class SqliteStore:
         for row in connection.execute("SELECT sequence, key, value, checksum FROM outbox ORDER BY sequence"):
             entry = OutboxEntry(*row[:3])
             typed = isinstance(entry.key, bytes) and isinstance(entry.value, bytes)
-            if not typed or _outbox_checksum(entry) != row[3]:
+            if not typed or outbox_checksum(entry) != row[3]:
                 raise self._damaged(f"outbox entry {entry.sequence}")
             yield entry
 
@@ -223,10 +241,13 @@ def _code(error: sqlite3.Error | OSError | OverflowError) -> str:
     """SQLite's name for an error; text in the file that is no UTF-8 has none, nor has a value beyond 2 GiB."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
-    return "SQLITE_TOOBIG" if isinstance(error, OverflowError) else "SQLITE_CANTOPEN"
+    if isinstance(error, OverflowError):
+        return "SQLITE_TOOBIG"
+    return ERRNOS.get(error.errno or 0, "SQLITE_CANTOPEN")
 
 
-def _outbox_checksum(entry: OutboxEntry) -> bytes:
+def outbox_checksum(entry: OutboxEntry) -> bytes:
+    """The checksum of an entry and its place."""
     return checksum(entry.sequence.to_bytes(8, "little"), entry.key, entry.value)
 
 

@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             response = self.server.routes.answer(path, self.headers.get("Accept", ""))
         except Exception:
-            log.exception("%s could not be answered", path)
+            log.exception("%r could not be answered", path)
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
             return
         self._reply(response)
@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's signature
         """Requests are for debugging only."""
-        log.debug("%s %s", self.address_string(), format % args)
+        log.debug("%s %r", self.address_string(), format % args)
 
 
 def _read_head(connection: socket.socket) -> tuple[bytes, HTTPStatus | None]:

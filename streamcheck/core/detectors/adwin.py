@@ -5,7 +5,7 @@ from operator import length_hint
 from typing import Any
 
 from streamcheck.core.components import State, param, register
-from streamcheck.core.detectors.base import Domain
+from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain
 from streamcheck.core.detectors.river_base import Evidence, RiverDetector, rust_bytes
 
 
@@ -31,6 +31,11 @@ class ADWIN(RiverDetector):
     max_buckets: int = param(5, ge=2, le=1_000, doc="Buckets of each size before two are merged: more is finer.")
     min_window_length: int = param(5, ge=1, le=1_000_000, doc="Rows that each part of the window needs.")
     grace_period: int = param(10, ge=0, le=1_000_000, doc="Rows before the first look.")
+
+    @property
+    def held_bytes(self) -> int:
+        """A total and a variance for each bucket of a window of up to 2^40 rows, twice."""
+        return DETECTOR_BYTES + 2 * 40 * 16 * (self.max_buckets + 1)
 
     def make(self) -> Any:
         """The Rust window that river's ADWIN drives: the same decisions at a third of the time per row."""

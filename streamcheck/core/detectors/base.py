@@ -7,6 +7,9 @@ from typing import ClassVar
 from streamcheck.core.components import Component, State
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
 
+DETECTOR_BYTES = 5_000
+"""Of a detector with a handful of numbers; river's come with a twin that tells the names of their attributes."""
+
 
 class Domain(StrEnum):
     """What values a row detector can take; the config refuses others."""
@@ -22,6 +25,11 @@ class Detector(Component):
     family = "detector"
     example: ClassVar[Mapping[str, object]] = {}
     """Parameters of a minimal instance, for a component that cannot do with its defaults alone."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory at most, parameters included."""
+        return DETECTOR_BYTES
 
     def export(self) -> State:
         """The state, sharing no memory with the detector."""

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from streamcheck.core.components import param, register
-from streamcheck.core.detectors.base import Domain
+from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain
 from streamcheck.core.detectors.river_base import Evidence, RiverDetector
 from streamcheck.errors import ParameterError
 
@@ -53,6 +53,11 @@ class KSWIN(RiverDetector):
         """As RiverDetector, with seed 0 until another is given."""
         self.seed_value = 0
         super().setup()
+
+    @property
+    def held_bytes(self) -> int:
+        """The window's rows as Python floats, the generator's 625 words twice."""
+        return DETECTOR_BYTES + 40 * self.window_size + 2 * 8 * 625 * 5
 
     def make(self) -> Any:
         """The KSWIN of river."""

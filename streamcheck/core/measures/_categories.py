@@ -4,11 +4,15 @@ import numpy as np
 
 from streamcheck.core.components import State
 from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter
+from streamcheck.core.room import Room, name_bytes
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import IntArray
 
 CATEGORIES_MAX = 10_000
 """Names kept by one reference, by first appearance (1 MB at 100 B each); rows of others are only counted."""
+
+CATEGORIES_BYTES = 800
+"""Without any name."""
 
 
 class CategoryAccumulator:
@@ -18,7 +22,7 @@ class CategoryAccumulator:
     that stand alone when shares are compared.
     """
 
-    __slots__ = ("beyond", "counts", "groups", "n", "scatter")
+    __slots__ = ("_room", "beyond", "counts", "groups", "held_bytes", "n", "scatter")
 
     def __init__(self, groups: int = 0) -> None:
         self.groups = groups
@@ -26,6 +30,12 @@ class CategoryAccumulator:
         self.beyond = 0
         self.n = 0
         self.scatter = Scatter()
+        self.held_bytes = CATEGORIES_BYTES
+        self._room: Room | None = None
+
+    def attach(self, room: Room) -> None:
+        """Ask this room before a name is kept; those without count as names beyond the limit."""
+        self._room = room
 
     def add(self, summary: CategoricalSummary) -> bool:
         """Take one more pane in; False for one without usable values."""
@@ -39,8 +49,11 @@ class CategoryAccumulator:
 
     def _count(self, name: str, rows: int) -> None:
         self.n += rows
-        if name in self.counts or len(self.counts) < CATEGORIES_MAX:
-            self.counts[name] = self.counts.get(name, 0) + rows
+        if name in self.counts:
+            self.counts[name] += rows
+        elif len(self.counts) < CATEGORIES_MAX and (self._room is None or self._room.take(name_bytes(name))):
+            self.counts[name] = rows
+            self.held_bytes += name_bytes(name)
         else:
             self.beyond += rows
 
@@ -88,6 +101,7 @@ class CategoryAccumulator:
         self.counts = dict(zip(state["names"], rows, strict=True))
         self.beyond = int(state["beyond"])
         self.n = sum(rows) + self.beyond
+        self.held_bytes = CATEGORIES_BYTES + sum(map(name_bytes, self.counts))
         self.scatter.restore(state["scatter"])
 
 

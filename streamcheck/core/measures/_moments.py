@@ -8,6 +8,7 @@ from typing import Any
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Estimate, mean_interval, wilson
 from streamcheck.core.measures.base import LabelledMeasure, Measure
+from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import FloatArray, Signal
 
@@ -17,6 +18,9 @@ ERRORS_MAX = 1e9
 """A signal lies at most this many standard errors from its center, so that squares inside detectors stay finite."""
 ROUNDING = 1e-14
 """The rounding error of a mean, relative to it: differences below say nothing."""
+
+MOMENTS_BYTES = 1_000
+"""Two moments of four numbers each, two sums, and what says where they come from."""
 
 MomentOf = Callable[[Any], Moment | None]
 
@@ -51,6 +55,14 @@ class MomentAccumulator:
         if shown is not None:
             self.shown = self.shown + shown
         return True
+
+    @property
+    def held_bytes(self) -> int:
+        """The same whatever it holds."""
+        return MOMENTS_BYTES
+
+    def attach(self, room: Room) -> None:
+        """It never grows."""
 
     def merge(self, other: "MomentAccumulator") -> None:
         """Take another accumulator of the same measure in."""

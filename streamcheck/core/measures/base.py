@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 from streamcheck.core.components import Component, State
 from streamcheck.core.intervals import Estimate
+from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import Signal
 
@@ -27,6 +28,13 @@ class Accumulator(Protocol):
 
     def add(self, summary: Any) -> bool:
         """Take one more pane (or block) in; False when it holds nothing for this measure."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory, as it is charged."""
+
+    def attach(self, room: Room) -> None:
+        """Ask this room before growing; without one there is no limit but its own."""
 
     def merge(self, other: Any) -> None:
         """Take another accumulator of the same measure in."""

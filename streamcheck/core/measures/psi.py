@@ -7,8 +7,12 @@ import numpy as np
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, index_signal, near_equal_groups, stability
 from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.room import Room
 from streamcheck.core.summaries import NumericSummary
+from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.types import IntArray, Signal
+
+HISTOGRAM_BYTES = 8 * BINS_MAX + 700
 
 
 class HistogramAccumulator:
@@ -39,6 +43,14 @@ class HistogramAccumulator:
         group = near_equal_groups(self.counts, wanted)
         pooled = [np.bincount(group, weights=counts).astype(np.int64) for counts in (now, self.counts)]
         return pooled[0], pooled[1]
+
+    @property
+    def held_bytes(self) -> int:
+        """The same whatever it holds."""
+        return HISTOGRAM_BYTES
+
+    def attach(self, room: Room) -> None:
+        """It never grows."""
 
     def merge(self, other: "HistogramAccumulator") -> None:
         """Take another accumulator of the same layout in."""

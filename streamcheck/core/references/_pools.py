@@ -6,6 +6,7 @@ from typing import Any
 from streamcheck.core.components import State
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references.base import Progress, Readiness
+from streamcheck.core.room import Room
 
 PANES_PROVISIONAL = 30
 """Panes from which a reference is shown; below, its own error drowns everything."""
@@ -16,6 +17,7 @@ DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 DAY_HOURS = 24
 WEEK_HOURS = 168
+POOL_BYTES = 200
 THURSDAY_HOURS = 72
 """1970-01-01 was a Thursday: hours from its start are this many hours after the start of a Monday."""
 
@@ -27,9 +29,28 @@ class Pool:
 
     __slots__ = ("content", "panes")
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self, make: Make, room: Room) -> None:
         self.content = make()
+        self.content.attach(room)
         self.panes = 0
+
+    @staticmethod
+    def first(make: Make, room: Room) -> "Pool":
+        """An empty pool that must be there; whoever makes the reference has looked for room."""
+        pool = Pool(make, room)
+        room.force(pool.held_bytes)
+        return pool
+
+    @staticmethod
+    def within(room: Room, make: Make) -> "Pool | None":
+        """An empty pool, None where there is no room for it."""
+        pool = Pool(make, room)
+        return pool if room.take(pool.held_bytes) else None
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory, as it is charged."""
+        return POOL_BYTES + self.content.held_bytes
 
     def add(self, summary: Any) -> bool:
         """Take one more pane in; False when it holds nothing for the measure."""
@@ -43,11 +64,12 @@ class Pool:
         return {"panes": self.panes, "content": self.content.export()}
 
     @staticmethod
-    def restored(make: Make, state: State) -> "Pool":
+    def restored(make: Make, room: Room, state: State) -> "Pool":
         """The pool that was exported."""
-        pool = Pool(make)
+        pool = Pool(make, room)
         pool.panes = int(state["panes"])
         pool.content.restore(state["content"])
+        room.force(pool.held_bytes)
         return pool
 
 
@@ -67,18 +89,19 @@ def exported_pools(pools: dict[int, Pool]) -> State:
     return {str(number): pools[number].export() for number in sorted(pools)}
 
 
-def restored_pools(make: Make, state: State) -> dict[int, Pool]:
+def restored_pools(make: Make, room: Room, state: State) -> dict[int, Pool]:
     """The numbered pools that were exported."""
-    return {int(number): Pool.restored(make, pool) for number, pool in state.items()}
+    return {int(number): Pool.restored(make, room, pool) for number, pool in state.items()}
 
 
 class Calendar:
     """Panes by the UTC hour in which they begin: of the day (hours = 24) or of the week (168), and all together."""
 
-    def __init__(self, make: Make, hours: int) -> None:
+    def __init__(self, make: Make, room: Room, hours: int) -> None:
         self._make = make
+        self._room = room
         self._hours = hours
-        self.overall = Pool(make)
+        self.overall = Pool.first(make, room)
         self._slots: dict[int, Pool] = {}
 
     def add(self, start_ms: int, summary: Any) -> bool:
@@ -86,9 +109,10 @@ class Calendar:
         if not self.overall.add(summary):
             return False
         slot = hour_of_week(start_ms) % self._hours
-        if slot not in self._slots:
-            self._slots[slot] = Pool(self._make)
-        self._slots[slot].add(summary)
+        pool = self._slots.get(slot) or Pool.within(self._room, self._make)
+        if pool is not None:  # an hour without room is an hour without panes: `content` falls back
+            pool.add(summary)
+            self._slots[slot] = pool
         return True
 
     def content(self, start_ms: int, hours: int) -> Accumulator:
@@ -111,8 +135,9 @@ class Calendar:
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
-        self.overall = Pool.restored(self._make, state["overall"])
-        self._slots = restored_pools(self._make, state["slots"])
+        self._room.give(sum(pool.held_bytes for pool in (self.overall, *self._slots.values())))
+        self.overall = Pool.restored(self._make, self._room, state["overall"])
+        self._slots = restored_pools(self._make, self._room, state["slots"])
 
 
 def hour_of_week(start_ms: int) -> int:

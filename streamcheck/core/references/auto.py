@@ -16,6 +16,7 @@ from streamcheck.core.references._pools import (
     by_span,
 )
 from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.room import Room
 
 READY_MS = 2 * DAY_MS
 """Every hour of the day has been seen twice: a season of a day can be told from a change."""
@@ -31,14 +32,16 @@ class Auto(Reference):
     to all panes.
     """
 
+    pools_max = 1 + WEEK_HOURS
+
     def setup(self) -> None:
         """Nothing seen yet."""
         self._first_ms: int | None = None
         self._newest_ms = 0
 
-    def bind(self, make: Make) -> None:
-        """Say which accumulator the measure wants."""
-        self._calendar = Calendar(make, WEEK_HOURS)
+    def bind(self, make: Make, room: Room) -> None:
+        """Say which accumulator the measure wants, and where the room comes from."""
+        self._calendar = Calendar(make, room, WEEK_HOURS)
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
         """Take a pane in while no alert is open."""

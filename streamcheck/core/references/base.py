@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from streamcheck.core.components import Component, State
 from streamcheck.core.measures.base import Accumulator
+from streamcheck.core.room import Room
 
 
 class Readiness(StrEnum):
@@ -35,8 +36,14 @@ class Reference(Component):
 
     family = "reference"
 
-    def bind(self, make: Callable[[], Accumulator]) -> None:
-        """Say which accumulator the measure wants; called once, before anything else."""
+    pools_max: ClassVar[int] = 1
+    """How many accumulators it keeps at most."""
+
+    def bind(self, make: Callable[[], Accumulator], room: Room) -> None:
+        """Say which accumulator the measure wants, and where the room comes from; called once, before anything else.
+
+        A reference that cannot be without an accumulator takes it at once, whether there is room or not.
+        """
         raise NotImplementedError
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:

@@ -6,6 +6,7 @@ from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references._pools import PANES_PROVISIONAL, Make, Pool, by_panes, by_span
 from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.room import Room
 
 
 @register
@@ -25,10 +26,10 @@ class First(Reference):
         self._newest_ms = 0
         self._frozen = False
 
-    def bind(self, make: Make) -> None:
-        """Say which accumulator the measure wants."""
-        self._make = make
-        self._pool = Pool(make)
+    def bind(self, make: Make, room: Room) -> None:
+        """Say which accumulator the measure wants, and where the room comes from."""
+        self._make, self._room = make, room
+        self._pool = Pool.first(make, room)
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
         """Take a pane of the span in; alerts do not matter."""
@@ -62,4 +63,5 @@ class First(Reference):
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         self._first_ms, self._newest_ms, self._frozen = state["first_ms"], state["newest_ms"], state["frozen"]
-        self._pool = Pool.restored(self._make, state["pool"])
+        self._room.give(self._pool.held_bytes)
+        self._pool = Pool.restored(self._make, self._room, state["pool"])

@@ -15,6 +15,7 @@ from streamcheck.core.references._pools import (
     restored_pools,
 )
 from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.room import Room
 
 PARTS = 24
 """A span is kept in so many parts, each dropped as a whole once all of it is older: 26 accumulators at most."""
@@ -30,6 +31,8 @@ class Rolling(Reference):
 
     span_ms: int = param(604_800_000, ge=PARTS, doc="How far back normal reaches, in ms of event time.")
 
+    pools_max = PARTS + 2
+
     def setup(self) -> None:
         """Nothing seen yet."""
         self._part_ms = self.span_ms // PARTS
@@ -37,19 +40,25 @@ class Rolling(Reference):
         self._newest_ms = 0
         self._parts: dict[int, Pool] = {}
 
-    def bind(self, make: Make) -> None:
-        """Say which accumulator the measure wants."""
-        self._make = make
+    def bind(self, make: Make, room: Room) -> None:
+        """Say which accumulator the measure wants, and where the room comes from."""
+        self._make, self._room = make, room
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
         """Take the pane in and drop what has become too old."""
-        pool = self._parts.get(start_ms // self._part_ms) or Pool(self._make)
-        if not pool.add(summary):
+        live = self._live(start_ms)
+        self._room.give(sum(pool.held_bytes for part, pool in self._parts.items() if part not in live))
+        self._parts = {part: self._parts[part] for part in live}
+        part = start_ms // self._part_ms
+        pool = self._parts.get(part) or Pool.within(self._room, self._make)
+        if pool is None:
             return
-        self._parts = {part: self._parts[part] for part in self._live(start_ms)}
+        if not pool.add(summary):
+            self._room.give(0 if part in self._parts else pool.held_bytes)
+            return
         if not self._parts:
             self._first_ms = start_ms
-        self._parts[start_ms // self._part_ms] = pool
+        self._parts[part] = pool
         self._newest_ms = start_ms
 
     def _live(self, start_ms: int) -> list[int]:
@@ -78,4 +87,5 @@ class Rolling(Reference):
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         self._first_ms, self._newest_ms = state["first_ms"], state["newest_ms"]
-        self._parts = restored_pools(self._make, state["parts"])
+        self._room.give(sum(pool.held_bytes for pool in self._parts.values()))
+        self._parts = restored_pools(self._make, self._room, state["parts"])

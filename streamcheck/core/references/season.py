@@ -16,6 +16,7 @@ from streamcheck.core.references._pools import (
     by_span,
 )
 from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.room import Room
 from streamcheck.errors import ParameterError
 
 PERIODS = {"hour_of_day": (DAY_HOURS, DAY_MS, "a day"), "hour_of_week": (WEEK_HOURS, WEEK_MS, "a week")}
@@ -31,6 +32,8 @@ class Season(Reference):
 
     slots: str = param("hour_of_week", choices=tuple(PERIODS), doc="What repeats: the hours of a day, or of a week.")
     over_ms: int = param(4 * WEEK_MS, gt=0, doc="How long the season is learned, in ms; one day or week at least.")
+
+    pools_max = 1 + WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
@@ -48,9 +51,9 @@ class Season(Reference):
                 "over_ms",
             )
 
-    def bind(self, make: Make) -> None:
-        """Say which accumulator the measure wants."""
-        self._calendar = Calendar(make, self._hours)
+    def bind(self, make: Make, room: Room) -> None:
+        """Say which accumulator the measure wants, and where the room comes from."""
+        self._calendar = Calendar(make, room, self._hours)
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
         """Take a pane of the span in; alerts do not matter."""

@@ -14,6 +14,7 @@ INNER_EDGES_MAX = 254
 """Edges at values of the sample. With 1 above it and 2 x 8 in the tails: at most 272 bins, 2.2 kB a histogram."""
 TAIL_EDGES = 8
 """Edges beyond each end of the sample, 1, 2, 4 ... 128 times its range away: a change of unit stays visible."""
+BINS_MAX = INNER_EDGES_MAX + 1 + 2 * TAIL_EDGES + 1
 SCORE_SD_MIN = 1e-9
 
 

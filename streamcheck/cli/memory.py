@@ -1,0 +1,267 @@
+"""How much memory may a run take at most? Part by part, with the arithmetic, from the limits that each part enforces.
+
+An upper bound: `bench/memory.py` holds a run against it. How many partitions there are is known only once connected, so
+that their number is an assumption, and what each further one costs is a figure of its own.
+"""
+
+from dataclasses import dataclass
+
+import streamcheck.core.detectors
+import streamcheck.core.measures
+import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
+from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, GROUP_BYTES
+from streamcheck.adapters.kafka.fetch import FETCH_SETTINGS, POLL_KIB_MAX
+from streamcheck.adapters.kafka.strays import WAITING_BYTES_MAX
+from streamcheck.adapters.kafka.wire import RECORD_BYTES, RECORDS_MAX
+from streamcheck.adapters.web.server import HANDLERS_MAX
+from streamcheck.config.settings import Settings
+from streamcheck.config.values import size_text
+from streamcheck.core.board import SHOWN_MAX
+from streamcheck.core.buffers import LATE_PART
+from streamcheck.core.components import build, find
+from streamcheck.core.detectors.base import RowDetector
+from streamcheck.core.join import entry_bytes, label_bytes
+from streamcheck.core.keys import by_name, is_row
+from streamcheck.core.measures._categories import CATEGORIES_MAX
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.monitors import CLOCK_BYTES, INSTANCE_BYTES
+from streamcheck.core.plan import MonitorSpec, Plan, Target
+from streamcheck.core.references._pools import POOL_BYTES
+from streamcheck.core.room import NAME_BYTES, WIDE
+from streamcheck.core.summaries.layout import BINS_MAX
+from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
+from streamcheck.runtime.decode.decoder import CHUNK_BYTES, DICTIONARY_MAX
+from streamcheck.runtime.decode.fields import TEXT_MAX
+from streamcheck.runtime.delivery import OUTBOX_MAX
+from streamcheck.runtime.journal_log import UNCOPIED_MAX
+from streamcheck.runtime.limits import UNCOMMITTED_MAX
+from streamcheck.runtime.telemetry import FIRING_MAX, RECENT_MAX
+
+MIB = 1 << 20
+ASSUMED_PARTITIONS = 4
+"""Of each topic, where nobody says how many there are."""
+BASE_BYTES = 150 * MIB
+"""Python 3.11 with numpy, scipy, river, kafka-python and pydantic imported: 134 MiB measured; the rest is threads."""
+TEXT_BYTES_MAX = 200 + WIDE * TEXT_MAX
+"""A category of the longest kind in a decoder's dictionary."""
+TREE_FACTOR = 25
+"""Python objects for each byte of JSON, at worst: `[],` is 3 bytes and 64 in memory."""
+FETCH_COPIES = 3
+"""A fetch response while it arrives, in its frame, and cut into partitions."""
+BATCH_COPIES = 3
+"""A record batch as it came, decompressed, and cut into records."""
+EVENT_BYTES = 600
+"""Of an event on its way through one poll: as a record, a row, or a reject and a dead letter."""
+CLOSE_COPIES = 2
+"""The rows of a pane that closes, once more: in one piece, with their order; or as the join's delta in bytes."""
+PANE_ENTRY_BYTES = 250
+DELTA_BYTES = 250
+ALERT_BYTES = 2_048
+SHOWN_BYTES = 12_000
+"""One monitor and segment: read twice, with a gauge's sample for each of nine numbers."""
+BODY_BYTES = 2_500
+SQLITE_BYTES = 8 * MIB
+ALLOCATOR_SHARE = 0.15
+"""Of everything beside the base: what malloc holds and cannot use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What takes memory, how much at most, and why so much."""
+
+    name: str
+    bytes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """All parts, for an assumed number of partitions."""
+
+    partitions: int
+    parts: tuple[Part, ...]
+    further_partition: int
+
+    @property
+    def total(self) -> int:
+        """The sum, in bytes."""
+        return sum(part.bytes for part in self.parts)
+
+
+def assumed_partitions(plan: Plan) -> int:
+    """ASSUMED_PARTITIONS for each topic."""
+    return ASSUMED_PARTITIONS * (len(plan.predictions.topics) + (len(plan.labels.topics) if plan.labels else 0))
+
+
+def memory(plan: Plan, settings: Settings, partitions: int | None = None) -> Budget:
+    """The worst case of a run with so many partitions in all."""
+    count = partitions or assumed_partitions(plan)
+    now, more = _parts(plan, settings, count), _parts(plan, settings, count + 1)
+    return Budget(count, now, sum(part.bytes for part in more) - sum(part.bytes for part in now))
+
+
+def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
+    data = (
+        *_reading(plan, settings, partitions),
+        *_panes(plan, settings, partitions),
+        *_join(plan),
+        *_monitors(plan),
+        *_outgoing(plan, settings),
+    )
+    held = int(ALLOCATOR_SHARE * sum(part.bytes for part in data))
+    return (
+        Part("interpreter and libraries", BASE_BYTES, "measured"),
+        *data,
+        Part("allocator", held, f"{ALLOCATOR_SHARE:.0%} of all but the interpreter"),
+    )
+
+
+def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
+    told = {**FETCH_SETTINGS, **(settings.kafka or {})}
+    fetch = int(str(told["max_partition_fetch_bytes"]))
+    columns = len(plan.predictions.coded) + (len(plan.labels.coded) if plan.labels else 0)
+    events = RECORDS_MAX + (POLL_KIB_MAX << 10) // RECORD_BYTES
+    each = EVENT_BYTES + columns * TEXT_BYTES_MAX // 2
+    poll = (POLL_KIB_MAX << 10) + GROUP_BYTES + BATCH_COPIES * DECOMPRESSED_BYTES_MAX
+    tree = TREE_FACTOR * (CHUNK_BYTES + plan.predictions.message_bytes_max)
+    texts = columns * DICTIONARY_MAX * TEXT_BYTES_MAX
+    return (
+        Part("client buffers", FETCH_COPIES * partitions * fetch, f"{partitions} x {_mib(fetch)} x 3 copies"),
+        Part(
+            "one poll",
+            poll + events * each,
+            f"{POLL_KIB_MAX >> 10} MiB, and one batch of {_mib(DECOMPRESSED_BYTES_MAX)} x 3 copies; "
+            f"{events:,} events x {each:,} B",
+        ),
+        Part(
+            "decoding",
+            tree + texts,
+            f"{_mib(CHUNK_BYTES + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
+            f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
+        ),
+    )
+
+
+def _panes(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
+    time, limits = plan.time, plan.limits
+    live = 1 + -(-time.lateness_ms // time.pane_ms)
+    each = limits.pane_bytes + limits.pane_bytes // LATE_PART
+    open_rows = settings.open_bytes + partitions * live * each
+    cuts = 1 + len(plan.segmentations)
+    folds = len(plan.predictions.columns) * cuts * (limits.segments + 1) * 8 * (BINS_MAX + 10)
+    return (
+        Part(
+            "rows of open panes",
+            open_rows,
+            f"limits.open_memory {size_text(settings.open_bytes)}, then {partitions} partitions x {live} panes x "
+            f"{_mib(each)} (limits.pane_memory and a quarter for late ones)",
+        ),
+        Part(
+            "a pane that closes",
+            CLOSE_COPIES * partitions * each + folds,
+            f"{CLOSE_COPIES} copies of {partitions} x {_mib(each)}; sums and histograms of "
+            f"{len(plan.predictions.columns)} columns x {cuts} cuts x {limits.segments + 1:,} segments",
+        ),
+    )
+
+
+def _join(plan: Plan) -> tuple[Part, ...]:
+    if plan.join is None:
+        return ()
+    rules = plan.join
+    entry, label = entry_bytes(len(plan.segmentations), plan.limits.segments), label_bytes()
+    panes = min(rules.horizon_ms // plan.time.pane_ms + 2, rules.predictions_max + rules.labels_max)
+    return (
+        Part(
+            "label join",
+            rules.predictions_max * entry + panes * PANE_ENTRY_BYTES,
+            f"{rules.predictions_max:,} predictions x {entry} B (limits.join_memory); {panes:,} panes x "
+            f"{PANE_ENTRY_BYTES} B",
+        ),
+        Part(
+            "early labels",
+            rules.labels_max * label,
+            f"limits.pending_labels {rules.labels_max:,} x {label} B",
+        ),
+        Part("join, not committed", UNCOMMITTED_MAX * DELTA_BYTES, f"{UNCOMMITTED_MAX:,} entries x {DELTA_BYTES} B"),
+    )
+
+
+def _monitors(plan: Plan) -> tuple[Part, ...]:
+    limit = plan.limits.monitor_bytes
+    rows = [(_instances(plan, spec), _instance(spec), _fullest(spec)) for spec in plan.monitors]
+    windows = {
+        (by_name(spec), spec.window): _instances(plan, spec)
+        * (WINDOW_BYTES + (spec.window.rows or SPAN_ROWS_MAX) * ROW_BYTES)
+        for spec in plan.monitors
+        if spec.window is not None and spec.target is Target.LABELLED and not is_row(spec)
+    }
+    wanted = sum(number * full for number, _, full in rows) + sum(windows.values())
+    first = sum(least for _, least, _ in rows)
+    instances = sum(number for number, _, _ in rows)
+    most = min(max((full for _, _, full in rows), default=0), limit)
+    keys = sum((plan.limits.segments + 1) * (300 + len(s.fields) * TEXT_BYTES_MAX) for s in plan.segmentations)
+    said = (
+        f"{len(plan.monitors)} monitors in {instances:,} segments would take {_mib(wanted)}: limits.monitor_memory "
+        f"{size_text(limit)}, and each monitor's first {_mib(first)}"
+        if wanted > limit
+        else f"{len(plan.monitors)} monitors in {instances:,} segments"
+    )
+    return (
+        Part("monitors", min(wanted, limit + first), said),
+        Part("a monitor that is saved", most, "the largest one, once more"),
+        Part("segment values", keys, f"{len(plan.segmentations)} segmentations x {plan.limits.segments + 1:,} values"),
+    )
+
+
+def _instances(plan: Plan, spec: MonitorSpec) -> int:
+    return 1 if spec.by is None else plan.limits.segments + 1
+
+
+def _instance(spec: MonitorSpec) -> int:
+    """One instance with an empty reference."""
+    detector = build("detector", spec.detector.name, dict(spec.detector.params))
+    own = INSTANCE_BYTES + int(detector.held_bytes) + 2 * 24 * spec.block_rows
+    return own + (CLOCK_BYTES if is_row(spec) else 0) + _pool(spec)[0]
+
+
+def _fullest(spec: MonitorSpec) -> int:
+    """One instance with a reference that holds all it may."""
+    empty, names = _pool(spec)
+    reference = find("reference", spec.reference.name)
+    pools: int = getattr(reference, "pools_max", 1)
+    return _instance(spec) - empty + pools * (empty + names)
+
+
+def _pool(spec: MonitorSpec) -> tuple[int, int]:
+    """An empty accumulator of a monitor's reference, and what names may add to it."""
+    measure = spec.measure
+    if issubclass(find("detector", spec.detector.name), RowDetector) or measure is None:
+        return POOL_BYTES + int(build("measure", "mean", {}).accumulator().held_bytes), 0
+    made = build("measure", measure.name, dict(measure.params))
+    named = CATEGORIES_MAX * (NAME_BYTES + WIDE * TEXT_MAX) if made.needs is Needs.CATEGORICAL else 0
+    return POOL_BYTES + int(made.accumulator().held_bytes), named
+
+
+def _outgoing(plan: Plan, settings: Settings) -> tuple[Part, ...]:
+    strays = sum(topic is not None for topic in (settings.topics.dead_letter, settings.topics.late))
+    shown = min(SHOWN_MAX, sum(_instances(plan, spec) * 9 for spec in plan.monitors))
+    alerts = 2 * OUTBOX_MAX * ALERT_BYTES + (FIRING_MAX + RECENT_MAX) * 2 * ALERT_BYTES
+    parts = [
+        Part(
+            "alerts",
+            alerts,
+            f"2 x {OUTBOX_MAX:,} in the outbox, {FIRING_MAX + RECENT_MAX:,} shown, x {ALERT_BYTES:,} B",
+        ),
+        Part("journal entries", UNCOPIED_MAX * 200 if settings.topics.journal else 0, f"{UNCOPIED_MAX:,} x 200 B"),
+        Part("dead letters and late events", strays * 2 * WAITING_BYTES_MAX, f"{strays} topics x 2 x 16 MiB"),
+        Part("state file", SQLITE_BYTES, "SQLite's cache"),
+    ]
+    if settings.listen is not None:
+        size = shown * (SHOWN_BYTES + 2 * BODY_BYTES) + HANDLERS_MAX * shown * BODY_BYTES // 4
+        parts.append(Part("gauges and pages", size, f"{shown:,} monitors and segments, {HANDLERS_MAX} readers at once"))
+    return tuple(part for part in parts if part.bytes)
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:,.0f} MiB" if size >= 10 * MIB else f"{size / MIB:,.1f} MiB"

@@ -1,0 +1,71 @@
+"""What all `streamcheck state` commands begin with: the config, and its state directory."""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streamcheck.cli.exits import EXIT_MISTAKE
+
+if TYPE_CHECKING:
+    from streamcheck.config.load import Loaded
+    from streamcheck.config.settings import Settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """A config, and where its state is."""
+
+    loaded: "Loaded"
+    directory: Path
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """Settings for Kafka clients."""
+        return {key: value for key, value in (self.loaded.settings.kafka or {}).items() if key != "group_id"}
+
+    @property
+    def start(self) -> str:
+        """Where a new life begins, for people."""
+        start = self.loaded.settings.start
+        return start if isinstance(start, str) else when(start)
+
+
+def place(config: str, *, verbose: bool = False) -> Place:
+    """Load the config; warnings and the client's chatter are kept out of what is printed."""
+    # The components register themselves; numpy and pydantic are imported only when a command runs.
+    import streamcheck.core.detectors  # noqa: PLC0415
+    import streamcheck.core.measures  # noqa: PLC0415
+    import streamcheck.core.references  # noqa: F401, PLC0415
+    from streamcheck.config.load import load  # noqa: PLC0415
+
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    loaded = load(config)
+    refuse_files(config, loaded.settings)
+    return Place(loaded, Path(loaded.settings.state_dir))
+
+
+def refuse_files(config: str, settings: "Settings") -> None:
+    """Exit where the config is not for Kafka."""
+    if settings.kafka is None:
+        click.echo(f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers`", err=True)
+        raise SystemExit(EXIT_MISTAKE)
+    if settings.predictions_step_ms or settings.labels_step_ms:
+        click.echo(f"{config}: time: {{step: …}} is for files; events from Kafka have times of their own", err=True)
+        raise SystemExit(EXIT_MISTAKE)
+
+
+def when(ms: int | None) -> str:
+    """Event time for people.
+
+    >>> when(1_767_225_600_250)
+    '2026-01-01T00:00:00.250Z'
+    """
+    if ms is None:
+        return "-"
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

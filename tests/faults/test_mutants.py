@@ -1,0 +1,81 @@
+"""Would the verdict notice? Each mutant is the product with one rule broken; its fault must bring that to light."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.faults import harm
+from tests.faults.conftest import Scenario
+from tests.faults.runner import Service
+from tests.faults.verdict import Verdict
+from tests.faults.world import Feeder
+
+PACE = 1_000
+"""Drifts come sooner than in the faults themselves."""
+
+Harm = Callable[[Scenario, Service, Feeder], object]
+
+
+def dies_by_itself(_scenario: Scenario, service: Service, _feeder: Feeder) -> None:
+    """At its worst moment, once."""
+    service.until(lambda: service.lives > 1, "the mutant's own death")
+    service.committed()
+
+
+def removed(scenario: Scenario, service: Service, feeder: Feeder) -> None:
+    scenario.known, _ = harm.remove_unread(service, feeder)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """harm: what is done to it; shows: what the verdict must say."""
+
+    name: str
+    harm: Harm
+    shows: Callable[[Verdict], object]
+    on_gap: str = "refuse"
+    ticks: int = 2_600
+    pace: int = PACE
+    short: bool = False
+
+
+def _broken(text: str) -> Callable[[Verdict], object]:
+    return lambda verdict: any(text in each for each in verdict.broken)
+
+
+MUTANTS = (
+    Mutant("marker_outside", dies_by_itself, lambda v: v.duplicates, short=True),
+    Mutant("outbox_emptied_first", dies_by_itself, lambda v: v.missing),
+    Mutant("strays_after_commit", dies_by_itself, _broken("are missing")),
+    Mutant("position_first", dies_by_itself, lambda v: v.broken),
+    Mutant("open_panes_forgotten", lambda _, s, __: harm.kill_at_random(s, 2, 1), lambda v: v.broken, short=True),
+    Mutant("global_watermark", lambda _, s, __: harm.kill_at_random(s, 1, 1), _broken("replay other numbers")),
+    Mutant(
+        "floor_unjournaled", lambda _, s, __: s.committed(), _broken("the replay other numbers"), ticks=4_000, pace=400
+    ),
+    Mutant("closes_at_stop", lambda _, s, __: harm.stop_and_start(s, 2), lambda v: not v.good),
+    Mutant("blind_after_doubt", lambda _, s, __: harm.doubt(s), lambda v: v.duplicates),
+    Mutant("no_fencing", lambda _, s, __: harm.come_back_as_zombie(s, "before-transaction"), lambda v: v.duplicates),
+    Mutant("gap_unjournaled", removed, _broken("accounted for"), on_gap="skip"),
+    Mutant("new_partition_at_its_end", lambda _, s, f: harm.add_partitions(s, f), _broken("accounted for")),
+)
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [pytest.param(each, id=each.name, marks=() if each.short else pytest.mark.long) for each in MUTANTS],
+)
+def test_is_noticed(mutant: Mutant, scenario) -> None:
+    more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": mutant.pace}
+    with scenario(seed=41, mutant=mutant.name, **more) as (feeder, service):
+        mutant.harm(scenario, service, feeder)
+    assert scenario.verdict is not None
+    assert mutant.shows(scenario.verdict), scenario.verdict
+
+
+@pytest.mark.long
+def test_a_worker_without_its_supervisor_is_noticed(scenario) -> None:
+    with pytest.raises(AssertionError, match="worker without a supervisor"):  # noqa: SIM117
+        with scenario(seed=42, mutant="orphan", supervised=True) as (_, service):
+            harm.kill_supervisor(service)
