@@ -22,7 +22,7 @@ from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.config.load import loads
 from streamcheck.core import codec
 from streamcheck.core.components import components
-from streamcheck.core.journal import Advanced, Floored, Opened, Skipped, from_bytes
+from streamcheck.core.journal import Advanced, Floored, Opened, Silent, Skipped, from_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.decode import Decoder
@@ -186,7 +186,8 @@ def make(folder: Path) -> None:
     store = store_of(folder)
     run(folder, store, Sink(), 0, STOPPED)
     store.close()
-    (folder / "lock").unlink()
+    for beside in ("lock", "commits"):
+        (folder / beside).unlink()
 
 
 def continued(folder: Path, tmp_path: Path) -> list[bytes]:
@@ -272,7 +273,7 @@ def test_the_states_of_this_release_hold_everything_there_is(tmp_path: Path) -> 
     families = {key.split(":")[1].split("/")[0] for key in found}
     assert families >= {"engine", "join", "layout", "monitor", "segments", "window", "alert-book", "journal"}
     journal = [from_bytes(state["bytes"]) for key, state in found.items() if ":journal/" in key]
-    assert {type(entry) for entry in journal} == {Opened, Floored, Advanced, Skipped}
+    assert {type(entry) for entry in journal} == {Opened, Floored, Advanced, Silent, Skipped}
     book = AlertBook.restore(found["binary:alert-book"]["bytes"])
     assert book.firing
     assert len(book.recent) > len(book.firing)

@@ -207,7 +207,7 @@ def test_logins_over_tls(broker, changes) -> None:
     ids=["password", "mechanism", "authority", "file", "listener", "name", "plaintext"],
 )
 def test_a_connection_that_cannot_be_says_why_and_no_secret(broker, changes, says, monkeypatch) -> None:
-    monkeypatch.setattr(client, "CONNECT_MS", 1_500)
+    monkeypatch.setattr(client, "CONNECT_MS", 4_000)
     secure = str(broker.cluster.addresses["SECURE"])
     meant = {
         "STRANGER": str(broker.stranger),

@@ -288,7 +288,7 @@ def test_a_topic_that_does_not_exist(kafka, topic, run) -> None:
     )
     service = run(config)
     assert service.ended() == 1
-    assert f"topic '{near}x' does not exist on this cluster; did you mean '{near}'?" in service.said()
+    assert f"topic '{near}x' does not exist on this cluster, did you mean '{near}'?" in service.said()
     assert "Traceback" not in service.said()
 
 

@@ -354,7 +354,7 @@ def test_journal_entries_arrive_in_order_under_their_numbers(topic, kafka, read)
     journal.close()
     assert read(name) == [(b"0", b"zero"), (b"1", b"one"), (b"2", b"two")]
     with Cluster(kafka.settings) as cluster:
-        assert [where.partition for where in cluster.partitions([name])] == [0]
+        assert [where.partition for where in cluster.describe([name]).partitions] == [0]
         assert cluster.topic_settings(name)["retention.ms"] == "-1"
 
 
@@ -366,7 +366,7 @@ def test_a_compacted_journal_topic_is_refused_and_a_missing_broker_named(topic, 
 
 
 def test_headers_of_a_stray() -> None:
-    _, value, headers = strays.encode(StrayRecord(SourcePartition("t", 1), 5, "late", b"k" * 9_000, b"v" * 100), 6_000)
+    _, value, headers = strays.encode(StrayRecord(SourcePartition("t", 1), 5, "late", b"k" * 9_000, b"v" * 100), 32_000)
     named = dict(headers)
     assert value == b"v" * 100
     assert (named["reason"], named["source-topic"], named["source-partition"], named["source-offset"]) == (
