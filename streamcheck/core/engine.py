@@ -79,14 +79,20 @@ class Engine:
         return Outcome(journal=[Floored(source, offset, floor)])
 
     def skip_gap(self, source: SourcePartition, resumed_at: int) -> Outcome:
-        """Retention has removed records before they were read; go on behind the gap."""
+        """Retention has removed records before they were read (again); go on behind the gap.
+
+        With them may have gone what the partition's clock stood on, so what has closed meanwhile is closed to all rows
+        that have never been read; those that have are known by their pane.
+        """
         partition = self.partitions[source]
         entry = Skipped(source, partition.next_offset, resumed_at)
         assert resumed_at >= partition.next_offset, (
             f"{source}: a gap that ends at {resumed_at}, before {partition.next_offset}"
         )
         partition.pass_over(resumed_at)
-        return Outcome(journal=[entry])
+        if partition.idle and partition.idle_at is not None:
+            partition.idle_at = max(partition.idle_at, resumed_at)
+        return Outcome(journal=[entry, *self._floor(partition, max(resumed_at, partition.read_until)).journal])
 
     def replay_journal(self, entries: Iterable[JournalEntry]) -> None:
         """Make floors known before the rows they concern are read (a backtest with a live run's journal)."""
@@ -131,7 +137,7 @@ class Engine:
         partition = self.partitions[source]
         assert partition.idle_at is not None, f"{source} is not idle"
         partition.idle = False
-        return self._floor(partition, partition.idle_at)
+        return self._floor(partition, max(partition.idle_at, partition.read_until, partition.next_offset))
 
     def ahead(self) -> frozenset[SourcePartition]:
         """Partitions that have brought all of the oldest open pane: what more they bring can only wait."""

@@ -69,13 +69,19 @@ class Life:
 
     @cached_property
     def unspoken(self) -> tuple[Floored, ...]:
-        """Floors of partitions that were silent at the end, for what they may have brought since."""
+        """Floors of partitions that were silent at the end, for what they may have brought since.
+
+        A floor below what had closed then is no sign that a partition spoke: it is that of a gap in its silence.
+        """
         silences = [entry for entry in self.entries if isinstance(entry, Silent)]
-        woken = [(entry.source, entry.offset) for entry in self.entries if isinstance(entry, Floored)]
+        floors = [entry for entry in self.entries if isinstance(entry, Floored)]
         return tuple(
             Floored(source, offset, silences[-1].until_ms)
             for source, offset in (silences[-1].read if silences else ())
-            if not any(who == source and at >= offset for who, at in woken)
+            if not any(
+                floor.source == source and floor.offset >= offset and floor.floor_ms >= silences[-1].until_ms
+                for floor in floors
+            )
         )
 
     def keyed(self) -> dict[str, bytes]:

@@ -10,6 +10,9 @@ from kafka.admin import NewPartitions
 
 pytestmark = pytest.mark.kafka
 
+START_MS, STEP_MS = 1_767_225_600_000, 250
+"""Of the rows that `world` publishes."""
+
 
 def change(world, statement: str) -> None:
     connection = sqlite3.connect(world.directory / "state.sqlite")
@@ -42,6 +45,21 @@ def test_positions_that_retention_has_removed(world, admin) -> None:
     assert "retention removed" in world.findings(1)["positions"]
     world.write(more="on_gap: skip")
     world.run()
+
+
+def test_rows_behind_a_skipped_gap_that_are_too_late(world, admin) -> None:
+    """What the clock of a partition stood on has been removed: that opens no pane again which has closed."""
+    world.write(more="on_gap: skip")
+    world.run()
+    closed = (world.json("show")["closed_until_ms"] - START_MS) // STEP_MS
+    admin.delete_records({TopicPartition(world.events, at): 1_500 for at in (0, 1)})
+    world.publish(world.events, closed - 6, closed - 4, partitions=2)
+    world.publish(world.events, 3_000, 3_100, partitions=2)
+    world.run()
+    world.run()
+    assert [p["late"] for p in world.json("show")["partitions"]] == [1, 1]
+    kinds = [json.loads(line)["kind"] for line in world.records(f"{world.name}.journal")]
+    assert (kinds[0], sorted(kinds[1:])) == ("open", ["floor", "floor", "skip", "skip"])
 
 
 def test_a_newer_format_a_damaged_state_and_another_config(world) -> None:
