@@ -104,7 +104,7 @@ class Outbox:
         if self._sink is None:
             return
         if entries:
-            self._sink.send(entries, then.digest)
+            self._sink.send(entries, then.digest, self.arrived)
         else:
             self._sink.claim(then)
 

@@ -194,8 +194,12 @@ class AlertSink(Protocol):
     def claim(self, arrived: Arrived) -> None:
         """Note that this lineage is here, before there is anything to send. Raises DeliveryError."""
 
-    def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
-        """Deliver all entries, once. digest: of all transitions up to the last entry. Raises DeliveryError."""
+    def send(self, entries: Sequence[OutboxEntry], digest: str, before: Arrived | None = None) -> None:
+        """Deliver all entries, once.
+
+        digest: of all transitions up to the last entry; before: how far those before the first go, None where nobody
+        knows. Raises DeliveryError; SinkLost where others have arrived in their place.
+        """
 
     def close(self) -> None:
         """Release the connection."""

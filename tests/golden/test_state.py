@@ -116,7 +116,7 @@ class Sink:
     def claim(self, arrived: Arrived) -> None:
         self.marker = arrived
 
-    def send(self, entries: Any, digest: str) -> None:
+    def send(self, entries: Any, digest: str, before: Arrived | None = None) -> None:
         if self.away:
             raise DeliveryError("scripted: nobody answers")
         self.records += [entry.value for entry in entries]

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from streamcheck.adapters.kafka.sink import KafkaAlertSink
+from streamcheck.adapters.kafka.source import KafkaSource
+
 
 @pytest.fixture(autouse=True)
 def clean(no_leaks_for_others: None) -> None:
@@ -56,6 +59,44 @@ def producer(kafka: Any) -> Iterator[Callable[..., KafkaProducer]]:
     yield make
     for client in made:
         client.close(timeout=5)
+
+
+# ------------------------------------------------------------------ sinks of alerts
+@pytest.fixture
+def alerts(kafka: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Makes sinks on one topic of this test's own, and closes them."""
+    topic = f"alerts.{request.node.originalname}"
+    opened: list[KafkaAlertSink] = []
+
+    def make(name: str = "payments", **options: Any) -> KafkaAlertSink:
+        opened.append(KafkaAlertSink(kafka.settings, topic, f"{topic}.{name}", **options))
+        return opened[-1]
+
+    make.topic = topic
+    yield make
+    for sink in opened:
+        sink.close()
+
+
+@pytest.fixture
+def read(kafka: Any) -> Callable[[str], list[tuple[bytes | None, bytes | None]]]:
+    """The committed (key, value) pairs of a topic, in order."""
+
+    def values(topic: str) -> list[tuple[bytes | None, bytes | None]]:
+        source = KafkaSource({**kafka.settings, "fetch_min_bytes": 1}, [topic], "reader", watch_every_s=0.3)
+        try:
+            source.start(source.offsets_at("earliest"))
+            found: list[tuple[bytes | None, bytes | None]] = []
+            for _ in range(100):
+                for batch in source.poll(0.2):
+                    found += zip(batch.keys, batch.values, strict=True)
+                if all(s.position == s.high_watermark for s in source.status().values()):
+                    return found
+            raise AssertionError("the topic does not come to an end")
+        finally:
+            source.close()
+
+    return values
 
 
 # ------------------------------------------------------------------ one config and its command line

@@ -17,7 +17,6 @@ from streamcheck.adapters.kafka.client import ForeignMarker
 from streamcheck.adapters.kafka.journal import KafkaJournal
 from streamcheck.adapters.kafka.marker import Marker
 from streamcheck.adapters.kafka.sink import KafkaAlertSink
-from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.adapters.kafka.strays import KafkaStraySink
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.core.types import SourcePartition
@@ -29,43 +28,6 @@ pytestmark = pytest.mark.kafka
 
 def entries(first: int, last: int) -> list[OutboxEntry]:
     return [OutboxEntry(at, b"id-%d" % (at % 3), b"value-%d" % at) for at in range(first, last + 1)]
-
-
-@pytest.fixture
-def alerts(kafka, request):
-    """Makes sinks on one topic of this test's own, and closes them."""
-    topic = f"alerts.{request.node.originalname}"
-    opened = []
-
-    def make(name: str = "payments", **options) -> KafkaAlertSink:
-        opened.append(KafkaAlertSink(kafka.settings, topic, f"{topic}.{name}", **options))
-        return opened[-1]
-
-    make.topic = topic
-    yield make
-    for sink in opened:
-        sink.close()
-
-
-@pytest.fixture
-def read(kafka):
-    """The committed (key, value) pairs of a topic, in order."""
-
-    def values(topic: str) -> list[tuple[bytes | None, bytes | None]]:
-        source = KafkaSource({**kafka.settings, "fetch_min_bytes": 1}, [topic], "reader", watch_every_s=0.3)
-        try:
-            source.start(source.offsets_at("earliest"))
-            found = []
-            for _ in range(100):
-                for batch in source.poll(0.2):
-                    found += zip(batch.keys, batch.values, strict=True)
-                if all(s.position == s.high_watermark for s in source.status().values()):
-                    return found
-            raise AssertionError("the topic does not come to an end")
-        finally:
-            source.close()
-
-    return values
 
 
 def arrived(read, topic) -> list[bytes]:

@@ -87,7 +87,7 @@ class AlertTopic:
         assert self.marker is None, "claimed already"
         self.marker = arrived
 
-    def send(self, entries: Any, digest: str) -> None:
+    def send(self, entries: Any, digest: str, before: Arrived | None = None) -> None:
         self.sendings += 1
         fault = self.faults.get(self.sendings)
         if fault == "lost":

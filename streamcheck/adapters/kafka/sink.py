@@ -16,7 +16,9 @@ from streamcheck.adapters.kafka.client import BrokerUnavailable, ForeignMarker, 
 from streamcheck.adapters.kafka.marker import Marker, read_marker
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
-from streamcheck.errors import DeliveryError
+from streamcheck.core import alerts
+from streamcheck.core.wording import counted
+from streamcheck.errors import DeliveryError, SourceError
 from streamcheck.runtime.ports import Arrived, OutboxEntry, SinkLost, SinkUnavailable
 
 log = logging.getLogger(__name__)
@@ -66,10 +68,9 @@ class KafkaAlertSink:
 
     def open(self, lineage: str) -> Arrived | None:
         """Fence predecessors and tell what has arrived of this lineage; None where it has never been here."""
-        self._lineage = lineage
+        self._lineage, self.marker = lineage, None
         try:
-            with Cluster(self._settings) as cluster:
-                self._record_bytes_max = prepare_alerts(cluster, self._topic, self._positions_topic)
+            self._prepare()
             self._renew()
         except Exception as error:
             self._abandon()
@@ -84,13 +85,13 @@ class KafkaAlertSink:
         """Write a marker without alerts: from now on the topic belongs to this lineage."""
         self._surely("claiming the alerts topic", lambda: self._claim(arrived))
 
-    def send(self, entries: Sequence[OutboxEntry], digest: str) -> None:
-        """Deliver all entries, once; those that have arrived already are left out."""
+    def send(self, entries: Sequence[OutboxEntry], digest: str, before: Arrived | None = None) -> None:
+        """Deliver all entries, once; those that have arrived already are left out, where it is they that have."""
         assert self._lineage, "open() comes first"
         if not entries:
             return
         self._check_sizes(entries)
-        self._surely(f"sending {len(entries)} alerts", lambda: self._deliver(entries, digest))
+        self._surely(f"sending {counted(len(entries), 'alert')}", lambda: self._deliver(entries, digest, before))
 
     def close(self) -> None:
         """Release the connection."""
@@ -122,13 +123,14 @@ class KafkaAlertSink:
         if self.marker is None:
             self._transact((), Marker(self._lineage, arrived.sequence, arrived.digest))
 
-    def _deliver(self, entries: Sequence[OutboxEntry], digest: str) -> None:
-        arrived = self.marker.sequence if self.marker else 0
-        last = entries[-1].sequence
-        if arrived > last or (self.marker and arrived == last and self.marker.digest != digest):
+    def _deliver(self, entries: Sequence[OutboxEntry], digest: str, before: Arrived | None) -> None:
+        marker, last = self.marker, entries[-1].sequence
+        arrived = marker.sequence if marker else 0
+        expected = digest if arrived == last else _digest_at(arrived, entries, before)
+        if arrived > last or (marker and expected not in (None, marker.digest)):
             raise SinkLost(
-                f"the alerts topic is at sequence {arrived}, which this process did not send: another process runs "
-                f"config {self._name!r} with a copy of this state. Stop one of them"
+                f"the alerts topic holds transitions up to {arrived}, which this process did not send: another process "
+                f"runs config {self._name!r} with a copy of this state. Stop one of them"
             )
         rest = [entry for entry in entries if entry.sequence > arrived]
         if rest:
@@ -154,6 +156,7 @@ class KafkaAlertSink:
     def _renew(self) -> None:
         """A new producer, which fences every older one of this name, and what has arrived by then."""
         self._abandon()
+        known = self.marker
         with self._watchdog.stage("connecting the producer of alerts"):
             producer = open_producer(
                 self._settings,
@@ -171,18 +174,50 @@ class KafkaAlertSink:
                 raise ForeignMarker(found, self._lineage)
             log.warning("starting lineage %s over %s, as asked for", self._lineage, found)
             found = None
+        if known and known.lineage == self._lineage and (found is None or found.sequence < known.sequence):
+            raise SinkLost(
+                f"the alerts topic says that transitions up to {found.sequence if found else 0} have arrived, after "
+                f"{known.sequence} had: another cluster, or one that has lost records? `streamcheck state rebuild "
+                "CONFIG` makes the missing ones again"
+            )
         self.marker = found
 
+    def _prepare(self) -> None:
+        with Cluster(self._settings) as cluster:
+            self._record_bytes_max = prepare_alerts(cluster, self._topic, self._positions_topic)
+
     def _check_sizes(self, entries: Sequence[OutboxEntry]) -> None:
-        for entry in entries:
-            size = len(entry.key) + len(entry.value) + OVERHEAD_BYTES
-            if size > self._record_bytes_max:
-                raise DeliveryError(
-                    f"alert with sequence {entry.sequence} needs {size} bytes, but topic {self._topic!r} takes "
-                    f"{self._record_bytes_max}: raise its max.message.bytes"
-                )
+        largest = max(entries, key=_size)
+        if _size(largest) <= self._record_bytes_max:
+            return
+        known = self._record_bytes_max
+        try:
+            self._prepare()  # somebody may have raised it
+        except SourceError as error:
+            raise SinkUnavailable(f"alerts topic {self._topic!r}: {error}") from error
+        if self._record_bytes_max != known:
+            self._abandon()  # the producer has a limit of its own
+        if _size(largest) > self._record_bytes_max:
+            raise DeliveryError(
+                f"alert with sequence {largest.sequence} needs {_size(largest)} bytes, but topic {self._topic!r} takes "
+                f"{self._record_bytes_max}: raise its max.message.bytes, no restart is needed"
+            )
 
     def _abandon(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             abandon(producer)
+
+
+def _size(entry: OutboxEntry) -> int:
+    return len(entry.key) + len(entry.value) + OVERHEAD_BYTES
+
+
+def _digest_at(sequence: int, entries: Sequence[OutboxEntry], before: Arrived | None) -> str | None:
+    """The chained digest up to a transition among these entries, or right before them; None where it is not known."""
+    if before is None or sequence < before.sequence or entries[0].sequence != before.sequence + 1:
+        return None
+    digest = before.digest
+    for entry in entries[: sequence - before.sequence]:
+        digest = alerts.digest(digest, entry.value.decode())
+    return digest
