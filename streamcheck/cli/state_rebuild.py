@@ -166,7 +166,9 @@ def _copy_older(where: Place, known: _Known, workshop: Path) -> str | bool:
         if unusable:
             log.warning("the saved state is not used: %s", unusable)
             return True
-        if not older:
+        if view.lost:
+            log.warning("%s", view.lost)
+        elif not older:
             return "the saved state is whole and holds all that has arrived: nothing to rebuild (--anew replays it all)"
         view.copy_to(workshop / STATE_FILE)
         return True

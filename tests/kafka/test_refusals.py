@@ -83,6 +83,20 @@ def test_a_newer_format_a_damaged_state_and_another_config(world) -> None:
     assert "holds the state of config" in world.findings(1)["file"]
 
 
+def test_an_older_copy_of_the_database_beside_its_count(world) -> None:
+    world.run()
+    file = world.directory / "state.sqlite"
+    older = file.read_bytes()
+    world.publish(world.events, 3_000, 3_030, partitions=2)
+    world.run()
+    file.write_bytes(older)
+    assert re.search(r"holds commit \d+, but \d+ were made", world.run(code=1))
+    assert "were made" in world.findings(1)["file"]
+    assert world.json("rebuild")["rebuilt"] is True, "although it holds all alerts that have arrived"
+    assert world.findings(0) == {}
+    world.run()
+
+
 def test_a_marker_of_another_lineage_and_with_another_digest(world, producer) -> None:
     world.run()
     show = world.json("show")

@@ -112,6 +112,24 @@ def test_every_fault_is_told_at_once_with_the_way_out(
         assert "from a backup" in fault
 
 
+def test_an_older_copy_of_the_database_is_told_like_by_a_run(directory: Path) -> None:
+    copy = (directory / "state.sqlite").read_bytes()
+    store = SqliteStore(directory, "payments")
+    store.commit(Commit({"engine": b"newest"}))
+    store.close()
+    (directory / "state.sqlite").write_bytes(copy)
+    with pytest.raises(StateError) as refused:
+        SqliteStore(directory, "payments")
+    view = SqliteView(directory, "payments")
+    assert view.faults() == [view.lost] == [str(refused.value)]
+    assert "holds commit 1, but 2 were made" in str(refused.value)
+    view.close()
+    (directory / "commits").unlink()
+    view = SqliteView(directory, "payments")
+    assert (view.lost, view.faults()) == (None, [])
+    view.close()
+
+
 def test_it_writes_nothing(directory: Path) -> None:
     view = SqliteView(directory, "payments")
     with pytest.raises(StateError):

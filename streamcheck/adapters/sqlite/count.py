@@ -25,11 +25,7 @@ class CommitCount:
 
     def read(self) -> int:
         """At least so many commits were made; 0 where nobody knows."""
-        found = os.pread(self._descriptor, _LAYOUT.size, 0)
-        if len(found) < _LAYOUT.size:
-            return 0
-        number, stored = _LAYOUT.unpack(found)
-        return number if stored == _checksum(number) else 0
+        return _number(os.pread(self._descriptor, _LAYOUT.size, 0))
 
     def write(self, number: int) -> None:
         """So many commits are durable now."""
@@ -41,6 +37,33 @@ class CommitCount:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def counted_commits(directory: Path) -> int:
+    """What a CommitCount there would read; nothing is made or held."""
+    try:
+        return _number((directory / COUNT_FILE).read_bytes())
+    except OSError:
+        return 0
+
+
+def lost_commits(path: Path, commits: int, counted: int) -> str | None:
+    """What is wrong with a database at `path` of so many commits, and the way out; None where none was lost."""
+    if commits >= counted:
+        return None
+    return (
+        f"{path} holds commit {commits}, but {counted} were made: its write-ahead log is damaged or was removed, or an "
+        f"older copy of the file was put back. Restore the whole of {path.parent} from a backup, or replay what is "
+        "missing with `streamcheck state rebuild CONFIG`; to go on from the older commit all the same, remove "
+        f"{path.with_name(COUNT_FILE)}: what is behind in the alerts topic is still checked"
+    )
+
+
+def _number(found: bytes) -> int:
+    if len(found) < _LAYOUT.size:
+        return 0
+    number, stored = _LAYOUT.unpack(found[: _LAYOUT.size])
+    return int(number) if stored == _checksum(number) else 0
 
 
 def _checksum(number: int) -> bytes:

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import xor
 from pathlib import Path
 
-from streamcheck.adapters.sqlite.count import COUNT_FILE, CommitCount
+from streamcheck.adapters.sqlite.count import CommitCount, lost_commits
 from streamcheck.adapters.sqlite.lock import DirectoryLock
 from streamcheck.adapters.sqlite.schema import (
     about_checksum,
@@ -84,7 +84,9 @@ class SqliteStore:
                 self._commits = self._number("commits") or 0
                 self._sequence = self._number("sequence") or 0
                 self._delivered = self._number("delivered") or 0
-            self._refuse_fallen_back(self._count.read())
+            lost = lost_commits(self.path, self._commits, self._count.read())
+            if lost:
+                raise StateError(lost)
         except BaseException:
             self.close()
             raise
@@ -150,15 +152,6 @@ class SqliteStore:
         if self._connection is None:
             raise StateError(f"the store {self.path} is closed")
         return self._connection
-
-    def _refuse_fallen_back(self, counted: int) -> None:
-        if self._commits < counted:
-            raise StateError(
-                f"{self.path} holds commit {self._commits}, but {counted} were made: its write-ahead log is damaged or "
-                "was removed, or an older copy of the file was put back. Restore the whole of "
-                f"{self.path.parent} from a backup; to go on from the older commit all the same, remove "
-                f"{self.path.with_name(COUNT_FILE)}: what is behind in the alerts topic is still checked"
-            )
 
     def _number(self, key: str) -> int | None:
         value = read_about(self._open(), key, self.path)

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from streamcheck.adapters.sqlite.count import counted_commits, lost_commits
 from streamcheck.adapters.sqlite.lock import SharedLock
 from streamcheck.adapters.sqlite.schema import FORMAT, checksum, open_view, start_afresh
 from streamcheck.adapters.sqlite.store import STATE_FILE, SqliteStore, outbox_checksum
@@ -17,6 +18,7 @@ class SqliteView(SqliteStore):
     """The state in `dir`/state.sqlite as it was committed last, read-only; what would write fails.
 
     holder: the process that runs with this state, None where none does: then none can start until this is closed.
+    lost: why a run would refuse the file although it is whole in itself: commits that were made are missing; else None.
     """
 
     def __init__(self, dir: Path, identity: str) -> None:  # noqa: A002 - the config's own word
@@ -24,11 +26,13 @@ class SqliteView(SqliteStore):
         self._connection: sqlite3.Connection | None = None
         self._shared = SharedLock(dir)
         self.holder = self._shared.holder
+        counted = counted_commits(dir)  # before the database is read: a run beside it may go on
         try:
             with self._explained("opened"):
                 self._connection = open_view(self.path, identity, alone=self.holder is None)
                 self._sequence = self._number("sequence") or 0
                 self._delivered = self._number("delivered") or 0
+                self.lost = lost_commits(self.path, self._number("commits") or 0, counted)
         except BaseException:
             self.close()
             raise
@@ -90,6 +94,8 @@ class SqliteView(SqliteStore):
                 self.load()
             except StateError as error:
                 return [str(error)]
+        if self.lost and not found:
+            return [self.lost]
         return [f"{self.path} is damaged ({fault}): {start_afresh(self.path)}" for fault in found[:ALL_FAULTS]]
 
     def copy_to(self, path: Path) -> None:
