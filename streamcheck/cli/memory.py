@@ -30,8 +30,9 @@ from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
-from streamcheck.runtime.decode.decoder import CHUNK_BYTES, DICTIONARY_MAX
+from streamcheck.runtime.decode.decoder import CHUNK_BYTES
 from streamcheck.runtime.decode.fields import TEXT_MAX
+from streamcheck.runtime.decode.judgement import DICTIONARY_MAX
 from streamcheck.runtime.delivery import OUTBOX_MAX
 from streamcheck.runtime.journal_log import UNCOPIED_MAX
 from streamcheck.runtime.limits import UNCOMMITTED_MAX

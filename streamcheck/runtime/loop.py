@@ -31,7 +31,7 @@ from streamcheck.runtime.ports import (
     JournalSink,
     OutboxEntry,
     PartitionStatus,
-    RawBatch,
+    Records,
     Source,
     SourceUnavailable,
     Store,
@@ -46,7 +46,7 @@ STATUS_EVERY_S = 1.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 
-Decode = Callable[[RawBatch], Batch]
+Decode = Callable[[Records], Batch]
 Listener = Callable[[Outcome], None]
 
 

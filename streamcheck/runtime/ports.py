@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.types import IntArray, SourcePartition
 from streamcheck.errors import DeliveryError, SourceError
 
@@ -42,13 +43,21 @@ class RawBatch:
         return None, None
 
 
+Records = RawBatch | ColumnBatch
+"""What a source hands over: bytes, or what it has as columns already."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """Where reading stands: next offset to read, high watermark and log start (None while unknown)."""
+    """Where reading stands: next offset to read, high watermark and log start (None while unknown).
+
+    ended: nothing will ever follow (a file has been read).
+    """
 
     position: int
     high_watermark: int | None
     log_start: int | None = None
+    ended: bool = False
 
 
 class SourceUnavailable(SourceError):  # noqa: N818 - a state of the world that passes, not a mistake
@@ -107,7 +116,7 @@ class Source(Protocol):
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
         """Begin reading at these offsets. Raises GapError where retention has removed one."""
 
-    def poll(self, timeout_s: float) -> list[RawBatch]:
+    def poll(self, timeout_s: float) -> Sequence[Records]:
         """The next records of any partitions; an empty list when none came in time.
 
         Raises SourceUnavailable while the broker is away, GapError where retention overtook reading.

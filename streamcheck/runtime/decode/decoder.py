@@ -7,30 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.ids import NO_KEYS
-from streamcheck.core.plan import Column, Kind, Role, Schema, Task
+from streamcheck.core.plan import Schema, Task
 from streamcheck.core.types import (
     Batch,
-    BoolArray,
     CodeArray,
-    Dictionary,
-    FieldStatus,
     FloatArray,
     IntArray,
     KeyArray,
-    Rejects,
     StatusArray,
-    StreamRole,
 )
 from streamcheck.runtime.decode import times as event_times
-from streamcheck.runtime.decode.fields import Encode, binary_encoder, category_encoder, read_codes, read_numbers
+from streamcheck.runtime.decode.column_decoder import ColumnDecoder
+from streamcheck.runtime.decode.fields import read_codes, read_numbers
 from streamcheck.runtime.decode.identity import read_keys
+from streamcheck.runtime.decode.judgement import Codings, assert_kinds, doubt_times, doubted_labels, rejects
 from streamcheck.runtime.decode.parser import Parser, Refusal
 from streamcheck.runtime.decode.shape import Shape
 from streamcheck.runtime.ports import RawBatch
 
-DICTIONARY_MAX = 16_384
-"""Categories after which a column's dictionary is replaced: at 64 characters 4 to 7 MiB a column."""
 CHUNK_ROWS = 2_048
 """Rows parsed before they become columns: about 2 MiB of Python objects, which the cache still holds. (Measured: 2.0 µs
 an event at 2,000 rows, 2.1 at 500 and at 5,000, 3.2 at 10,000.)"""
@@ -39,15 +35,6 @@ CHUNK_BYTES = 2 << 20
 """The same in bytes, but for a single larger event: named fields may hold lists of lists, 25 times as large as their
 JSON."""
 
-MISSING_TIME = "missing time"
-BAD_TIME = "bad time"
-IN_FUTURE = "time in future"
-MISSING_LABEL = "missing label"
-BAD_LABEL = "bad label"
-
-_KIND_OF_TASK = {Task.BINARY: Kind.BINARY, Task.MULTICLASS: Kind.CATEGORICAL, Task.REGRESSION: Kind.NUMERIC}
-_BINARY_VALUES = Dictionary(("0", "1"))
-
 
 class Decoder:
     """Decodes one stream's records by its Schema; what counts as what is told in `streamcheck.runtime.decode`.
@@ -55,7 +42,8 @@ class Decoder:
     Keeps one Dictionary per coded column over all batches; binary columns share the fixed one of "0" and "1".
     Raises ConfigError for a field name that JSON parsing cannot look for. No record makes it raise.
 
-    >>> from streamcheck.core.types import SourcePartition
+    >>> from streamcheck.core.plan import Column, Kind, Role
+    >>> from streamcheck.core.types import SourcePartition, StreamRole
     >>> amount = Column("amount", ("amount",), Kind.NUMERIC, Role.FEATURE)
     >>> decoder = Decoder(Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, (amount,), 1_000, 0))
     >>> values = [b'{"id": 7, "amount": 2}', b"nonsense"]
@@ -66,25 +54,24 @@ class Decoder:
     """
 
     def __init__(self, schema: Schema, task: Task | None = None) -> None:
-        for column in schema.columns:
-            judged = task is not None and column.role in (Role.PREDICTION, Role.LABEL)
-            assert not judged or column.kind is _KIND_OF_TASK[task], f"{column.name} is {column.kind} in a {task} task"  # type: ignore[index]
+        assert_kinds(schema, task)
         self._schema = schema
         paths = [column.path for column in schema.columns]
         paths += [schema.id_path] if schema.id_path else []
         paths += [schema.time.path] if schema.time else []
         self._shape = Shape(paths)
         self._parser = Parser(self._shape, schema.message_bytes_max)
-        self._dictionaries: list[Dictionary] = []
-        self._encoders: list[Encode] = []
-        for column in schema.coded:
-            dictionary, encode = _coding(column)
-            self._dictionaries.append(dictionary)
-            self._encoders.append(encode)
+        self._codings = Codings(schema.coded)
+        self._columns_decoder = ColumnDecoder(schema, self._codings)
 
-    def decode(self, raw: RawBatch) -> Batch:
+    def decode(self, records: RawBatch | ColumnBatch) -> Batch:
         """The rows of the batch as columns, in offset order, and one reject for every other record and fault."""
-        self._replace_full_dictionaries()
+        if isinstance(records, ColumnBatch):
+            return self._columns_decoder.decode(records)
+        return self._decode(records)
+
+    def _decode(self, raw: RawBatch) -> Batch:
+        self._codings.replace_full()
         starts = _starts(raw.values)
         ends = (*starts[1:], len(raw.values))
         parts = [self._part(raw.values[a:b], raw.timestamps[a:b]) for a, b in zip(starts, ends, strict=True)]
@@ -102,9 +89,9 @@ class Decoder:
             numeric=np.concatenate([part.numeric for part in parts], axis=1),
             codes=np.concatenate([part.codes for part in parts], axis=1),
             status=np.concatenate([part.status for part in parts], axis=1),
-            dictionaries=tuple(self._dictionaries),
+            dictionaries=tuple(self._codings.dictionaries),
             next_offset=raw.next_offset,
-            rejects=_rejects(raw, refused),
+            rejects=rejects(raw.offsets, refused, raw.faults),
             raw=raw,
         )
 
@@ -125,11 +112,13 @@ class Decoder:
             kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
             leaves = [list(compress(leaf, good)) for leaf in leaves]
         numeric, codes, status = self._columns(leaves, len(kept))
-        if self._schema.role is StreamRole.LABELS:
-            good = self._labelled(status, kept, refused)
-            if not good.all():
-                kept, times, keys = kept[good], times[good], keys[good]
-                numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
+        unlabelled = doubted_labels(self._schema, status)
+        if unlabelled:
+            refused.update({int(kept[at]): reason for at, reason in unlabelled.items()})
+            good = np.ones(len(kept), np.bool_)
+            good[list(unlabelled)] = False
+            kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
+            numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
         return _Part(kept, times, keys, numeric, codes, status, refused)
 
     def _key(self, leaves: list[list[Any]], stamps: IntArray) -> tuple[IntArray, KeyArray, dict[int, str]]:
@@ -140,18 +129,9 @@ class Decoder:
             keys, doubts = read_keys(leaves[self._shape.slots[self._schema.id_path]])
         if self._schema.time is None:
             times = stamps
-            late_doubts = [(~event_times.within_range(times), BAD_TIME)]
         else:
             times = event_times.read_times(leaves[self._shape.slots[self._schema.time.path]], self._schema.time.unit)
-            ahead = (stamps >= 0) & (times - stamps > self._schema.max_future_ms)
-            late_doubts = [
-                (times == event_times.MISSING, MISSING_TIME),
-                (times == event_times.BAD, BAD_TIME),
-                (ahead, IN_FUTURE),
-            ]
-        for where, reason in late_doubts:
-            for at in np.flatnonzero(where).tolist():
-                doubts.setdefault(at, reason)
+        doubt_times(doubts, times, stamps, self._schema)
         return times, keys, doubts
 
     def _columns(self, leaves: list[list[Any]], rows: int) -> tuple[FloatArray, CodeArray, StatusArray]:
@@ -162,26 +142,9 @@ class Decoder:
         for at, column in enumerate(plain):
             numeric[at], status[at] = read_numbers(leaves[self._shape.slots[column.path]])
         for at, column in enumerate(coded):
-            found = read_codes(leaves[self._shape.slots[column.path]], self._encoders[at])
+            found = read_codes(leaves[self._shape.slots[column.path]], self._codings.encoders[at])
             codes[at], status[len(plain) + at] = found
         return numeric, codes, status
-
-    def _labelled(self, status: StatusArray, kept: IntArray, refused: dict[int, str]) -> BoolArray:
-        """Which rows have a label; the reasons of the others are noted."""
-        order = (*self._schema.numeric, *self._schema.coded)
-        good = np.ones(len(kept), np.bool_)
-        for at, column in enumerate(order):
-            if column.role is Role.LABEL:
-                good &= status[at] == FieldStatus.OK
-                for row in np.flatnonzero(status[at] != FieldStatus.OK).tolist():
-                    missing = status[at, row] == FieldStatus.MISSING
-                    refused[int(kept[row])] = MISSING_LABEL if missing else BAD_LABEL
-        return good
-
-    def _replace_full_dictionaries(self) -> None:
-        for at, column in enumerate(self._schema.coded):
-            if len(self._dictionaries[at]) > DICTIONARY_MAX:
-                self._dictionaries[at], self._encoders[at] = _coding(column)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,17 +169,3 @@ def _starts(values: Sequence[bytes | None]) -> list[int]:
         at = max(at + 1, min(at + CHUNK_ROWS, int(np.searchsorted(ends, before + CHUNK_BYTES, side="right"))))
         starts += [at] if at < len(values) else []
     return starts
-
-
-def _coding(column: Column) -> tuple[Dictionary, Encode]:
-    if column.kind is Kind.BINARY:
-        return _BINARY_VALUES, binary_encoder(column.positive)
-    dictionary = Dictionary()
-    return dictionary, category_encoder(dictionary)
-
-
-def _rejects(raw: RawBatch, refused: dict[int, str]) -> Rejects:
-    if not refused and not raw.faults:
-        return Rejects.none()
-    found = sorted([(int(raw.offsets[at]), reason) for at, reason in refused.items()] + list(raw.faults))
-    return Rejects(np.array([offset for offset, _ in found], np.int64), tuple(reason for _, reason in found))

@@ -52,16 +52,17 @@ def within_range(times: IntArray) -> BoolArray:
 def _numbers(values: list[object], kinds: set[type], unit: TimeUnit) -> IntArray:
     if kinds == {int}:
         try:
-            return _from_ints(np.array(values, np.int64), unit)
+            return from_ints(np.array(values, np.int64), unit)
         except OverflowError:
             pass  # some are beyond 64 bits: one by one below
     if kinds == {float}:
-        return _from_floats(np.array(values, np.float64), unit)
+        return from_floats(np.array(values, np.float64), unit)
     # Mixed types: Python decides value by value, as whole numbers must not pass through a float.
     return np.fromiter(map(_from_number, values, repeat(unit)), np.int64, len(values))
 
 
-def _from_ints(numbers: IntArray, unit: TimeUnit) -> IntArray:
+def from_ints(numbers: IntArray, unit: TimeUnit) -> IntArray:
+    """Event times in ms of whole numbers in a unit (not ISO 8601); BAD where out of range."""
     if unit is TimeUnit.S:
         fits = (numbers >= 0) & (numbers <= TIME_MS_MAX // 1_000)
         return np.where(fits, np.where(fits, numbers, 0) * 1_000, BAD)
@@ -70,7 +71,8 @@ def _from_ints(numbers: IntArray, unit: TimeUnit) -> IntArray:
     return np.where((numbers >= 0) & (numbers <= latest), numbers // per_ms, BAD)
 
 
-def _from_floats(numbers: npt.NDArray[np.float64], unit: TimeUnit) -> IntArray:
+def from_floats(numbers: npt.NDArray[np.float64], unit: TimeUnit) -> IntArray:
+    """The same of floats."""
     per_ms = _PER_MS.get(unit, 0)
     end = (TIME_MS_MAX + 1) * per_ms if per_ms else (TIME_MS_MAX + 1) / 1_000
     fits = (numbers >= 0.0) & (numbers < end)

@@ -1,0 +1,63 @@
+"""Batches from columns: what `Decoder` does for records that are columns already."""
+
+import numpy as np
+
+from streamcheck.core.columns import ColumnBatch
+from streamcheck.core.ids import NO_KEYS
+from streamcheck.core.plan import Schema
+from streamcheck.core.types import Batch, CodeArray, FloatArray, KeyArray, StatusArray
+from streamcheck.runtime.decode import columns
+from streamcheck.runtime.decode.judgement import Codings, doubt_times, doubted_labels, rejects
+
+
+class ColumnDecoder:
+    """Judges columns by a stream's Schema. codings: shared with the decoder of the stream's JSON."""
+
+    def __init__(self, schema: Schema, codings: Codings) -> None:
+        self._schema = schema
+        self._codings = codings
+
+    def decode(self, batch: ColumnBatch) -> Batch:
+        """The rows of the batch, in offset order, and one reject for every other record and fault."""
+        self._codings.replace_full()
+        keys: KeyArray = NO_KEYS
+        doubts: dict[int, str] = {}
+        if self._schema.id_path:
+            assert batch.id is not None, f"{batch.source}: no column of ids"
+            keys, doubts = columns.keys(batch.id)
+        times = batch.timestamps
+        if self._schema.time is not None:
+            assert batch.time is not None, f"{batch.source}: no column of times"
+            times = columns.times(batch.time, self._schema.time.unit)
+        doubt_times(doubts, times, batch.timestamps, self._schema)
+        numeric, codes, status = self._columns(batch)
+        doubts = doubted_labels(self._schema, status) | doubts
+        offsets = batch.offsets
+        if doubts:
+            good = np.delete(np.arange(len(batch)), list(doubts))
+            offsets, times, keys = offsets[good], times[good], keys[good] if len(keys) else keys
+            numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
+        return Batch(
+            source=batch.source,
+            stream=self._schema.role,
+            offsets=offsets,
+            times=times,
+            keys=keys,
+            numeric=numeric,
+            codes=codes,
+            status=status,
+            dictionaries=tuple(self._codings.dictionaries),
+            next_offset=batch.next_offset,
+            rejects=rejects(batch.offsets, doubts, batch.faults),
+        )
+
+    def _columns(self, batch: ColumnBatch) -> tuple[FloatArray, CodeArray, StatusArray]:
+        plain, coded, rows = self._schema.numeric, self._schema.coded, len(batch)
+        numeric = np.empty((len(plain), rows), np.float64)
+        codes = np.empty((len(coded), rows), np.int32)
+        status = np.empty((len(plain) + len(coded), rows), np.uint8)
+        for at in range(len(plain)):
+            numeric[at], status[at] = columns.numbers(batch.columns[at])
+        for at, encode in enumerate(self._codings.encoders, len(plain)):
+            codes[at - len(plain)], status[at] = columns.codes(batch.columns[at], encode)
+        return numeric, codes, status

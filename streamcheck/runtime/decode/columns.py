@@ -1,0 +1,106 @@
+"""Columns and rejects from records that are columns already: the same judgement as of JSON, without a parser."""
+
+import numpy as np
+import numpy.typing as npt
+
+from streamcheck.core.columns import Coded, Numbers, Texts, Values, distinct
+from streamcheck.core.ids import NO_KEYS, SHORT_BYTES_MAX, keys_of
+from streamcheck.core.plan import TimeUnit
+from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, IntArray, KeyArray, StatusArray
+from streamcheck.runtime.decode import times as event_times
+from streamcheck.runtime.decode.fields import Encode, read_codes, read_numbers
+from streamcheck.runtime.decode.identity import BAD_ID, ID_LENGTH_MAX, MISSING_ID, read_keys
+
+_BYTES_PER_CHAR_MAX = 4
+_WORD = 8
+_MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(_WORD + 1)], np.uint64)
+"""Of a little-endian word: its first 0 to 8 bytes."""
+
+
+def numbers(values: Values) -> tuple[FloatArray, StatusArray]:
+    """The values as floats (0.0 where not OK), and the status of each."""
+    if isinstance(values, Coded):
+        codes, found = distinct(values)
+        floats, status = read_numbers(found)
+        return floats[codes], status[codes]
+    if isinstance(values, Texts) or values.unit is not None:
+        status = np.where(values.present, FieldStatus.WRONG_TYPE, FieldStatus.MISSING).astype(np.uint8)
+        return np.zeros(len(status)), status
+    floats = values.values.astype(np.float64)
+    status = np.where(np.isfinite(floats), FieldStatus.OK, FieldStatus.NON_FINITE).astype(np.uint8)
+    if values.foreign is not None:
+        status[values.foreign] = FieldStatus.WRONG_TYPE
+    status[~values.present] = FieldStatus.MISSING
+    floats[status != FieldStatus.OK] = 0.0
+    return floats, status
+
+
+def codes(values: Values, encode: Encode) -> tuple[CodeArray, StatusArray]:
+    """The codes of the values (-1 where not OK), and the status of each."""
+    assert isinstance(values, Coded), f"a source hands coded columns over as Coded, not as {type(values).__name__}"
+    at, found = distinct(values)
+    known, status = read_codes(found, encode)
+    return known[at], status[at]
+
+
+def times(values: Values, unit: TimeUnit) -> IntArray:
+    """Event times in ms; BAD or MISSING where there is none. What is a time by its own type has its own unit."""
+    if isinstance(values, Coded):
+        at, found = distinct(values)
+        return event_times.read_times(found, unit)[at]
+    assert isinstance(values, Numbers), "a source hands times over as Numbers or Coded"
+    unit = values.unit or unit
+    if unit is TimeUnit.ISO8601:
+        found_ms = np.full(len(values.values), event_times.BAD, np.int64)
+    elif values.values.dtype == np.int64:
+        found_ms = event_times.from_ints(values.values.astype(np.int64, copy=False), unit)
+    else:
+        found_ms = event_times.from_floats(values.values.astype(np.float64, copy=False), unit)
+    if values.foreign is not None:
+        found_ms[values.foreign] = event_times.BAD
+    found_ms[~values.present] = event_times.MISSING
+    return found_ms
+
+
+def keys(values: Values) -> tuple[KeyArray, dict[int, str]]:
+    """The keys of the ids, and position -> reason of those that are none."""
+    if isinstance(values, Coded):
+        at, found = distinct(values)
+        known, doubts = read_keys(found)
+        rows = np.flatnonzero(np.isin(at, list(doubts))).tolist() if doubts else []
+        return (known[at] if len(at) else NO_KEYS), {row: doubts[int(at[row])] for row in rows}
+    assert isinstance(values, Texts), "a source hands ids over as Texts or Coded"
+    lengths = np.diff(values.starts)
+    reasons = dict.fromkeys(np.flatnonzero(~values.present | (lengths == 0)).tolist(), MISSING_ID)
+    for row in np.flatnonzero(values.present & (lengths > ID_LENGTH_MAX)).tolist():  # bytes; few are so many
+        if lengths[row] > ID_LENGTH_MAX * _BYTES_PER_CHAR_MAX or len(_text(values, row)) > ID_LENGTH_MAX:
+            reasons[row] = BAD_ID
+    return text_keys(values), reasons
+
+
+def text_keys(texts: Texts) -> KeyArray:
+    """The keys of texts, bit for bit those that `core.ids.keys_of` gives; of absent ones any.
+
+    Words are read where the texts lie, and what belongs to the next text is masked away.
+    """
+    rows = len(texts.starts) - 1
+    if not rows:
+        return NO_KEYS
+    first, end = int(texts.starts[0]), int(texts.starts[-1])
+    padded = np.zeros(end - first + 2 * _WORD, np.uint8)
+    padded[: end - first] = texts.data[first:end]
+    words: npt.NDArray[np.uint64] = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded.data, strides=(1,))
+    starts, lengths = texts.starts[:-1] - first, np.diff(texts.starts)
+    found = np.empty((rows, 2), np.uint64)
+    found[:, 0] = words[starts] & _MASKS[np.minimum(lengths, _WORD)]
+    kept = np.clip(lengths - _WORD, 0, _WORD - 1)
+    found[:, 1] = (words[starts + _WORD] & _MASKS[kept]) | (lengths.astype(np.uint64) << np.uint64(56))
+    long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
+    if len(long):  # hashing has no columnar form
+        found[long] = keys_of([_text(texts, row) for row in long.tolist()])
+    return found
+
+
+def _text(texts: Texts, row: int) -> str:
+    start, end = texts.starts[row : row + 2].tolist()
+    return texts.data[start:end].tobytes().decode()

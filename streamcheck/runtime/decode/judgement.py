@@ -1,0 +1,91 @@
+"""What both decoders judge alike: event times, labels, dictionaries of categories, and the rejects that come of it."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from streamcheck.core.plan import Column, Kind, Role, Schema, Task
+from streamcheck.core.types import Dictionary, FieldStatus, IntArray, Rejects, StatusArray, StreamRole
+from streamcheck.runtime.decode import times as event_times
+from streamcheck.runtime.decode.fields import Encode, binary_encoder, category_encoder
+
+DICTIONARY_MAX = 16_384
+"""Categories after which a column's dictionary is replaced: at 64 characters 4 to 7 MiB a column."""
+
+MISSING_TIME = "missing time"
+BAD_TIME = "bad time"
+IN_FUTURE = "time in future"
+MISSING_LABEL = "missing label"
+BAD_LABEL = "bad label"
+
+_KIND_OF_TASK = {Task.BINARY: Kind.BINARY, Task.MULTICLASS: Kind.CATEGORICAL, Task.REGRESSION: Kind.NUMERIC}
+_BINARY_VALUES = Dictionary(("0", "1"))
+
+
+def assert_kinds(schema: Schema, task: Task | None) -> None:
+    """Predictions and labels are of the kind that their task judges."""
+    for column in schema.columns:
+        judged = task is not None and column.role in (Role.PREDICTION, Role.LABEL)
+        assert not judged or column.kind is _KIND_OF_TASK[task], f"{column.name} is {column.kind} in a {task} task"  # type: ignore[index]
+
+
+class Codings:
+    """One Dictionary per coded column over all batches, and how its values are encoded.
+
+    Binary columns share the fixed one of "0" and "1".
+    """
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self._columns = columns
+        self.dictionaries: list[Dictionary] = []
+        self.encoders: list[Encode] = []
+        for column in columns:
+            dictionary, encode = _coding(column)
+            self.dictionaries.append(dictionary)
+            self.encoders.append(encode)
+
+    def replace_full(self) -> None:
+        """New dictionaries in the place of those that have grown too large."""
+        for at, column in enumerate(self._columns):
+            if len(self.dictionaries[at]) > DICTIONARY_MAX:
+                self.dictionaries[at], self.encoders[at] = _coding(column)
+
+
+def _coding(column: Column) -> tuple[Dictionary, Encode]:
+    if column.kind is Kind.BINARY:
+        return _BINARY_VALUES, binary_encoder(column.positive)
+    dictionary = Dictionary()
+    return dictionary, category_encoder(dictionary)
+
+
+def doubt_times(doubts: dict[int, str], times: IntArray, stamps: IntArray, schema: Schema) -> None:
+    """Note position -> reason of rows without a usable event time, but for those that are doubted already."""
+    if schema.time is None:
+        found = [(~event_times.within_range(times), BAD_TIME)]
+    else:
+        ahead = (stamps >= 0) & (times - stamps > schema.max_future_ms)
+        found = [
+            (times == event_times.MISSING, MISSING_TIME),
+            (times == event_times.BAD, BAD_TIME),
+            (ahead, IN_FUTURE),
+        ]
+    for where, reason in found:
+        for at in np.flatnonzero(where).tolist():
+            doubts.setdefault(at, reason)
+
+
+def doubted_labels(schema: Schema, status: StatusArray) -> dict[int, str]:
+    """Position -> reason of rows of a labels stream that have no label; in other streams it is a field like others."""
+    doubts: dict[int, str] = {}
+    if schema.role is StreamRole.LABELS:
+        for at, column in enumerate((*schema.numeric, *schema.coded)):
+            if column.role is Role.LABEL:
+                for row in np.flatnonzero(status[at] != FieldStatus.OK).tolist():
+                    doubts[row] = MISSING_LABEL if status[at, row] == FieldStatus.MISSING else BAD_LABEL
+    return doubts
+
+
+def rejects(offsets: IntArray, refused: Mapping[int, str], faults: Iterable[tuple[int, str]]) -> Rejects:
+    """Positions among `offsets` that were refused, and faults, as one in offset order."""
+    found = sorted([*((int(offsets[at]), reason) for at, reason in refused.items()), *faults])
+    return Rejects(np.array([offset for offset, _ in found], np.int64), tuple(reason for _, reason in found))
