@@ -7,6 +7,7 @@ import click
 
 from streamcheck import __version__
 from streamcheck.cli.exits import EXIT_FAILURE, EXIT_MISTAKE, EXIT_TEMPORARY
+from streamcheck.cli.installation import incomplete
 from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -64,6 +65,12 @@ class LazyGroup(click.Group):
         except StreamcheckError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(EXIT_TEMPORARY if isinstance(error, StateUnavailable) else EXIT_FAILURE)
+        except ImportError as error:
+            told = incomplete(error)
+            if told is None:
+                raise
+            click.echo(f"Error: {told}", err=True)
+            ctx.exit(EXIT_FAILURE)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

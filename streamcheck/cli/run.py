@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from streamcheck.cli.exits import EXIT_CRASHED
+from streamcheck.cli.installation import incomplete
 from streamcheck.cli.output import show_json
 from streamcheck.cli.state_common import refuse_files
 from streamcheck.cli.supervise import Lifeline, Supervisor
@@ -71,6 +72,8 @@ def run(
     except (StreamcheckError, click.ClickException):
         raise
     except Exception as error:
+        if incomplete(error):
+            raise  # told as such, and not started again: see cli/__init__.py
         log.critical("a fault in streamcheck (%s): please report it, with what follows", error, exc_info=True)
         raise SystemExit(EXIT_CRASHED) from error
     seconds = time.perf_counter() - began
