@@ -18,11 +18,22 @@ OUTPUTS = ("alerts", "alerts.positions", "journal", "rejects", "late")
 PATHS = ("/", "/metrics", "/api/alerts", "/api/status", "/healthz", "/readyz", "/nowhere")
 
 
+STATE = ("state show", "state check", "state rebuild --anew")
+CRASH = """
+from streamcheck.runtime.silence import SilenceWatch
+
+def heard(self, batch, now_s):
+    raise RuntimeError(f"scripted, while {batch.source} was heard")
+
+SilenceWatch.heard = heard
+"""
+
+
 def shown(command: str, path: Path, password: str, *options: str) -> str:
     """Everything that a command prints."""
     environment = {"STREAMCHECK_CANARY": password, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "streamcheck", command, *options, str(path)],
+        [sys.executable, "-m", "streamcheck", *command.split(), *options, str(path)],
         env=environment, capture_output=True, text=True, check=False, timeout=60, cwd=path.parent,
     )  # fmt: skip
     return done.stdout + done.stderr
@@ -46,13 +57,36 @@ def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path) -> None:
     path.write_text(text)
     printed = "".join(shown(command, path, PASSWORD) for command in ("check", "explain"))
     printed += "".join(shown(command, path, PASSWORD, "--json") for command in ("check", "explain"))
+    printed += "".join(shown(command, path, PASSWORD) for command in STATE)
+    printed += shown(f"state export {path}", tmp_path / "all.json", PASSWORD, "--journal", "journal.jsonl")
     records = [record for name in OUTPUTS for record in committed(broker.cluster.bootstrap, f"canary.{name}")]
     topics = b"".join((r.key or b"") + (r.value or b"") + repr(r.headers).encode() for r in records)
     assert len(records) > len(OUTPUTS)
     assert "page_hinkley" in printed
+    assert "parts, 1 journal entr" in printed
+    assert "does not allow reading topic 'canary.journal'" in printed
+    assert "Traceback" not in printed
     assert (tmp_path / "state-canary" / "state.sqlite").exists()
+    assert (tmp_path / "all.json").stat().st_size > 1_000
+    assert (tmp_path / "journal.jsonl").stat().st_size > 0
     assert "canary-4f" not in service.said() + pages + printed
     assert b"canary-4f" not in files(tmp_path) + topics
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_the_traceback_of_a_crash_shows_no_canary(broker, fill, run, tmp_path, verbose: bool) -> None:
+    name = f"crashes-{verbose}"
+    topic = fill(f"{name}-input")
+    broker.admin.create_acls(needed(name, topic))
+    (tmp_path / "sitecustomize.py").write_text(CRASH)
+    text = config(broker, name, topic)
+    more = {"STREAMCHECK_CANARY": PASSWORD, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    service = run(text, *(["-v"] if verbose else []), **more)
+    assert service.ended() == 70
+    assert "RuntimeError: scripted, while" in service.said()
+    assert "Traceback" in service.said()
+    assert "canary-4f" not in service.said()
+    assert b"canary-4f" not in files(tmp_path)
 
 
 @pytest.mark.parametrize("verbose", [True, False])

@@ -8,6 +8,10 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewPartitions
 
+from streamcheck.adapters.sqlite.store import SqliteStore
+from streamcheck.runtime.opening import TOPICS
+from streamcheck.runtime.ports import Commit
+
 pytestmark = pytest.mark.kafka
 
 START_MS, STEP_MS = 1_767_225_600_000, 250
@@ -81,6 +85,23 @@ def test_a_newer_format_a_damaged_state_and_another_config(world) -> None:
     world.write(changed=(f"name: {world.name}\n", "name: another\n"))
     assert "holds the state of config" in world.run(code=1)
     assert "holds the state of config" in world.findings(1)["file"]
+
+
+def test_a_topic_made_anew_with_fewer_partitions(world, admin) -> None:
+    world.run()
+    admin.delete_topics([world.events])
+    world.until(lambda: world.events not in admin.list_topics(), "the topic to go")
+    admin.create_topics({world.events: {"num_partitions": 1, "configs": {}}}, wait_for_metadata=True)
+    assert "was deleted and made again, or this is another cluster" in world.run(code=1)
+    faults = [f["text"] for f in world.json("check", code=1)["findings"] if f["about"] == "topics"]
+    assert "was deleted and made again" in faults[0]
+    assert "it is not there any more" in faults[1], "all at once"
+    store = SqliteStore(world.directory, world.name)
+    there = {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics([world.events])}
+    store.commit(Commit({TOPICS: json.dumps(there).encode()}))  # as where a cluster gives topics no ids
+    store.close()
+    assert f"{world.events}[1]: the saved state has read this, and it is not there any more" in world.run(code=1)
+    assert "it is not there any more" in world.findings(1)["topics"]
 
 
 def test_an_older_copy_of_the_database_beside_its_count(world) -> None:

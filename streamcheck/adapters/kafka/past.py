@@ -1,14 +1,15 @@
 """What do the output topics tell of earlier runs: how far alerts have come, what the journal holds?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from streamcheck.adapters.kafka.admin import Cluster
-from streamcheck.adapters.kafka.client import check_settings
+from streamcheck.adapters.kafka.client import check_settings, explain
 from streamcheck.adapters.kafka.marker import Marker, read_marker, read_topic
 from streamcheck.core.types import SourcePartition
-from streamcheck.errors import StateError
+from streamcheck.errors import StateError, StreamcheckError
 
 
 class KafkaPast:
@@ -32,17 +33,19 @@ class KafkaPast:
         topic = f"{alerts_topic}.positions"
         if not self._cluster.exists(topic):
             return None
-        return read_marker(self._settings, self._cluster, topic, name.encode())
+        with self._explained(f"reading topic {topic!r}"):
+            return read_marker(self._settings, self._cluster, topic, name.encode())
 
     def journal(self, topic: str) -> list[tuple[int, bytes]]:
         """Number and line of every record in a journal's topic; empty where there is none."""
         if not self._cluster.exists(topic):
             return []
         found = []
-        for key, value in read_topic(self._settings, self._cluster, topic):
-            if key is None or value is None or not key.isdigit():
-                raise StateError(f"topic {topic!r} holds a record that is no journal entry: {key!r}")
-            found.append((int(key), value))
+        with self._explained(f"reading topic {topic!r}"):
+            for key, value in read_topic(self._settings, self._cluster, topic):
+                if key is None or value is None or not key.isdigit():
+                    raise StateError(f"topic {topic!r} holds a record that is no journal entry: {key!r}")
+                found.append((int(key), value))
         return found
 
     def progress(self, group: str) -> dict[SourcePartition, int]:
@@ -53,3 +56,12 @@ class KafkaPast:
         """First and next offset that each of these partitions holds."""
         starts, ends = self._cluster.log_starts(sources), self._cluster.high_watermarks(sources)
         return {source: (starts[source], ends[source]) for source in sources}
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except StreamcheckError:
+            raise
+        except Exception as error:
+            raise explain(error, self._settings, doing) from error
