@@ -10,6 +10,8 @@ from streamcheck.core.types import SourcePartition
 
 pytestmark = pytest.mark.kafka
 RECORDS, WAIT_S = 60, 20
+POLLS_AT_THE_END = 3
+"""Only by a poll that finds no more does the client learn that a response has been read to its end."""
 
 
 @pytest.mark.parametrize("stock", [False, True])
@@ -46,6 +48,8 @@ def test_a_partition_that_was_paused_in_the_middle_of_a_response_is_read_on(
         (other,) = both - {waits}
         source.pause(frozenset({waits}))
         read_until(lambda: read[other] == RECORDS, "the other one was not read")
+        for _ in range(POLLS_AT_THE_END):
+            assert source.poll(0.2) == [], "it waits, and the other one has been read to its end"
         assert read[waits] < RECORDS
         source.pause(frozenset({other}))
         read_until(lambda: read[waits] == RECORDS, "it was not read on")
