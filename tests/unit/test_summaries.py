@@ -83,6 +83,40 @@ def _merged(values, status, groups, parts):
     return pane
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_all_rows_come_to_the_same_bits_as_one_group(clean):
+    rng = np.random.default_rng(11)
+    values = np.concatenate([rng.normal(size=5_000) * 10.0 ** rng.integers(-9, 9, 5_000), [-0.0, 0.0, 1e300, -1e300]])
+    status = np.zeros(len(values), np.uint8) if clean else rng.choice(4, len(values), p=[0.9, 0.05, 0.03, 0.02])
+    layout = Layout.build(rng.normal(size=1_000))
+    for n in (0, 1, 4_999, len(values)):
+        part = values[:n], status[:n].astype(np.uint8), layout, (-1.0, 2.0)
+        alone, grouped = fold_numeric(*part), fold_numeric(*part, np.zeros(n, np.int32))
+        for name in ("rows", "ok", "missing", "wrong_type", "non_finite", "out_of_range", "counts", "total", "square"):
+            assert getattr(alone, name).tobytes() == getattr(grouped, name).tobytes(), name
+        assert (alone.low.tobytes(), alone.high.tobytes()) == (grouped.low.tobytes(), grouped.high.tobytes())
+
+
+@pytest.mark.parametrize("shape", ["normal", "lognormal", "t", "steps", "far", "tiny", "huge"])
+def test_bins_are_those_of_a_binary_search(shape):
+    rng = np.random.default_rng(12)
+    draw = {
+        "normal": lambda n: rng.normal(size=n),
+        "lognormal": lambda n: np.exp(2 * rng.normal(size=n)),
+        "t": lambda n: rng.standard_t(1.1, n),
+        "steps": lambda n: rng.integers(0, 60, n) / 7,
+        "far": lambda n: 1e15 + rng.normal(size=n),
+        "tiny": lambda n: 1e-308 * rng.normal(size=n),
+        "huge": lambda n: 1e308 * (rng.random(n) * 2 - 1),
+    }[shape]
+    for _ in range(20):
+        layout = Layout.build(draw(int(rng.integers(20, 3_000))))
+        edges = layout.edges
+        values = np.concatenate([draw(20_000), edges, np.nextafter(edges, -np.inf), [0.0, -0.0, 1.7e308, -1.7e308]])
+        values = values[np.isfinite(values)]
+        assert (layout.bins(values) == np.searchsorted(edges, values, side="right")).all()
+
+
 def test_groups_and_categories_that_only_one_cut_has():
     ok = np.zeros(2, np.uint8)
     groups = [np.array(g, np.int32) for g in ([0, 0], [2, -1])]

@@ -1,6 +1,6 @@
 """Which bins do a column's values fall into, and what does each bin score? Frozen once, from its first values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,62 @@ TAIL_EDGES = 8
 """Edges beyond each end of the sample, 1, 2, 4 ... 128 times its range away: a change of unit stays visible."""
 BINS_MAX = INNER_EDGES_MAX + 1 + 2 * TAIL_EDGES + 1
 SCORE_SD_MIN = 1e-9
+_CELLS = 1_024
+_CELL_EDGES_MAX = 8
+_GRID_EDGES_MIN = 16
+_GRID_MARGIN = 50
+"""One inner edge in so many is left outside the grid at either end: tails would make its cells too wide."""
+_GRID_ROWS = 8_192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """Equal cells over most of the edges, so that a value's bin is found without a binary search.
+
+    The cell of a value is a monotone function of it in floating point, too. Hence edges in earlier cells are at most
+    the value, those in later cells above it, and only the few of its own cell must be compared.
+    """
+
+    low: float
+    high: float
+    scale: float
+    before: IntArray
+    """(_CELLS,): edges in earlier cells."""
+    edges: FloatArray
+    """All edges, and infinity."""
+    most: int
+    """Edges in one cell."""
+
+    @staticmethod
+    def over(edges: FloatArray) -> "_Grid | None":
+        """A grid for these ascending edges; None where it would be no help."""
+        inner = edges[TAIL_EDGES : -TAIL_EDGES - 1]
+        if len(inner) < _GRID_EDGES_MIN:
+            return None
+        margin = len(inner) // _GRID_MARGIN
+        low, high = float(inner[margin]), float(inner[-1 - margin])
+        with np.errstate(over="ignore", divide="ignore"):
+            scale = float(np.float64(_CELLS - 1) / (np.float64(high) - low))
+        if not 0.0 < scale < np.inf:
+            return None
+        within = edges[(edges >= low) & (edges <= high)]
+        cells = ((within - low) * scale).astype(np.int64)
+        most = int(np.bincount(cells).max())
+        if most > _CELL_EDGES_MAX:
+            return None
+        before = np.searchsorted(edges, low) + np.searchsorted(cells, np.arange(_CELLS))
+        return _Grid(low, high, scale, before.astype(np.int64), np.append(edges, np.inf), most)
+
+    def bins(self, values: FloatArray) -> IntArray:
+        inside = (values >= self.low) & (values <= self.high)
+        with np.errstate(over="ignore"):
+            cells = np.where(inside, (values - self.low) * self.scale, 0.0).astype(np.int64)
+        found: IntArray = self.before[cells]
+        for _ in range(self.most):
+            found += values >= self.edges[found]
+        outside = np.flatnonzero(~inside)
+        found[outside] = np.searchsorted(self.edges, values[outside], side="right")
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +92,10 @@ class Layout:
     edges: FloatArray
     weights: FloatArray
     origin: float
+    _grid: _Grid | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_grid", _Grid.over(self.edges))
 
     @staticmethod
     def build(values: FloatArray) -> "Layout":
@@ -57,7 +117,13 @@ class Layout:
 
     def bins(self, values: FloatArray) -> IntArray:
         """The bin of each finite value (n,)."""
-        return np.searchsorted(self.edges, values, side="right").astype(np.int64, copy=False)
+        grid = self._grid
+        if grid is None:
+            return np.searchsorted(self.edges, values, side="right").astype(np.int64, copy=False)
+        if len(values) <= _GRID_ROWS:
+            return grid.bins(values)
+        cuts = range(0, len(values), _GRID_ROWS)  # what fits into the cache
+        return np.concatenate([grid.bins(values[at : at + _GRID_ROWS]) for at in cuts])
 
     def export(self) -> State:
         """The state, sharing no memory."""
