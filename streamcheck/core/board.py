@@ -308,6 +308,10 @@ class Board:
         kept = {id(instance) for _, instance in ranked[:SHOWN_MAX]}
         return [instance for instance in found if id(instance) in kept]
 
+    def cut_windows(self) -> int:
+        """Rows that left a window by time before their time."""
+        return sum(window.cut for window in self._windows.values())
+
     def overflowed(self) -> int:
         """Rows that the limit on segments has sent to `__other__`."""
         return sum(table.overflowed for table in self.tables.values())

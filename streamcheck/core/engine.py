@@ -15,7 +15,7 @@ from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
-from streamcheck.core.partitions import NEVER, Partition
+from streamcheck.core.partitions import JUMP_REASON, NEVER, Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading, PartitionReading
 from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
@@ -161,6 +161,14 @@ class Engine:
         idle = tuple((s, p.idle_at) for s, p in self.partitions.items() if p.idle and p.idle_at is not None)
         return [Silent(self.open_from * self.plan.time.pane_ms, idle)] if idle and self.open_from is not None else []
 
+    def end(self, source: SourcePartition) -> Outcome:
+        """Nothing will ever follow from this partition (the end of a file): it holds no pane back any more.
+
+        What it has set aside counts first, while the panes of these rows cannot have closed yet.
+        """
+        self.partitions[source].end_of_input(self._open_from())
+        return self.set_idle(source)
+
     def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
         """The input has ended (a file).
 
@@ -304,6 +312,8 @@ class Engine:
             ("pending_labels", join.labels_evicted),
             ("categories", self.board.cut_categories),
             ("classes", self.closing.overflowed),
+            ("window_rows", self.board.cut_windows()),
+            ("set_aside", sum(p.rejected[JUMP_REASON] for p in self.partitions.values())),
             ("readings_shown", self.board.hidden),
         )
 

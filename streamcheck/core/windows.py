@@ -24,7 +24,10 @@ WINDOW_BYTES = 8_000
 
 
 class RollingWindow:
-    """The labelled rows that count now. Rows enter in canonical order, each with its ordinal (ascending)."""
+    """The labelled rows that count now. Rows enter in canonical order, each with its ordinal (ascending).
+
+    cut: rows that left a window by time before their time, because it holds at most SPAN_ROWS_MAX.
+    """
 
     def __init__(self, window: Window, task: Task, *, scored: bool, room: Room | None = None) -> None:
         self.window = window
@@ -32,6 +35,7 @@ class RollingWindow:
         self.task = task
         self.scored = scored
         self.rows_max = window.rows or SPAN_ROWS_MAX
+        self.cut = 0
         self._parts: deque[FloatArray] = deque()
         self._n = 0
 
@@ -40,13 +44,15 @@ class RollingWindow:
 
     def add(self, ordinals: IntArray, rows: LabelledRows, time_ms: int) -> None:
         """Rows (n,) that were completed in the pane that ends at `time_ms`."""
+        self.expire(time_ms)
         score, new = kept_score(rows), len(rows.label)
         times = np.full(new, time_ms)
         room = self._n + self._room.take_some(min(self._n + new, self.rows_max) - self._n, ROW_BYTES)
         self._parts.append(np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64))
         self._n += new
+        if self.window.rows is None:
+            self.cut += max(0, self._n - self.rows_max)
         self._drop(self._n - room)
-        self.expire(time_ms)
         if len(self._parts) > PARTS_MAX:
             self._merged()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from streamcheck.core.engine import Engine
 from streamcheck.core.types import SourcePartition
+from streamcheck.core.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ ADVICE = {
     "categories": "distinct categories of a column in one pane beyond the limit count as __other__",
     "classes": "classes beyond the limit are never right; is the prediction a class at all?",
     "delivery": "reading waits until what is to be published (alerts, journal, strays) is taken again",
+    "firing_shown": "alerts fire that are not on the page; all of them are in the alerts topic",
     "join_memory": "predictions left the join before their label came: raise limits.join_memory, or lower the horizon",
     "monitor_memory": "references, windows or segments found no room: raise limits.monitor_memory, or lower "
     "limits.segments",
@@ -27,8 +29,11 @@ ADVICE = {
     "limits.pane_memory or limits.pane_rows, or use shorter panes",
     "pending_labels": "labels left the join before their prediction came: raise limits.pending_labels",
     "readings_shown": "monitors of some segments run, and are not shown in gauges and pages",
+    "set_aside": "events more than max_jump ahead of their partition were rejected, for the next rows did not confirm "
+    "them: a wrong clock at a producer?",
     "segments": "rows of segment values beyond the limit count as __other__: raise limits.segments, or name another "
     "field",
+    "window_rows": "rows left a window by time before their time: measure with `window: {rows: N}`, or a shorter time",
 }
 
 
@@ -67,5 +72,6 @@ class LimitLog:
         for name, hits in limits:
             new = hits - self._said.get(name, 0)
             if new > 0 and now_s - self._at_s.get(name, -SAY_AGAIN_S) >= SAY_AGAIN_S:
-                log.warning("the limit %s has bitten %d times: %s", name, new, ADVICE.get(name, "see the gauges"))
+                times = counted(new, "time")
+                log.warning("the limit %s has bitten %s: %s", name, times, ADVICE.get(name, "see the gauges"))
                 self._said[name], self._at_s[name] = hits, now_s

@@ -292,7 +292,8 @@ class Loop:
         self._silence.held_back(self._brake.paused, now_s)
 
     def _limits(self, reading: EngineReading) -> tuple[tuple[str, int], ...]:
-        return (*reading.limits, ("open_memory", self._brake.hits), ("delivery", self._stops))
+        own = (("open_memory", self._brake.hits), ("delivery", self._stops), ("firing_shown", self._book.hidden))
+        return (*reading.limits, *own)
 
     def _at_end(self) -> bool:
         if not self._rules.until_end or self._ends is None:

@@ -109,12 +109,14 @@ _DECODER = msgspec.json.Decoder(_Record)
 class AlertBook:
     """What fires and what has changed lately: `firing` and `recent` (at most RECENT_MAX), newest first.
 
-    total: transitions so far by (state, severity), ascending. Of what fires at most FIRING_MAX are kept, the newest.
+    total: transitions so far by (state, severity), ascending. Of what fires at most FIRING_MAX are kept, the newest;
+    hidden: how many have found no place since the process began.
     """
 
     recent: tuple[AlertReading, ...] = ()
     firing: tuple[AlertReading, ...] = ()
     total: tuple[tuple[tuple[str, str], int], ...] = ()
+    hidden: int = 0
 
     def after(self, records: Iterable[bytes]) -> "AlertBook":
         """The book once these alert records, in sequence order, have been published."""
@@ -129,6 +131,7 @@ class AlertBook:
             recent=(*reversed(added), *self.recent)[:RECENT_MAX],
             firing=tuple(reversed(firing.values()))[:FIRING_MAX],
             total=tuple(sorted(total.items())),
+            hidden=self.hidden + max(0, len(firing) - FIRING_MAX),
         )
 
     def export(self) -> bytes:

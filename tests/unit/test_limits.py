@@ -1,14 +1,19 @@
 """Does a run stay within its limits where a partition stands still, without locking up or counting otherwise?"""
 
+import json
 import logging
 
+import numpy as np
 import pytest
 
+from streamcheck.core import windows
+from streamcheck.core.plan import Task, Window
+from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import SourcePartition
-from streamcheck.runtime import journal_log
+from streamcheck.runtime import journal_log, telemetry
 from streamcheck.runtime.limits import ADVICE, SAY_AGAIN_S, LimitLog
 from streamcheck.runtime.ports import RawBatch
-from streamcheck.testing import ScriptedSource
+from streamcheck.testing import ScriptedSource, raw_batch
 
 P0, P1, LABELS = SourcePartition("p", 0), SourcePartition("p", 1), SourcePartition("l", 0)
 OPEN_BYTES = 20_000
@@ -106,7 +111,7 @@ def test_a_limit_is_named_at_once_then_at_most_every_ten_minutes(caplog):
     said.look([("segments", 20), ("pane_rows", 1)], 1.0 + SAY_AGAIN_S)
     assert [r.message.split(":")[0] for r in caplog.records[1:]] == [
         "the limit segments has bitten 11 times",
-        "the limit pane_rows has bitten 1 times",
+        "the limit pane_rows has bitten 1 time",
     ]
 
 
@@ -114,3 +119,45 @@ def test_every_limit_that_is_counted_has_its_advice(rig):
     made = rig()
     made.start()
     assert {name for name, _ in made.telemetry.read().engine.limits} == set(ADVICE)
+
+
+def test_a_window_by_time_that_is_full_counts_what_leaves_too_early(monkeypatch):
+    monkeypatch.setattr(windows, "SPAN_ROWS_MAX", 5)
+    by_time = windows.RollingWindow(Window(span_ms=1_000), Task.BINARY, scored=False)
+    by_rows = windows.RollingWindow(Window(rows=5), Task.BINARY, scored=False)
+    cuts = []
+    for at, n in ((100, 4), (200, 4), (1_150, 2), (3_000, 5)):
+        rows = LabelledRows(np.zeros(n), np.zeros(n), None, Task.BINARY)
+        for window in (by_time, by_rows):
+            window.add(np.arange(at, at + n), rows, at)
+        cuts.append(by_time.cut)
+    assert cuts == [0, 3, 4, 4], "what time would have taken away counts not"
+    assert by_rows.cut == 0
+
+
+def test_firing_alerts_without_a_place_on_the_page_are_counted(monkeypatch):
+    monkeypatch.setattr(telemetry, "FIRING_MAX", 2)
+
+    def records(*numbers):
+        return [json.dumps({"id": str(n), "sequence": n, "state": "firing", "monitor": "m"}) for n in numbers]
+
+    book = telemetry.AlertBook().after(map(str.encode, records(1, 2)))
+    assert book.hidden == 0
+    book = book.after(map(str.encode, records(3, 4, 5)))
+    assert (book.hidden, [alert.id for alert in book.firing]) == (3, ["5", "4"])
+    assert telemetry.AlertBook.restore(book.export()).hidden == 0
+
+
+def test_a_jump_that_nothing_confirms_is_counted_as_a_limit(rig, caplog):
+    made, at = rig([]), rig.start_ms
+
+    def rows(source, first, times):
+        values = [{"id": f"{source}{first + i}", "at": each, "said": 1, "truth": 1} for i, each in enumerate(times)]
+        return raw_batch(source.topic, source.partition, values, first_offset=first, times_ms=times)
+
+    others = [rows(source, 0, [at + 60_000]) for source in (P1, LABELS)]
+    mine = rows(P0, 0, [at, at + 10**10, *(at + 1_000 * i for i in range(30))])
+    made.source = ScriptedSource([*others, mine, lambda: made.clock.advance(2), lambda: made.clock.advance(2)])
+    made.start()
+    assert dict(made.telemetry.read().engine.limits)["set_aside"] == 1
+    assert [r.args[:2] for r in caplog.records if "has bitten" in r.msg] == [("set_aside", "1 time")]
