@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from streamcheck.cli.output import show_json
+from streamcheck.cli.progress import Shown
 from streamcheck.cli.state_common import Place, place
-from streamcheck.errors import StateError
+from streamcheck.core.wording import counted
+from streamcheck.errors import DeliveryError, SourceError, StateError
 
 if TYPE_CHECKING:
     from streamcheck.adapters.kafka.source import KafkaSource
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from streamcheck.core.types import SourcePartition
     from streamcheck.runtime.past import Life
     from streamcheck.runtime.ports import Arrived
-    from streamcheck.runtime.rebuild import Rebuilt
+    from streamcheck.runtime.rebuild import PastDiffers, Rebuilt
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +70,10 @@ def rebuild(
     if as_json:
         show_json({"rebuilt": True, "verified": done.verified, **asdict(done)})
         return
+    events, same = counted(done.events, "event"), counted(done.verified, "transition")
     click.echo(
-        f"lineage {done.lineage}: {done.events} events replayed; {done.verified} transitions came out as they had "
-        f"arrived, {done.pending} wait for the next run"
+        f"lineage {done.lineage}: {events} replayed; {same} came out as {'it' if done.verified == 1 else 'they'} had "
+        f"arrived, {done.pending} left for the next run"
     )
 
 
@@ -100,7 +103,7 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
         needed = True if anew else _copy_older(where, known, workshop)
         if isinstance(needed, str):
             return needed
-        done = _replay(where, known, source, workshop, stop)
+        done = _replay(where, known, source, workshop, stop, Shown())
         if done is not None:
             aside.set_aside(where.directory)
             aside.move_in(workshop, where.directory)
@@ -200,7 +203,42 @@ def _judge(where: Place, known: _Known, load: Callable[[], object]) -> tuple[str
     return "", False
 
 
-def _replay(where: Place, known: _Known, source: "KafkaSource", workshop: Path, stop: "Stop") -> "Rebuilt | None":
+def _published(where: Place, known: _Known) -> dict[int, bytes]:
+    """Fingerprints of what has arrived; none where the topic cannot be read: the digest tells in the end."""
+    from streamcheck.adapters.kafka.past import KafkaPast  # noqa: PLC0415 (only when it is used)
+    from streamcheck.runtime.rebuild import of_lineage, prints  # noqa: PLC0415
+
+    topic = where.loaded.settings.topics.alerts
+    if topic is None or known.expected is None:
+        return {}
+    try:
+        with KafkaPast(where.client) as past:
+            return prints(of_lineage(past.alerts(topic), known.life.lineage))
+    except (SourceError, DeliveryError) as error:
+        log.warning("a transition that differs cannot be named, only noticed: %s", error)
+        return {}
+
+
+def _compared(where: Place, known: _Known, error: "PastDiffers") -> str:
+    """The fields in which the first transition that differs does so; empty where that is not known."""
+    from streamcheck.adapters.kafka.past import KafkaPast  # noqa: PLC0415 (only when it is used)
+    from streamcheck.runtime.rebuild import differences, of_lineage  # noqa: PLC0415
+
+    topic, made = where.loaded.settings.topics.alerts, error.made
+    if topic is None or made is None:
+        return ""
+    try:
+        with KafkaPast(where.client) as past:
+            records = of_lineage(past.alerts(topic), known.life.lineage)
+            there = next((record for sequence, record in records if sequence == made.sequence), b"{}")
+    except (SourceError, DeliveryError) as unread:
+        return f" ({unread})"
+    return f". Transition {made.sequence}: {differences(there, made.value)}"
+
+
+def _replay(
+    where: Place, known: _Known, source: "KafkaSource", workshop: Path, stop: "Stop", shown: Shown
+) -> "Rebuilt | None":
     from streamcheck.adapters.kafka.strays import KafkaStraySink  # noqa: PLC0415 (only when it is used)
     from streamcheck.adapters.sqlite.store import SqliteStore  # noqa: PLC0415
     from streamcheck.cli.service import decoders, first_snapshot  # noqa: PLC0415
@@ -224,12 +262,13 @@ def _replay(where: Place, known: _Known, source: "KafkaSource", workshop: Path, 
     telemetry = Telemetry(first_snapshot(settings, clock))
     try:
         return rebuild(
-            plan, store, source, known.life, known.expected, strays, decoders(plan), clock, telemetry, rules, stop
-        )
+            plan, store, source, known.life, known.expected, strays, decoders(plan), clock, telemetry, rules, stop,
+            published=_published(where, known), progress=shown,
+        )  # fmt: skip
     except PastDiffers as error:
-        if began:
-            raise PastDiffers(f"{error}. It went on from the saved state; --anew replays from the beginning") from error
-        raise
+        more = ". It went on from the saved state; --anew replays from the beginning" if began else ""
+        raise PastDiffers(f"{error}{_compared(where, known, error)}{more}") from error
     finally:
+        shown.close()
         strays.close()
         store.close()

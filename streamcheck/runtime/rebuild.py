@@ -5,9 +5,12 @@ in the outbox for the next run. Nor does the wall clock decide anything: who was
 what the journal says. Partitions that it does not know are left for the next run to find.
 """
 
+import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from streamcheck.core import alerts, saving
 from streamcheck.core.engine import Engine
@@ -30,18 +33,74 @@ CAUSES = (
 )
 
 
+PRINTS_MAX = 1_000_000
+"""Transitions whose fingerprints are kept, the first ones: at about 120 B each, 120 MB. The digest covers all."""
+
+Progress = Callable[[int, int, int], None]
+"""Told about once a second: offsets read, offsets to be read, transitions made."""
+
+
 class PastDiffers(StateError):  # noqa: N818 - a fact about the past
-    """A replay does not give what has arrived."""
+    """A replay does not give what has arrived. made: the first transition that differs, where it is known."""
+
+    def __init__(self, message: str, made: OutboxEntry | None = None) -> None:
+        super().__init__(message)
+        self.made = made
+
+
+class _Stamp(msgspec.Struct, frozen=True):
+    lineage: str = ""
+    sequence: int = 0
+
+
+def of_lineage(records: Iterable[bytes], lineage: str) -> Iterable[tuple[int, bytes]]:
+    """Sequence number and bytes of each alert record of one lineage; what is no alert record is passed over."""
+    for record in records:
+        try:
+            stamp = msgspec.json.decode(record, type=_Stamp)
+        except msgspec.DecodeError:
+            continue  # a topic of one's own may hold other things as well
+        if stamp.lineage == lineage:
+            yield stamp.sequence, record
+
+
+def prints(records: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+    """Fingerprints of the transitions that have arrived, by sequence number."""
+    found: dict[int, bytes] = {}
+    for sequence, record in records:
+        if sequence <= PRINTS_MAX:
+            found[sequence] = _print(record)
+    return found
+
+
+def _print(record: bytes) -> bytes:
+    return hashlib.blake2b(record, digest_size=8).digest()
+
+
+def differences(there: bytes, made: bytes) -> str:
+    """In which fields do two alert records differ?
+
+    >>> differences(b'{"id": "9f", "owner": "me"}', b'{"id": "9f", "owner": "you"}')
+    "owner is 'me' there, 'you' in the replay"
+    """
+    one, other = (msgspec.json.decode(record, type=dict[str, object]) for record in (there, made))
+    return "; ".join(
+        f"{name} is {one.get(name)!r} there, {other.get(name)!r} in the replay"
+        for name in dict.fromkeys((*one, *other))
+        if one.get(name) != other.get(name)
+    )
 
 
 class Witness(Outbox):
     """The outbox of a replay: what has arrived must come out again, byte for byte; what comes after it stays.
 
-    expected: the marker; None where nothing ever arrived.
+    expected: the marker; None where nothing ever arrived. published: fingerprints of what has arrived, as far as they
+    are known: with them the first transition that differs is noticed at once.
     """
 
-    def __init__(self, store: Store, expected: Arrived | None) -> None:
+    def __init__(self, store: Store, expected: Arrived | None, published: Mapping[int, bytes] | None = None) -> None:
         super().__init__(None, store)
+        self._published = published or {}
         self._expected = expected or Arrived(0, "")
         self._reached = self._expected
 
@@ -70,6 +129,12 @@ class Witness(Outbox):
             if entry.sequence > self._expected.sequence:
                 self._pending.append(entry)
                 continue
+            if self._published.get(entry.sequence, print_ := _print(entry.value)) != print_:
+                raise PastDiffers(
+                    f"the replay gives other alerts than those that have arrived: transition {entry.sequence} is the "
+                    f"first that differs. {CAUSES}",
+                    entry,
+                )
             self.arrived, self.delivered = self._reached, entry.sequence
             if entry.sequence == self._expected.sequence and digest != self._expected.digest:
                 raise PastDiffers(
@@ -120,8 +185,11 @@ class Replay(Loop):
         clock: Clock,
         telemetry: Telemetry,
         rules: LoopRules,
+        progress: Progress | None = None,
     ) -> None:
         super().__init__(opened, source, store, witness, strays, decoders, clock, telemetry, rules)
+        self._progress = progress
+        self._began = saving.positions(opened.engine)
         self._life = life
         self._witness = witness
 
@@ -138,6 +206,15 @@ class Replay(Loop):
     def done(self) -> bool:
         """Whether the next run can go on from here."""
         return self._witness.complete and (self._at_end() or self._witness.full)
+
+    def _look(self) -> None:
+        """As ever, and tell how far the replay has come."""
+        super()._look()
+        if self._progress is not None and self._ends is not None:
+            due = {source: max(0, end - self._began.get(source, end)) for source, end in self._ends.items()}
+            partitions = self.engine.partitions
+            read = sum(min(partitions[source].next_offset - self._began[source], n) for source, n in due.items() if n)
+            self._progress(read, sum(due.values()), self.engine.sequence)
 
     def _settle(self) -> None:
         """Close what the lost run had closed although some partition did not hold it back, being silent."""
@@ -252,6 +329,9 @@ def rebuild(
     telemetry: Telemetry,
     rules: LoopRules,
     stopping: Callable[[], bool],
+    *,
+    published: Mapping[int, bytes] | None = None,
+    progress: Progress | None = None,
 ) -> Rebuilt | None:
     """Make the state of a life again in `store`; None when told to stop before that was done.
 
@@ -260,10 +340,10 @@ def rebuild(
     """
     opened = open_past(plan, store, source, life)
     began_at = opened.engine.sequence
-    witness = Witness(store, expected)
+    witness = Witness(store, expected, published)
     witness.open(opened)
     own = Life(tuple(opened.saved_journal[k] for k in sorted(opened.saved_journal) if k.startswith(PREFIX)))
-    replay = Replay(own, opened, source, store, witness, strays, decoders, clock, telemetry, rules)
+    replay = Replay(own, opened, source, store, witness, strays, decoders, clock, telemetry, rules, progress)
     tally = replay.run(stopping)
     if not replay.done:
         return None

@@ -115,6 +115,8 @@ def test_what_cannot_be_rebuilt_is_refused_and_the_old_state_kept(world, admin) 
     world.write(changed=("owner: me", "owner: someone"))
     refused = world.state("rebuild", "--anew")
     assert (refused.returncode, "other alerts than those that have arrived" in refused.stderr) == (1, True)
+    assert "transition 1 is the first that differs" in refused.stderr
+    assert "Transition 1: owner is 'me' there, 'someone' in the replay" in refused.stderr
     world.write()
     first = TopicPartition(world.events, 0)
     admin.delete_records({first: 500})

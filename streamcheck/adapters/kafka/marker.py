@@ -57,10 +57,10 @@ def read_marker(settings: Mapping[str, object], cluster: Cluster, topic: str, ke
 
 
 def read_topic(
-    settings: Mapping[str, object], cluster: Cluster, topic: str
+    settings: Mapping[str, object], cluster: Cluster, topic: str, partition: int = 0
 ) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Key and value of every committed record of a topic of one partition, up to the high watermark of this moment."""
-    source = SourcePartition(topic, 0)
+    """Key and value of every committed record of one partition, up to the high watermark of this moment."""
+    source = SourcePartition(topic, partition)
     begin, end = cluster.log_starts([source])[source], cluster.high_watermarks([source])[source]
     fetch = open_fetch({**settings, "fetch_min_bytes": 1}, DECOMPRESSED_BYTES_MAX)
     try:

@@ -48,6 +48,15 @@ class KafkaPast:
                 found.append((int(key), value))
         return found
 
+    def alerts(self, topic: str) -> Iterator[bytes]:
+        """Every alert record in a topic, of whatever config and lineage; nothing where there is no such topic."""
+        if not self._cluster.exists(topic):
+            return
+        with self._explained(f"reading topic {topic!r}"):
+            for source in self._cluster.describe([topic]).partitions:
+                for _, value in read_topic(self._settings, self._cluster, topic, source.partition):
+                    yield value or b""
+
     def progress(self, group: str) -> dict[SourcePartition, int]:
         """The positions that earlier runs have shown to lag tools: never beyond what they had committed."""
         return self._cluster.progress(group)
