@@ -29,6 +29,7 @@ HOMES = {
     "click": "streamcheck.cli",
     "kafka": "streamcheck.adapters.kafka",
     "prometheus_client": "streamcheck.adapters.prometheus",
+    "pyarrow": "streamcheck.adapters.files",
     "pydantic": "streamcheck.config",
     "rich": "streamcheck.cli",
     "river": "streamcheck.core.detectors",

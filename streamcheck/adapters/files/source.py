@@ -1,0 +1,191 @@
+"""Files as source partitions: each a log of rows, read once from its beginning to its end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from streamcheck.adapters.files.jsonl import Lines
+from streamcheck.adapters.files.paths import Form, form_of
+from streamcheck.core.plan import Schema
+from streamcheck.core.types import SourcePartition
+from streamcheck.errors import SourceError
+from streamcheck.runtime.ports import GapError, PartitionStatus, Records
+
+
+class Reader(Protocol):
+    """Reads one file; offsets are row numbers from 0."""
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the file that have been read, about."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file that have been passed, those that were skipped included."""
+
+    def read(self) -> Records | None:
+        """The next rows; None at the end."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLog:
+    """One source partition: files that are read one after the other, as if they were one.
+
+    first_offset: of the first row. step_ms: for rows without a time: row by row, this much later, from 1970 on.
+    """
+
+    source: SourcePartition
+    paths: tuple[Path, ...]
+    schema: Schema
+    step_ms: int | None = None
+    first_offset: int = 0
+
+
+class FilesSource:
+    """Source partitions out of files; implements ports.Source.
+
+    Offsets are row numbers (of JSON Lines: line numbers), counted on from file to file. Reading may begin at any row;
+    of text, what lies before it is read again. Each poll hands over one block of every partition that is not paused.
+    """
+
+    def __init__(self, logs: Sequence[FileLog]) -> None:
+        self._logs = {log.source: log for log in sorted(logs, key=lambda log: log.source)}
+        assert len(self._logs) == len(logs), "one log for each source partition"
+        self._readings: dict[SourcePartition, _Reading] = {}
+        self._paused: frozenset[SourcePartition] = frozenset()
+        self.total_bytes = sum(path.stat().st_size for log in logs for path in log.paths)
+
+    @property
+    def done_bytes(self) -> int:
+        """How much of `total_bytes` has been read, about."""
+        return sum(reading.done_bytes for reading in self._readings.values())
+
+    @property
+    def first_offsets(self) -> dict[SourcePartition, int]:
+        """Where each partition begins."""
+        return {source: log.first_offset for source, log in self._logs.items()}
+
+    def partitions(self) -> tuple[SourcePartition, ...]:
+        """All partitions, ascending."""
+        return tuple(self._logs)
+
+    def topic_ids(self) -> Mapping[str, str]:
+        """Files have none."""
+        return {}
+
+    def start(self, positions: Mapping[SourcePartition, int]) -> None:
+        """Begin reading at these rows."""
+        self.close()
+        for source, position in positions.items():
+            log = self._logs.get(source)
+            if log is None:
+                raise SourceError(f"{source}: no file was named for it; there are {', '.join(map(str, self._logs))}")
+            if position < log.first_offset:
+                raise GapError(source, position, (log.first_offset, log.first_offset))
+            self._readings[source] = _Reading(log, position)
+        self._paused = frozenset()
+
+    def poll(self, timeout_s: float) -> list[Records]:  # noqa: ARG002 - files never make one wait
+        """A block of every partition that is not paused and has not ended."""
+        found = []
+        for source, reading in self._readings.items():
+            if source not in self._paused and not reading.ended:
+                records = reading.read()
+                if records is not None:
+                    found.append(records)
+        return found
+
+    def status(self) -> Mapping[SourcePartition, PartitionStatus]:
+        """Next row of every partition; where it ends is known at the end."""
+        return {
+            source: PartitionStatus(
+                reading.position,
+                reading.position if reading.ended else None,
+                self._logs[source].first_offset,
+                ended=reading.ended,
+            )
+            for source, reading in self._readings.items()
+        }
+
+    def trouble(self) -> str | None:
+        """Never any: what cannot be read raises."""
+        return None
+
+    def pause(self, sources: frozenset[SourcePartition]) -> None:
+        """Deliver nothing from these partitions until told otherwise."""
+        self._paused = sources
+
+    def committed(self, positions: Mapping[SourcePartition, int]) -> None:
+        """Nobody watches."""
+
+    def close(self) -> None:
+        """Release the files."""
+        for reading in self._readings.values():
+            reading.close()
+
+
+class _Reading:
+    """How far one log has been read."""
+
+    def __init__(self, log: FileLog, position: int) -> None:
+        self._log = log
+        self.position = position
+        self.ended = False
+        self._base = log.first_offset
+        """The offset of the current file's row 0."""
+        self._at = 0
+        self._before_bytes = 0
+        self._reader: Reader | None = None
+
+    @property
+    def done_bytes(self) -> int:
+        return self._before_bytes + (self._reader.done_bytes if self._reader is not None else 0)
+
+    def read(self) -> Records | None:
+        """The next records; None at the end of the last file."""
+        while self._at < len(self._log.paths):
+            path = self._log.paths[self._at]
+            if self._reader is None:
+                self._reader = open_reader(path, self._log, max(self.position - self._base, 0))
+            records = self._reader.read()
+            if records is not None:
+                self.position = self._base + records.next_offset
+                return self._placed(records)
+            self._base += self._reader.rows
+            self._before_bytes += path.stat().st_size
+            self.close()
+            self._at += 1
+        self.ended = True
+        return None
+
+    def _placed(self, records: Records) -> Records:
+        offsets = records.offsets + self._base
+        timestamps = records.timestamps
+        if self._log.step_ms is not None:
+            timestamps = (offsets - self._log.first_offset) * np.int64(self._log.step_ms)
+        faults = tuple((self._base + number, reason) for number, reason in records.faults)
+        return replace(records, offsets=offsets, timestamps=timestamps, next_offset=self.position, faults=faults)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+
+def open_reader(path: Path, log: FileLog, skip: int) -> Reader:
+    """A reader of one file from row `skip` on. Raises SourceError."""
+    form = form_of(path)
+    if form is Form.JSONL:
+        return Lines(path, log.source, log.schema.message_bytes_max, skip)
+    assert form is not None, f"{path}: paths.expand refuses such files"
+    try:
+        from streamcheck.adapters.files.tables import CsvRows, ParquetRows  # noqa: PLC0415 (pyarrow is an extra)
+    except ImportError as error:
+        raise SourceError(f"{path}: reading {form} takes pyarrow: pip install 'streamcheck[files]'") from error
+    return (CsvRows if form is Form.CSV else ParquetRows)(path, log.source, log.schema, skip)
