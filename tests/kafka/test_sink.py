@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,7 @@ from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import Arrived, OutboxEntry, StrayRecord
 
 pytestmark = pytest.mark.kafka
+AWAY_S = 3.0
 
 
 def entries(first: int, last: int) -> list[OutboxEntry]:
@@ -176,8 +179,8 @@ from streamcheck.adapters.kafka.sink import KafkaAlertSink
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.runtime.ports import OutboxEntry
 
-bootstrap, topic, name = sys.argv[1:]
-sink = KafkaAlertSink({"bootstrap_servers": bootstrap}, topic, name, watchdog=Watchdog(4.0))
+bootstrap, topic, name, limit_s = sys.argv[1:]
+sink = KafkaAlertSink({"bootstrap_servers": bootstrap}, topic, name, watchdog=Watchdog(float(limit_s)))
 sink.open("77ab")
 sink.send([OutboxEntry(1, b"id-1", b"value-1")], "d1")
 producer = sink._producer
@@ -190,12 +193,15 @@ def flush_and_wait(*args):
 
 producer.flush = flush_and_wait
 sink.send([OutboxEntry(2, b"id-2", b"value-2"), OutboxEntry(3, b"id-0", b"value-3")], "d3")
+assert sink._producer is producer
+sink.close()
 """
 
 
-def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read, kafka, cluster) -> None:
-    """The coordinator dies between flush and commit: kafka-python 3.0.12 loses the request and waits for ever."""
-    command = [sys.executable, "-c", HANGS, kafka.bootstrap, alerts.topic, f"{alerts.topic}.payments"]
+@contextmanager
+def about_to_commit(alerts, kafka, limit_s: float) -> Iterator[subprocess.Popen[str]]:
+    """A process that has flushed alerts, and commits them when told to go on."""
+    command = [sys.executable, "-c", HANGS, kafka.bootstrap, alerts.topic, f"{alerts.topic}.payments", str(limit_s)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root,
@@ -203,10 +209,16 @@ def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read
     ) as child:  # fmt: skip
         try:
             assert child.stdout.readline() == "flushed\n"
-            cluster.kill()
-            _, said = child.communicate("go on\n", timeout=60)
+            yield child
         finally:
             child.kill()
+
+
+def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read, kafka, cluster) -> None:
+    """The coordinator dies between flush and commit, and stays away."""
+    with about_to_commit(alerts, kafka, 4) as child:
+        cluster.kill()
+        _, said = child.communicate("go on\n", timeout=60)
     cluster.restart()
     assert child.returncode == 70
     assert "committing the transaction of alerts has not returned for 4 s" in said
@@ -214,6 +226,20 @@ def test_a_commit_that_hangs_ends_the_process_and_a_restart_goes_on(alerts, read
     assert sink.open("77ab").sequence == 1
     sink.send(entries(2, 4), "d4")
     assert arrived(read, alerts.topic) == expected(4)
+
+
+def test_a_commit_outlives_its_coordinator(alerts, read, kafka, cluster) -> None:
+    """The same, but it comes back: by itself kafka-python 3.0.12 has lost the request and waits for ever."""
+    with about_to_commit(alerts, kafka, 40) as child:
+        cluster.kill()
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(AWAY_S)  # the commit must have met the absence
+        cluster.restart()
+        _, said = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert arrived(read, alerts.topic) == expected(3)
 
 
 def test_the_broker_is_killed_while_alerts_are_sent(alerts, read, cluster) -> None:

@@ -26,6 +26,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
+from streamcheck.adapters.kafka.repair import producer_client
 from streamcheck.core.components import nearest
 from streamcheck.errors import ParameterError, SourceError, StreamcheckError
 from streamcheck.runtime.ports import SinkLost, SourceUnavailable
@@ -163,11 +164,12 @@ def connect(client: Client, settings: Mapping[str, object], **own: object) -> An
     """
     made: list[Any] = []
     managers: list[NotingManager] = []
+    kind = producer_client() if issubclass(client, KafkaProducer) else KafkaNetClient
 
     def network(**configs: object) -> Any:
         net = NetworkSelector(**configs)
         managers.append(NotingManager(net, **configs))
-        made.append(KafkaNetClient(net=net, manager=managers[-1], **configs))
+        made.append(kind(net=net, manager=managers[-1], **configs))
         return made[-1]
 
     defaults: dict[str, object] = {

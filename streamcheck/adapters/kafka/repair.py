@@ -1,0 +1,80 @@
+"""Does a producer outlive its transaction coordinator? kafka-python 3.0.12 loses a request there; this puts that right.
+
+Where the coordinator cannot be reached, `await_ready` raises, though its caller expects a yes or a no; the request to
+commit is dropped, and commit_transaction() waits for ever. With a no it is kept and asked again elsewhere: it has
+never been sent, so nothing is in doubt. Without the repair the watchdog ends the process and a restart goes on: nothing
+but time hangs on it.
+"""
+
+import functools
+import logging
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from kafka.errors import KafkaConnectionError, KafkaError
+from kafka.net.compat import KafkaNetClient
+from kafka.producer.sender import Sender
+
+ASK_AGAIN_S = 0.1
+"""Between two questions for a coordinator that is away; the client itself would ask without a pause."""
+
+
+class PatientClient(KafkaNetClient):  # type: ignore[misc] # kafka-python is untyped
+    """The network client of a producer: an answer where the stock one raises."""
+
+    def await_ready(self, node_id: Any, timeout_ms: float = 30_000) -> bool:
+        """Whether the node can be sent to, within the time."""
+        try:
+            return bool(super().await_ready(node_id, timeout_ms=timeout_ms))
+        except KafkaError as error:
+            logging.getLogger(__name__).info("broker %s cannot be reached yet: %s", node_id, error)
+            time.sleep(ASK_AGAIN_S)
+            return False
+
+
+def producer_client() -> type[KafkaNetClient]:
+    """The class of a producer's network client: PatientClient where this version of kafka-python needs it."""
+    return PatientClient if is_needed() else KafkaNetClient
+
+
+@functools.cache
+def is_needed() -> bool:
+    """Whether this version of kafka-python loses the request when `await_ready` raises, and keeps it after a no."""
+    return _keeps_request(answers=True) and not _keeps_request(answers=False)
+
+
+def _keeps_request(*, answers: bool) -> bool:
+    """What the client's own sender does, with stand-ins for all that it talks to."""
+    kept: list[object] = []
+
+    def await_ready(*_: object, **__: object) -> bool:
+        if answers:
+            return False
+        raise KafkaConnectionError("away")
+
+    request = SimpleNamespace(request=None, coordinator_type="transaction", needs_coordinator=lambda: True)
+    transaction = SimpleNamespace(
+        is_completing=lambda: False,
+        next_request_handler=lambda _: request,
+        coordinator=lambda _: 1,
+        lookup_coordinator_for_request=lambda _: None,
+        retry=kept.append,
+    )
+    sender = SimpleNamespace(
+        _transaction_manager=transaction,
+        _accumulator=SimpleNamespace(has_incomplete=False),
+        _client=SimpleNamespace(await_ready=await_ready),
+        _running=True,
+        _force_close=False,
+        config={"request_timeout_ms": 1_000},
+    )
+    logger = logging.getLogger("kafka.producer.sender")
+    before, logger.disabled = logger.disabled, True
+    try:
+        Sender._maybe_send_pending_request(sender)  # noqa: SLF001 - the very place where it is lost
+    except Exception:  # noqa: BLE001 - whatever a changed private API raises, the repair is not for it
+        return False
+    finally:
+        logger.disabled = before
+    return kept == [request]

@@ -1,0 +1,68 @@
+"""Is kafka-python's lost request still there to be repaired, and is the repair taken off where it is not needed?"""
+
+from contextlib import suppress
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaConnectionError
+from kafka.net.compat import KafkaNetClient
+from kafka.producer.sender import Sender
+
+from streamcheck.adapters.kafka import client, repair
+
+
+@pytest.fixture(autouse=True)
+def asked_anew():
+    repair.is_needed.cache_clear()
+    yield
+    repair.is_needed.cache_clear()
+
+
+def test_the_client_loses_a_request_whose_coordinator_is_away() -> None:
+    assert repair.is_needed(), "kafka-python has put it right: adapters/kafka/repair.py can go"
+    assert repair.producer_client() is repair.PatientClient
+
+
+def test_a_client_that_keeps_the_request_is_left_alone(monkeypatch) -> None:
+    def keeps(self) -> None:
+        with suppress(KafkaConnectionError):
+            self._client.await_ready(1)
+        self._transaction_manager.retry(self._transaction_manager.next_request_handler(False))
+
+    monkeypatch.setattr(Sender, "_maybe_send_pending_request", keeps)
+    assert repair.producer_client() is KafkaNetClient
+
+
+def test_a_client_that_has_changed_is_left_alone(monkeypatch) -> None:
+    monkeypatch.delattr(Sender, "_maybe_send_pending_request")
+    assert repair.producer_client() is KafkaNetClient
+
+
+@pytest.mark.parametrize(("away", "answer"), [(True, False), (False, True)])
+def test_a_node_that_is_away_is_an_answer(monkeypatch, away, answer) -> None:
+    def await_ready(*_args, **_more) -> bool:
+        if away:
+            raise KafkaConnectionError("away")
+        return True
+
+    monkeypatch.setattr(KafkaNetClient, "await_ready", await_ready)
+    monkeypatch.setattr(repair, "ASK_AGAIN_S", 0)
+    patient = repair.PatientClient.__new__(repair.PatientClient)
+    assert patient.await_ready(1) is answer
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(KafkaProducer, repair.PatientClient), (KafkaConsumer, KafkaNetClient)])
+def test_producers_alone_are_repaired(kind, expected) -> None:
+    made = []
+
+    class Noted(kind):
+        def __init__(self, **configs) -> None:
+            network = configs["kafka_client"](bootstrap_servers="127.0.0.1:1")
+            made.append(type(network))
+            network.close()
+
+        def __del__(self) -> None:
+            """There is nothing to be closed."""
+
+    client.connect(Noted, {})
+    assert made == [expected]
