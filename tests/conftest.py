@@ -123,3 +123,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if skipped:
         reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
         terminalreporter.write_line(f"{len(skipped)} tests skipped. {reason}", red=True, bold=True)
+    ran = [report for reports in terminalreporter.stats.values() for report in reports]
+    faults = any(getattr(report, "nodeid", "").startswith("tests/faults/") for report in ran)
+    if faults and not terminalreporter.config.getoption("--long"):
+        terminalreporter.write_line("faults: the short form; `make faults` runs the long one")

@@ -34,11 +34,12 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
     here = Path(__file__).parent
-    long = pytest.mark.skip(reason="long form: make faults")
-    for item in items:
-        if here in item.path.parents and item.get_closest_marker("long") and not config.getoption("--long"):
-            item.add_marker(long)
+    left_out = [item for item in items if here in item.path.parents and item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(autouse=True)

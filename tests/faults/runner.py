@@ -230,10 +230,10 @@ class Service:
             before = self.commit()
             self.until(lambda before=before: self.commit() != before, "a commit")
 
-    def recovered(self, since: float, before: bytes | None = None) -> float:
+    def recovered(self, since: float, before: bytes | None = None, limit_s: float = WAIT_S) -> float:
         """Seconds from `since` to the next commit. before: the commit known then; left out: that of now."""
         known = self.commit() if before is None else before
-        self.until(lambda: self.commit() != known, "a commit after the fault")
+        self.until(lambda: self.commit() != known, "a commit after the fault", limit_s)
         return time.monotonic() - since
 
     def longest_wait(self, fault: Callable[[], object]) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from streamcheck.adapters.kafka.watchdog import LIMIT_S
 from tests.conftest import quiet_start
 from tests.faults.conftest import Scenario
 from tests.faults.proxy import END_TXN, PRODUCE, ProxiedBroker, Proxy
-from tests.faults.runner import Service
+from tests.faults.runner import EXIT_CRASHED, Service
 
 RECOVERY_S = 20.0
 WAIT_S = 60.0
@@ -120,14 +121,14 @@ def doubt(service: Service, proxy: Proxy, seconds: float) -> float:
     return service.recovered(at)
 
 
-def lose_the_coordinator(service: Service, proxy: Proxy, seconds: float) -> float:
-    """The connection breaks as a commit of alerts passes, and nobody listens for a while: the client hangs for ever."""
+def lose_the_coordinator(service: Service, proxy: Proxy, seconds: float, limit_s: float = WAIT_S) -> float:
+    """The connection breaks as a commit of alerts passes, and nobody listens: the stock client then hangs for ever."""
     order = proxy.cut_at(END_TXN, answered=False)
     with proxy.refusing():
         service.until(lambda: order.done, "a commit of alerts", WAIT_S)
         at = time.monotonic()
         time.sleep(seconds)
-    return service.recovered(at)
+    return service.recovered(at, limit_s=limit_s)
 
 
 @pytest.mark.long
@@ -137,6 +138,22 @@ def test_a_commit_in_doubt(far_away, broker, report) -> None:
         refused = [lose_the_coordinator(service, broker.proxy, 5.0) for _ in range(3)]
     report(f"answer to the commit of alerts lost, then silence for {STALL_LONG_S:g} s", 3, far_away.verdict, silent)
     report("connection cut as the commit of alerts passes, then refused for 5 s", 3, far_away.verdict, refused)
+
+
+@pytest.mark.long
+def test_a_commit_that_hangs(far_away, broker, report) -> None:
+    """The client unrepaired: the watchdog alone must do."""
+    with far_away(seed=53, through=broker.proxy.address, mutant="stock_client", pace=PACE) as (_, service):
+        hung = [lose_the_coordinator(service, broker.proxy, 5.0)]
+        assert EXIT_CRASHED in service.codes, "nothing hung"
+    report("the same with a client that hangs for ever", 1, far_away.verdict, hung)
+
+
+@pytest.mark.long
+def test_a_commit_that_hangs_catches_who_waits_for_it(far_away, broker) -> None:
+    with pytest.raises(AssertionError, match="waited in vain for a commit after the fault"):  # noqa: SIM117
+        with far_away(seed=53, through=broker.proxy.address, mutant="no_watchdog", pace=PACE) as (_, service):
+            lose_the_coordinator(service, broker.proxy, 5.0, limit_s=LIMIT_S + 10)
 
 
 @pytest.mark.long

@@ -7,10 +7,14 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from tests.faults import harm
+from tests.faults.mutants.delivery import FORGOTTEN
+from tests.faults.topics import read
 
 pytestmark = pytest.mark.long
 
 REFUSED_S = 10
+PACE_OF_MUTANTS = 1_000
+"""Drifts come soon."""
 
 
 def test_partitions_added(scenario, report) -> None:
@@ -49,6 +53,21 @@ def test_alerts_topic_that_takes_nothing(scenario, report) -> None:
         assert service.told("wait in the outbox"), service.said()
         feeder.reach(feeder.ticks + 1_000)
     report("alerts topic takes nothing for 10 s", 1, scenario.verdict, [seconds])
+
+
+def test_a_slow_alerts_topic_catches_who_sends_again(scenario) -> None:
+    with scenario(seed=23, pace=PACE_OF_MUTANTS, mutant="sent_again_when_slow", moment="slow:2") as (_, service):
+        service.until(lambda: read(service.world.bootstrap, service.world.alerts), "alerts")
+        service.committed(2)
+    assert scenario.verdict.duplicates, scenario.verdict
+
+
+def test_an_alerts_topic_that_takes_nothing_catches_who_takes_a_failure_for_sent(scenario) -> None:
+    with scenario(seed=24, pace=PACE_OF_MUTANTS, mutant="failure_taken_for_sent") as (_, service):
+        largest_batch(service.world, 100)
+        service.until(lambda: service.told(FORGOTTEN), "an alert that is not taken")
+        largest_batch(service.world, 1 << 20)
+    assert scenario.verdict.missing, scenario.verdict
 
 
 def largest_batch(world, size: int) -> None:

@@ -1,5 +1,6 @@
 """Broken variants of delivery: what would the faults find if it were written so?"""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from tests.faults.moments import die_once, patch
 
 SINK, OUTBOX = "streamcheck.adapters.kafka.sink", "streamcheck.runtime.delivery"
 STORE = "streamcheck.adapters.sqlite.store"
+FORGOTTEN = "not sent, and forgotten:"
+IMPATIENT_S, SLOW_S = 0.5, 1.0
 
 
 def marker_outside() -> None:
@@ -88,6 +91,68 @@ def no_fencing() -> None:
     patch(SINK, "open_producer", unnamed)
 
 
+def stock_client() -> None:
+    """The client loses requests as ever. No mutant: the watchdog must do."""
+    patch("streamcheck.adapters.kafka.repair", "is_needed", lambda _original: False)
+
+
 def no_watchdog() -> None:
-    """A call that hangs is waited for."""
+    """A call that hangs, as calls of the stock client do, is waited for."""
+    stock_client()
     patch("streamcheck.adapters.kafka.watchdog", "Watchdog.stage", lambda _original, *_args: nullcontext())
+
+
+def failure_taken_for_sent() -> None:
+    """What could not be sent is not tried again."""
+    pretended: list[Any] = []
+
+    def transact(original: Callable[..., Any], self: Any, entries: Any, marker: Any) -> None:
+        commit, committing = self._producer.commit_transaction, []
+
+        def noted() -> None:
+            committing.append(True)
+            commit()
+
+        self._producer.commit_transaction = noted
+        try:
+            original(self, entries, marker)
+        except Exception as error:
+            if committing or not entries:  # it may have arrived, or nothing is lost with it
+                raise
+            logging.getLogger("streamcheck").warning("%s %r", FORGOTTEN, error)
+            pretended[:] = [marker]
+            self.marker = marker
+            self._abandon()
+
+    def renew(original: Callable[..., Any], self: Any) -> None:
+        self.marker = None  # else it would notice
+        original(self)
+        self.marker = pretended[0] if pretended else self.marker
+
+    patch(SINK, "KafkaAlertSink._transact", transact)
+    patch(SINK, "KafkaAlertSink._renew", renew)
+
+
+def failure_at_once() -> None:
+    """The same, and a broker that is away for a moment is a failure."""
+    failure_taken_for_sent()
+
+    def impatient(original: Callable[..., Any], *args: Any, **own: Any) -> Any:
+        producer = original(*args, **own)
+        flush = producer.flush
+        producer.flush = lambda *_: flush(IMPATIENT_S)
+        return producer
+
+    patch(SINK, "open_producer", impatient)
+
+
+def sent_again_when_slow() -> None:
+    """A transaction that takes more than a second is taken for lost."""
+
+    def transact(original: Callable[..., Any], self: Any, entries: Any, marker: Any) -> None:
+        began = time.monotonic()
+        original(self, entries, marker)
+        if time.monotonic() - began > SLOW_S:
+            original(self, entries, marker)
+
+    patch(SINK, "KafkaAlertSink._transact", transact)
