@@ -16,6 +16,7 @@ from streamcheck.cli.installation import incomplete
 from streamcheck.cli.output import show_json
 from streamcheck.cli.state_common import refuse_files
 from streamcheck.cli.supervise import Lifeline, Supervisor
+from streamcheck.core.wording import counted
 from streamcheck.errors import StateLocked, StreamcheckError
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def run(
     if as_json:
         show_json({**tally, "seconds": round(seconds, 3)}, compact=True)
     else:
-        click.echo(f"{tally['events']} events, {tally['alerts']} alert transitions, {seconds:.1f} s")
+        done = f"{counted(tally['events'], 'event')}, {counted(tally['alerts'], 'alert transition')}"
+        click.echo(f"{done}, {seconds:.1f} s")
 
 
 def _work(config: str, *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:

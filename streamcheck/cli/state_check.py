@@ -9,6 +9,7 @@ import click
 from streamcheck.cli.exits import EXIT_FAILURE
 from streamcheck.cli.output import show_json, show_table
 from streamcheck.cli.state_common import Place, place
+from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError, SourceError, StateError
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def _findings(where: Place, *, offline: bool) -> Iterator[Finding]:
         yield from (Finding(FAULT, "file", fault) for fault in faults)
         if faults:
             return
-        yield Finding(OK, "file", f"{len(view.sizes())} parts, {sum(view.sizes().values())} bytes, checksums match")
+        sizes = view.sizes()
+        held = f"{counted(len(sizes), 'part')}, {counted(sum(sizes.values()), 'byte')}"
+        yield Finding(OK, "file", f"{held}, checksums match")
         opened = None
         for found in _config(where, view):
             if isinstance(found, Finding):
@@ -100,7 +103,8 @@ def _config(where: Place, view: "SqliteView") -> "Iterator[Finding | Opened]":
         yield Finding(FAULT, "config", str(error))
         return
     engine = opened.engine
-    yield Finding(OK, "config", f"the state goes on: lineage {engine.lineage}, {len(engine.partitions)} partitions")
+    partitions = counted(len(engine.partitions), "partition")
+    yield Finding(OK, "config", f"the state goes on: lineage {engine.lineage}, {partitions}")
     yield from (
         Finding(NOTE, "config", f"monitor {name} has a changed config: it would begin afresh, its reference included")
         for name in opened.restarted
@@ -122,7 +126,7 @@ def _outbox(opened: "Opened", view: "SqliteView") -> Iterator[Finding]:
     from streamcheck.runtime.opening import digest_at  # noqa: PLC0415
 
     held, engine = opened.outbox, opened.engine
-    text = f"{engine.sequence} transitions, {view.delivered_until} delivered, {len(held)} in the outbox"
+    text = f"{counted(engine.sequence, 'transition')}, {view.delivered_until} delivered, {len(held)} in the outbox"
     digest = digest_at(opened, view.delivered_until) if held else None
     if digest is None:
         yield Finding(OK, "outbox", text)
@@ -188,7 +192,8 @@ def _input(where: Place, opened: "Opened", client: dict[str, Any]) -> Iterator[F
     yield from (Finding(NOTE, "topics", f"{at} is new: it will join from offset 0") for at in new)
     if not faults:
         behind = sum(end - positions[at] for at, (_, end) in held.items())
-        yield Finding(OK, "topics", f"{len(held)} partitions hold the positions; {behind} offsets are to be read")
+        whole, rest = counted(len(held), "partition"), counted(behind, "offset")
+        yield Finding(OK, "topics", f"the positions are there, in {whole}; {rest} to be read")
 
 
 def _marker(where: Place, opened: "Opened", client: dict[str, Any]) -> Iterator[Finding]:

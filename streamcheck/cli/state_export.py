@@ -10,6 +10,7 @@ import click
 
 from streamcheck.cli.output import show_json
 from streamcheck.cli.state_common import place
+from streamcheck.core.wording import counted
 
 if TYPE_CHECKING:
     from streamcheck.runtime.ports import Saved
@@ -51,7 +52,8 @@ def export(config: str, out: str | None, journal: str | None, as_json: bool) -> 
     if as_json:
         show_json({"out": out, "journal": journal, "parts": len(saved.state), "journal_entries": len(lines)})
     else:
-        click.echo(f"{len(saved.state)} parts, {len(lines)} journal entries")
+        written = counted(len(lines), "journal entry", "journal entries")
+        click.echo(f"{counted(len(saved.state), 'part')}, {written}")
 
 
 def _parts(name: str, saved: "Saved") -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from streamcheck.cli.state_common import when
+from streamcheck.core.wording import counted
 
 if TYPE_CHECKING:
     from streamcheck.adapters.sqlite.view import SqliteView
@@ -96,8 +97,10 @@ def _monitors(opened: "Opened", sizes: dict[str, int]) -> list[dict[str, Any]]:
 
 def head_rows(found: dict[str, Any]) -> list[list[str]]:
     """What `state show` says first."""
-    largest = found["parts"][0] if found["parts"] else {"part": "-", "bytes": 0}
+    largest: dict[str, Any] = found["parts"][0] if found["parts"] else {"part": "-", "bytes": 0}
     join = found["join"]
+    waiting = f"{counted(join['predictions_pending'], 'prediction')}, {counted(join['labels_pending'], 'label')}"
+    most = counted(largest["bytes"], "byte")
     return [
         ["directory", found["directory"]],
         ["in use by", found["in_use_by"] or "nobody"],
@@ -106,7 +109,7 @@ def head_rows(found: dict[str, Any]) -> list[list[str]]:
         ["alert transitions", f"{found['sequence']}, {found['delivered']} delivered, {found['outbox']} in the outbox"],
         ["digest", found["digest"]],
         ["panes closed until", when(found["closed_until_ms"])],
-        ["join", f"{join['predictions_pending']} predictions and {join['labels_pending']} labels wait"],
-        ["journal", f"{found['journal_entries']} entries"],
-        ["size", f"{found['bytes']} bytes; largest: {largest['part']} ({largest['bytes']} bytes)"],
+        ["join", f"waiting: {waiting}"],
+        ["journal", counted(found["journal_entries"], "entry", "entries")],
+        ["size", f"{counted(found['bytes'], 'byte')}; largest: {largest['part']} ({most})"],
     ]

@@ -1,6 +1,7 @@
 """All monitors of a plan: which instances exist, and how one pane passes through them, always in the same order."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -290,9 +291,18 @@ class Board:
     def readings(self) -> tuple[Reading, ...]:
         """Every monitor and segment, now."""
         shown = self._shown()
-        plain = [i.reading() for i in shown if not isinstance(i, LabelledInstance) or i.window is None]
+        plain = [self._reading(i) for i in shown if not isinstance(i, LabelledInstance) or i.window is None]
         windowed = [i for i in shown if isinstance(i, LabelledInstance) and i.window is not None]
         return (*plain, *labelled_readings(windowed, self.plan.task, scored=self._scored))
+
+    def _reading(self, instance: Instance) -> Reading:
+        """One of them; where its column has no histogram yet, its reference has not begun."""
+        reading, column = instance.reading(), instance.spec.column
+        numeric = isinstance(instance, PaneInstance) and instance.measure.needs is Needs.NUMERIC
+        if not numeric or column not in self._laid_out or column in self.layouts:
+            return reading
+        values = sum(map(len, self._first_values.get(column, ())))
+        return replace(reading, status=f"learning its range, {values:,} of {LAYOUT_ROWS:,} values")
 
     def _shown(self) -> list[Instance]:
         """All instances; where they are too many, those with an alert and those of the first segments."""

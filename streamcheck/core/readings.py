@@ -20,7 +20,8 @@ class Reading:
 
     segment: field and value pairs, empty for all rows; value and reference: in the column's own unit; low and high: the
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
-    ("warming up 41 of 100 panes", "provisional", "ready", "not enough data").
+    ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
+    "not enough data").
     """
 
     monitor: str

@@ -90,7 +90,7 @@ def test_what_a_crash_left_in_the_log_is_seen(directory: Path, tmp_path: Path) -
     [
         (["UPDATE state SET value = x'00'"], ["state 'engine' does not", "state 'join/1' does not"]),
         (["UPDATE outbox SET value = x'00'"], ["outbox entry 2 does not", "outbox entry 3 does not"]),
-        (["DELETE FROM outbox WHERE sequence = 2"], ["the outbox holds 3 to 3 (1 entries), but 2 to 3 are due"]),
+        (["DELETE FROM outbox WHERE sequence = 2"], ["the outbox holds 3 to 3 (1 entry), but 2 to 3 are due"]),
         (["DELETE FROM outbox"], ["the outbox holds nothing, but 2 to 3 are due"]),
         (["DELETE FROM state WHERE key = 'join/1'"], ["parts of it are missing or of another commit"]),
     ],

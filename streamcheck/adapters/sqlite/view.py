@@ -7,6 +7,7 @@ from streamcheck.adapters.sqlite.count import counted_commits, lost_commits
 from streamcheck.adapters.sqlite.lock import SharedLock
 from streamcheck.adapters.sqlite.schema import FORMAT, checksum, open_view, start_afresh
 from streamcheck.adapters.sqlite.store import STATE_FILE, SqliteStore, outbox_checksum
+from streamcheck.core.wording import counted
 from streamcheck.errors import StateError
 from streamcheck.runtime.ports import OutboxEntry
 
@@ -109,4 +110,5 @@ class SqliteView(SqliteStore):
 
 
 def _listed(sequences: list[int]) -> str:
-    return f"{sequences[0]} to {sequences[-1]} ({len(sequences)} entries)" if sequences else "nothing"
+    held = counted(len(sequences), "entry", "entries")
+    return f"{sequences[0]} to {sequences[-1]} ({held})" if sequences else "nothing"
