@@ -46,7 +46,7 @@ def _broken(text: str) -> Callable[[Verdict], object]:
 
 MUTANTS = (
     Mutant("marker_outside", dies_by_itself, lambda v: v.duplicates, short=True),
-    Mutant("outbox_emptied_first", dies_by_itself, lambda v: v.missing),
+    Mutant("outbox_emptied_first", dies_by_itself, lambda v: v.missing, short=True),
     Mutant("strays_after_commit", dies_by_itself, _broken("are missing")),
     Mutant("position_first", dies_by_itself, lambda v: v.broken),
     Mutant("open_panes_forgotten", lambda _, s, __: harm.kill_at_random(s, 2, 1), lambda v: v.broken, short=True),
@@ -55,8 +55,13 @@ MUTANTS = (
         "floor_unjournaled", lambda _, s, __: s.committed(), _broken("the replay other numbers"), ticks=4_000, pace=400
     ),
     Mutant("closes_at_stop", lambda _, s, __: harm.stop_and_start(s, 2), lambda v: not v.good),
-    Mutant("blind_after_doubt", lambda _, s, __: harm.doubt(s), lambda v: v.duplicates),
-    Mutant("no_fencing", lambda _, s, __: harm.come_back_as_zombie(s, "before-transaction"), lambda v: v.duplicates),
+    Mutant("blind_after_doubt", lambda _, s, __: harm.doubt(s), lambda v: v.duplicates, short=True),
+    Mutant(
+        "no_fencing",
+        lambda _, s, __: harm.come_back_as_zombie(s, "before-transaction"),
+        lambda v: v.duplicates,
+        short=True,
+    ),
     Mutant("gap_unjournaled", removed, _broken("accounted for"), on_gap="skip"),
     Mutant("new_partition_at_its_end", lambda _, s, f: harm.add_partitions(s, f), _broken("accounted for")),
 )

@@ -146,7 +146,7 @@ def test_a_commit_that_hangs(far_away, broker, report) -> None:
     with far_away(seed=53, through=broker.proxy.address, mutant="stock_client", pace=PACE) as (_, service):
         hung = [lose_the_coordinator(service, broker.proxy, 5.0)]
         assert EXIT_CRASHED in service.codes, "nothing hung"
-    report("the same with a client that hangs for ever", 1, far_away.verdict, hung)
+    report("commit cut, 5 s without a broker, a client that hangs for ever", 1, far_away.verdict, hung)
 
 
 @pytest.mark.long
