@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from streamcheck.core.partitions import LATE_REASON
 from streamcheck.core.types import Stray
+from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError, StateError
 from streamcheck.runtime.opening import Opened, digest_at
 from streamcheck.runtime.ports import AlertSink, Arrived, OutboxEntry, RawBatch, SinkLost, Store, StrayRecord, StraySink
@@ -88,7 +89,10 @@ class Outbox:
             self._retry_at_s = now_s + self._wait_s
             self.trouble = str(error)
             log.warning(
-                "%d alert transitions wait in the outbox, next try in %.1f s: %s", len(entries), self._wait_s, error
+                "%s in the outbox, next try in %.1f s: %s",
+                counted(len(entries), "alert transition waits", "alert transitions wait"),
+                self._wait_s,
+                error,
             )
             return
         if self._unclaimed:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from streamcheck.core.journal import Advanced, JournalEntry, Silent, from_bytes, to_bytes
+from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import JournalSink
 
@@ -74,7 +75,8 @@ class JournalLog:
                 self._sink.send(self.copied, self._uncopied)
             except DeliveryError as error:
                 self._retry_at_s = now_s + RETRY_S
-                log.warning("%d journal entries are not in their topic yet: %s", len(self._uncopied), error)
+                waiting = counted(len(self._uncopied), "journal entry waits", "journal entries wait")
+                log.warning("%s to be copied to the topic: %s", waiting, error)
                 return
         self.copied += len(self._uncopied)
         self._uncopied = []

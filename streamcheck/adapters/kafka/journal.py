@@ -7,6 +7,7 @@ from streamcheck.adapters.kafka.admin import JOURNAL_TOPIC, Cluster
 from streamcheck.adapters.kafka.client import check_settings, explain, quieten
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
+from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError
 
 
@@ -40,7 +41,8 @@ class KafkaJournal:
         except Exception as error:
             self.close()
             explained = explain(error, self._settings, f"sending to topic {self._topic!r}")
-            raise DeliveryError(f"{len(lines)} entries for {self._topic!r} have not arrived: {explained}") from error
+            missing = counted(len(lines), "entry has", "entries have")
+            raise DeliveryError(f"{missing} not arrived in {self._topic!r}: {explained}") from error
 
     def close(self) -> None:
         """Release the connection."""

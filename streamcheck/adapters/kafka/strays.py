@@ -10,6 +10,7 @@ from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
 from streamcheck.adapters.kafka.client import check_settings, explain, quieten, told
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
+from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import StrayRecord
 
@@ -105,7 +106,8 @@ class KafkaStraySink:
         self._producer = open_producer(settings, self._record_bytes_max, enable_idempotence=False)
 
     def _failure(self, cause: object) -> DeliveryError:
-        return DeliveryError(f"{len(self._waiting)} records for {self._topic!r} are waiting to be sent: {cause}")
+        waiting = counted(len(self._waiting), "record waits", "records wait")
+        return DeliveryError(f"{waiting} to be sent to {self._topic!r}: {cause}")
 
 
 def _size(record: StrayRecord) -> int:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streamcheck.adapters.web.tables import InputTable, JoinTable, input_table, join_tables
-from streamcheck.adapters.web.wording import NOTHING, count, instant, moment, number, share, span
+from streamcheck.adapters.web.wording import NOTHING, instant, moment, number, share, span
 from streamcheck.core.readings import AlertState, Reading
+from streamcheck.core.wording import counted
 from streamcheck.runtime.telemetry import AlertReading, Health, Phase, Snapshot, segment_text
 
 CARDS_MAX = 50
@@ -157,7 +158,7 @@ def page(snapshot: Snapshot, health: Health, now_ms: int) -> Page:
         more_qualities=more_qualities,
         tiles=tiles[:TILES_MAX],
         tiles_left_out=max(0, len(tiles) - TILES_MAX),
-        monitors=count(len(tiles), "monitor"),
+        monitors=counted(len(tiles), "monitor"),
         recent=tuple(_change(alert) for alert in snapshot.alerts.recent[:RECENT_MAX]),
         recent_left_out=max(0, len(snapshot.alerts.recent) - RECENT_MAX),
         inputs=input_table(snapshot),
@@ -175,14 +176,14 @@ def _segment(segment: tuple[tuple[str, str], ...]) -> str:
 def _verdict(snapshot: Snapshot, judged: list[Reading]) -> Verdict:
     pending = sum(reading.alert is AlertState.PENDING for reading in judged)
     ready = sum(reading.status == "ready" for reading in judged)
-    pairs = count(len(judged), "pair")
+    pairs = counted(len(judged), "pair")
     detail = f"{ready:,} of {pairs} of monitor and segment ready"
     if snapshot.alerts.firing:
         pages = sum(alert.severity == "page" for alert in snapshot.alerts.firing)
-        text = f"{count(len(snapshot.alerts.firing), 'alert')} firing"
+        text = f"{counted(len(snapshot.alerts.firing), 'alert')} firing"
         return Verdict("alarm", text, (f"{pages} with severity page · " if pages else "") + detail)
     if pending:
-        return Verdict("warning", f"{count(pending, 'alert')} pending", detail)
+        return Verdict("warning", f"{counted(pending, 'alert')} pending", detail)
     if not judged:
         return Verdict("wait", "Nothing judged yet", "no pane has closed so far")
     if not ready:
@@ -202,7 +203,7 @@ def _notices(snapshot: Snapshot, health: Health, now_ms: int) -> tuple[str, ...]
     if not health.ok:
         notices.append(f"Not healthy: {health.reason}")
     if snapshot.phase is Phase.CATCHING_UP:
-        notices.append(f"Catching up: {count(sum(lag for _, lag in snapshot.lag), 'record')} to go")
+        notices.append(f"Catching up: {counted(sum(lag for _, lag in snapshot.lag), 'record')} to go")
     return tuple(notices)
 
 
@@ -213,8 +214,8 @@ def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
         ("broker", "connected" if snapshot.broker.connected else "not connected"),
         ("judged until", moment(snapshot.engine.closed_until_ms)),
         ("last commit", NOTHING if commit is None else f"{span((now_ms - commit) / 1000)} ago"),
-        ("lag", count(sum(lag for _, lag in snapshot.lag), "record")),
-        ("outbox", count(snapshot.outbox, "alert") if snapshot.outbox else "empty"),
+        ("lag", counted(sum(lag for _, lag in snapshot.lag), "record")),
+        ("outbox", counted(snapshot.outbox, "alert") if snapshot.outbox else "empty"),
         ("up for", span((now_ms - snapshot.started_ms) / 1000)),
     )
 

@@ -57,15 +57,6 @@ def span(seconds: float) -> str:
     return "0 s"
 
 
-def count(amount: int, noun: str) -> str:
-    """A number of things.
-
-    >>> count(1, "alert"), count(1200, "alert")
-    ('1 alert', '1,200 alerts')
-    """
-    return f"{amount:,} {noun}" + ("" if amount == 1 else "s")
-
-
 def share(part: float, whole: float) -> int:
     """`part` of `whole` in per cent, within 0 to 100, for bars.
 
