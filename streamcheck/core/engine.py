@@ -57,6 +57,8 @@ class Engine:
         self.last_rows_pane: int | None = None
         self.sequence = 0
         self.digest = alerts.digest(plan.name, lineage)
+        self._heard_until: int | None = None
+        """The pane from which on nobody knows how the predictions went on (see `end_of_predictions`)."""
         self._incidents: dict[str, str] = {}
         """Of every open alert, by alert id."""
         self._last_incident: tuple[str, int] = ("", NEVER)
@@ -169,6 +171,11 @@ class Engine:
         self.partitions[source].end_of_input(self._open_from())
         return self.set_idle(source)
 
+    def end_of_predictions(self) -> None:
+        """Predictions have ended and labels may go on: that is no silence, so monitors of the stream stop here."""
+        streams = [p.watermark for p in self.partitions.values() if p.role is StreamRole.PREDICTIONS]
+        self._heard_until = max(streams, default=NEVER) // self.plan.time.pane_ms
+
     def finish(self, journal: Iterable[JournalEntry] = ()) -> Outcome:
         """The input has ended (a file).
 
@@ -236,13 +243,15 @@ class Engine:
         """Panes without a single event, up to `until`: only monitors of the stream notice them."""
         if self.last_rows_pane is None or self.open_from is None or not self.closing.watches_silence:
             return
-        for pane in range(self.open_from, min(until, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
+        heard = until if self._heard_until is None else min(until, self._heard_until)
+        for pane in range(self.open_from, min(heard, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
             self._publish(self.closing.step_empty(self._span(pane)), outcome)
             outcome.panes += 1
 
     def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
         buffers = [(p, buffer) for p in self.partitions.values() if (buffer := p.close(pane)) is not None]
-        changes = self.closing.step(self._span(pane), buffers, complete=complete)
+        heard = self._heard_until is None or pane < self._heard_until
+        changes = self.closing.step(self._span(pane), buffers, complete=complete and heard)
         self._publish(changes, outcome)
         self.open_from = pane + 1
         self.last_rows_pane = pane

@@ -61,3 +61,26 @@ class MemoryStore:
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise StateError("the store is closed")
+
+
+class ForgetfulStore:
+    """A store for runs that are never resumed: it keeps nothing, whatever the state comes to; implements ports.Store.
+
+    >>> store = ForgetfulStore()
+    >>> store.commit(Commit(put={"engine": b"state"}))
+    >>> store.load() is None
+    True
+    """
+
+    def load(self) -> Saved | None:
+        """Nothing."""
+        return None
+
+    def commit(self, commit: Commit) -> None:
+        """Forget it."""
+
+    def delivered(self, sequence: int) -> None:
+        """Forget that too."""
+
+    def close(self) -> None:
+        """There is nothing to release."""

@@ -21,12 +21,9 @@ class Lines:
     rejected as too large.
     """
 
-    def __init__(
-        self, path: Path, source: SourcePartition, bytes_max: int, skip: int = 0, block_bytes: int = BLOCK_BYTES
-    ) -> None:
+    def __init__(self, path: Path, source: SourcePartition, bytes_max: int, skip: int = 0) -> None:
         self._path, self._source = path, source
-        self._bytes_max, self._block_bytes = bytes_max, block_bytes
-        self._skip = skip
+        self._bytes_max, self._skip = bytes_max, skip
         self._line = 0
         self._carry = b""
         self._begun = False
@@ -68,7 +65,7 @@ class Lines:
     def _next_lines(self) -> list[bytes] | None:
         while True:
             with told(self._path):
-                block = self._blocks.read(self._block_bytes)
+                block = self._blocks.read(BLOCK_BYTES)
             if not self._begun:
                 self._begin(block)
                 block = block.removeprefix(codecs.BOM_UTF8)

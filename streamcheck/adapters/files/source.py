@@ -59,6 +59,8 @@ class FilesSource:
         assert len(self._logs) == len(logs), "one log for each source partition"
         self._readings: dict[SourcePartition, _Reading] = {}
         self._paused: frozenset[SourcePartition] = frozenset()
+        self.rows = 0
+        """Rows handed over, rows met again included."""
         self.total_bytes = sum(path.stat().st_size for log in logs for path in log.paths)
 
     @property
@@ -98,6 +100,7 @@ class FilesSource:
             if source not in self._paused and not reading.ended:
                 records = reading.read()
                 if records is not None:
+                    self.rows += len(records.offsets)
                     found.append(records)
         return found
 
