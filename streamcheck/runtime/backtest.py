@@ -18,9 +18,8 @@ from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, IntArray, SourcePartition, StreamRole
 from streamcheck.errors import SourceError
-from streamcheck.runtime.decoding import Decode
 from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Decode, Listener, Loop, LoopRules, Tally
 from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened, new_lineage
 from streamcheck.runtime.past import Life
