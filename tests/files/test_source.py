@@ -143,6 +143,20 @@ def test_rows_without_a_time_come_step_by_step(tmp_path: Path) -> None:
     assert [(row[0], row[1], row[3]) for row in found] == [(8, 250, 2.0), (9, 500, 1.0), (10, 750, 2.0)]
 
 
+def test_what_has_been_read_of_a_parquet_file_is_let_go(tmp_path: Path) -> None:
+    table = pa.table({"id": [f"event-{at:030}" for at in range(200_000)], "ts": list(range(200_000))})
+    papq.write_table(table, tmp_path / "a.parquet", row_group_size=4_000, compression="none", use_dictionary=False)
+    del table
+    before, held = pa.total_allocated_bytes(), []
+    source = FilesSource([FileLog(SOURCE, (tmp_path / "a.parquet",), SCHEMA)])
+    source.start({SOURCE: 0})
+    with closing(source):
+        while source.poll(0):
+            held.append(pa.total_allocated_bytes() - before)
+    assert source.total_bytes > 8_000_000
+    assert max(held) < source.total_bytes / 2
+
+
 # ------------------------------------------------------------------ lines
 def line(at: int, more: str = "") -> str:
     return f'{{"id": "e{at}", "ts": {at}, "amount": {at}{more}}}'

@@ -82,7 +82,8 @@ class ParquetRows:
             metadata = papq.read_metadata(path)
             leaves = {metadata.schema.column(at).path for at in range(len(metadata.schema))}
             coded = sorted({".".join(column.path) for column in schema.coded} & leaves)
-            self._file = papq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
+            # pre_buffer would keep the bytes of every row group until the end of the file
+            self._file = papq.ParquetFile(path, metadata=metadata, read_dictionary=coded, pre_buffer=False)
             known = self._file.schema_arrow
             check_columns(path, schema, lambda wanted: _lies_in(known, wanted), known.names)
             counts = [self._file.metadata.row_group(at).num_rows for at in range(self._file.num_row_groups)]
