@@ -53,10 +53,17 @@ def place(config: str, *, verbose: bool = False) -> Place:
 def refuse_files(config: str, settings: "Settings") -> None:
     """Exit where the config is not for Kafka."""
     if settings.kafka is None:
-        click.echo(f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers`", err=True)
+        click.echo(
+            f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers` (rows in files are for "
+            "`streamcheck backtest`)",
+            err=True,
+        )
         raise SystemExit(EXIT_MISTAKE)
     if settings.predictions_step_ms or settings.labels_step_ms:
-        click.echo(f"{config}: time: {{step: …}} is for files; events from Kafka have times of their own", err=True)
+        click.echo(
+            f"{config}: time: {{step: …}} is for files (`streamcheck backtest`); events from Kafka have times of their own",
+            err=True,
+        )
         raise SystemExit(EXIT_MISTAKE)
 
 

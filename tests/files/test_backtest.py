@@ -20,6 +20,7 @@ from streamcheck.cli import backtest, backtest_show, main
 from streamcheck.config.load import loads
 from streamcheck.core.journal import Floored, from_bytes
 from streamcheck.core.types import SourcePartition
+from streamcheck.runtime.backtest import Backtest
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
@@ -121,6 +122,29 @@ def test_what_is_printed_and_counted(config: Path, write_lines: Any, rows: Any, 
     assert "amount for tier=a rose from" in done.output
     assert lines[-1].startswith("6,956 events from 2026-03-01T09:59:")
     assert f"{len(lines) - 2} alerts fired" in lines[-1]
+
+
+def test_files_wait_for_one_another_within_their_memory(
+    test: Any, write_lines: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, turn = [], Backtest._turn
+
+    def watched(self: Backtest) -> None:
+        turn(self)
+        held.append(sum(partition.open_bytes for partition in self.engine.partitions.values()))
+
+    monkeypatch.setattr(Backtest, "_turn", watched)
+    monkeypatch.setattr(jsonl, "BLOCK_BYTES", 2_000)
+    first, second = write_lines("p.jsonl", rows[:-1_200]), write_lines("q.jsonl", rows[-1_200:])  # one far ahead
+    peaks, found = [], []
+    for limit in (1 << 30, 20_000):
+        monkeypatch.setattr(backtest, "OPEN_BYTES_MAX", limit)
+        held.clear()
+        found.append(test("--predictions", first, "--predictions", second)[0])
+        peaks.append(max(held))
+    assert found[0] == found[1]
+    assert peaks[0] > 40_000
+    assert peaks[1] < 30_000
 
 
 # ------------------------------------------------------------------ replay = live

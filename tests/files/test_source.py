@@ -134,6 +134,22 @@ def test_partitions_are_read_in_turn_and_paused(forms: Any) -> None:
         source.start({SourcePartition("x", 0): 3})
 
 
+def test_many_partitions_take_turns(tmp_path: Path) -> None:
+    logs = []
+    for number in range(7):
+        (tmp_path / f"{number}.jsonl").write_text(line(number) + "\n")
+        logs.append(FileLog(SourcePartition("t", number), (tmp_path / f"{number}.jsonl",), SCHEMA))
+    source = FilesSource(logs)
+    source.start(source.first_offsets)
+    with closing(source):
+        source.pause(frozenset({SourcePartition("t", 2)}))
+        polls = [[records.source.partition for records in source.poll(0)] for _ in range(3)]
+        source.pause(frozenset())
+        polls.append([records.source.partition for records in source.poll(0)])
+    assert polls == [[0, 1, 3, 4], [5, 6], [], [2]]
+    assert source.rows == 7
+
+
 def test_rows_without_a_time_come_step_by_step(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("amount\n1\n2\n")

@@ -1,5 +1,6 @@
 """Files as source partitions: each a log of rows, read once from its beginning to its end."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from streamcheck.core.plan import Schema
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 from streamcheck.runtime.ports import GapError, PartitionStatus, Records
+
+POLL_BLOCKS = 4
+"""Blocks that one poll hands over at most: 16 MiB of lines, however many files there are."""
 
 
 class Reader(Protocol):
@@ -51,13 +55,14 @@ class FilesSource:
     """Source partitions out of files; implements ports.Source.
 
     Offsets are row numbers (of JSON Lines: line numbers), counted on from file to file. Reading may begin at any row;
-    of text, what lies before it is read again. Each poll hands over one block of every partition that is not paused.
+    of text, what lies before it is read again. Polls take a block of each partition that is not paused, in turn.
     """
 
     def __init__(self, logs: Sequence[FileLog]) -> None:
         self._logs = {log.source: log for log in sorted(logs, key=lambda log: log.source)}
         assert len(self._logs) == len(logs), "one log for each source partition"
         self._readings: dict[SourcePartition, _Reading] = {}
+        self._turns: deque[SourcePartition] = deque()
         self._paused: frozenset[SourcePartition] = frozenset()
         self.rows = 0
         """Rows handed over, rows met again included."""
@@ -91,17 +96,22 @@ class FilesSource:
             if position < log.first_offset:
                 raise GapError(source, position, (log.first_offset, log.first_offset))
             self._readings[source] = _Reading(log, position)
+        self._turns = deque(sorted(self._readings))
         self._paused = frozenset()
 
     def poll(self, timeout_s: float) -> list[Records]:  # noqa: ARG002 - files never make one wait
-        """A block of every partition that is not paused and has not ended."""
-        found = []
-        for source, reading in self._readings.items():
-            if source not in self._paused and not reading.ended:
-                records = reading.read()
-                if records is not None:
-                    self.rows += len(records.offsets)
-                    found.append(records)
+        """A block of each of those whose turn it is: not paused, not at their end."""
+        found: list[Records] = []
+        for _ in range(len(self._turns)):
+            source = self._turns[0]
+            self._turns.rotate(-1)
+            reading = self._readings[source]
+            records = reading.read() if source not in self._paused and not reading.ended else None
+            if records is not None:
+                self.rows += len(records.offsets)
+                found.append(records)
+            if len(found) == POLL_BLOCKS:
+                break
         return found
 
     def status(self) -> Mapping[SourcePartition, PartitionStatus]:

@@ -28,6 +28,8 @@ see `times`. What no column, id or time names is checked for JSON grammar only: 
 harm. Of duplicate keys the last one counts. NaN and Infinity are no JSON, but Python's json.dumps writes them: each is
 read as a number that no float can hold.
 
+Columns of files (CSV, Parquet: `core.columns`) are judged in the same order by the same tables, from "missing id" on.
+
 One bad field spoils that field, not its event. Status of a column's value:
 
 | value | numeric | categorical | binary |
