@@ -54,14 +54,15 @@ def refuse_files(config: str, settings: "Settings") -> None:
     """Exit where the config is not for Kafka."""
     if settings.kafka is None:
         click.echo(
-            f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers` (rows in files are for "
-            "`streamcheck backtest`)",
+            f"{config}: kafka: missing; `run` reads from Kafka and needs `kafka.bootstrap_servers` (for rows in files "
+            "there is `streamcheck backtest`)",
             err=True,
         )
         raise SystemExit(EXIT_MISTAKE)
     if settings.predictions_step_ms or settings.labels_step_ms:
         click.echo(
-            f"{config}: time: {{step: …}} is for files (`streamcheck backtest`); events from Kafka have times of their own",
+            f"{config}: time: {{step: …}} is for files (`streamcheck backtest`); events from Kafka have times of their "
+            "own",
             err=True,
         )
         raise SystemExit(EXIT_MISTAKE)
