@@ -231,6 +231,13 @@ def test_rows_of_csv_with_other_than_their_cells_are_rejected(tmp_path: Path, mo
         assert read(tmp_path / "a.csv", first=first) == wide[first:]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_cells_are_separated_as_the_header_is(tmp_path: Path, separator: str) -> None:
+    lines = [["\ufeffid", '"ts"', "amount", "country"], ["a", "1", "2.5", '"D, E; F"'], ["b", "2", "", "FR"]]
+    (tmp_path / "a.csv").write_text("\n".join(separator.join(cells) for cells in lines))
+    assert [(row[1], *row[3:5]) for row in read(tmp_path / "a.csv")] == [(1, 2.5, "D, E; F"), (2, 0.0, "FR")]
+
+
 # ------------------------------------------------------------------ what is wrong with files
 def refusal(path: Path, schema: Schema = SCHEMA) -> str:
     with pytest.raises(SourceError) as error:
@@ -246,6 +253,20 @@ def test_files_that_are_cut_off_are_told(forms: Any, form: str) -> None:
     assert refusal(forms[form])
     forms[form].write_bytes(b"garbage" * 100)
     assert refusal(forms[form])
+
+
+@pytest.mark.parametrize("column", ["id", "country"])
+def test_damaged_texts_in_parquet_are_told(tmp_path: Path, column: str) -> None:
+    table = pa.table(
+        {"id": ["event-number-1", "event-number-2"], "ts": [1, 2], "country": ["Deutschland", "Frankreich"]}
+    )
+    plain = {"use_dictionary": False, "compression": "none", "write_statistics": False}
+    papq.write_table(table, tmp_path / "a.parquet", **plain)  # type: ignore[arg-type]
+    content = (tmp_path / "a.parquet").read_bytes()
+    harmed = b"event-number-2" if column == "id" else b"Deutschland"
+    assert content.count(harmed) == 1
+    (tmp_path / "a.parquet").write_bytes(content.replace(harmed, b"\xff" + harmed[1:]))
+    assert "UTF-8" in refusal(tmp_path / "a.parquet")
 
 
 def test_columns_that_are_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

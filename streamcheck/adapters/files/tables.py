@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ BATCH_ROWS = 65_536
 BLOCK_BYTES = 4 << 20
 """Of CSV text; a row may not be longer."""
 NAMES_SHOWN = 20
+SEPARATORS = ",;\t"
+"""Of cells: the one that a header line has most of."""
 _PACKING = {".gz": "gzip", ".zst": "zstd"}
 Path_ = tuple[str, ...]
 Convert = Callable[[Any], Values]
@@ -114,6 +117,7 @@ class ParquetRows:
         """The next rows; None at the end."""
         with told_by_arrow(self._path):
             for batch in self._batches:
+                batch.validate(full=True)  # bytes that were damaged: no text, codes beyond the dictionary
                 rows = batch.slice(max(self._skip - self._row, 0))
                 self._row += batch.num_rows
                 if rows.num_rows:
@@ -154,7 +158,7 @@ class CsvRows:
         self._row, self._skip = 0, skip
         self._odd: list[tuple[int, str]] = []
         with told_by_arrow(path):
-            names = _header(path)
+            names, separator = _header(path)
             check_columns(path, schema, lambda wanted: ".".join(wanted) in names, names)
             wanted = [name for name in dict.fromkeys(".".join(p) for p in paths_of(schema)) if name in names]
             twice = sorted(name for name in wanted if names.count(name) > 1)
@@ -162,16 +166,16 @@ class CsvRows:
                 raise SourceError(f"{path}: the header names {twice[0]!r} twice; expected each column once")
             self._file = io.FileIO(path)
             try:
-                self._batches = iter(self._open(wanted))
+                self._batches = iter(self._open(wanted, separator))
             except BaseException:
                 self._file.close()
                 raise
 
-    def _open(self, wanted: list[str]) -> Any:
+    def _open(self, wanted: list[str], separator: str) -> Any:
         return pacsv.open_csv(
             _stream(self._file, self._path),
             pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
-            pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._note),
+            pacsv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=self._note),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.string()),
                 include_columns=wanted,
@@ -245,12 +249,15 @@ def _stream(file: io.FileIO, path: Path) -> Any:
     return file if packing is None else pa.CompressedInputStream(pa.PythonFile(file, "r"), packing)
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path) -> tuple[list[str], str]:
+    """The names of the columns, and what separates them."""
     with io.FileIO(path) as file, io.TextIOWrapper(_stream(file, path), "utf-8-sig", newline="") as text:
-        names = next(csv.reader(text), None)
+        line = text.readline()
+        separator = max(SEPARATORS, key=line.count)
+        names = next(csv.reader(chain([line], text), delimiter=separator), None)
     if not names:
         raise SourceError(f"{path}: is empty; expected a header line that names the columns")
-    return names
+    return names, separator
 
 
 class _Uses:
