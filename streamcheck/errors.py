@@ -65,6 +65,10 @@ class StateLocked(StateError):  # noqa: N818 - a state of the world that passes,
     """Another process uses the state directory."""
 
 
+class WorkerLost(StreamcheckError):  # noqa: N818 - named for what was found
+    """A worker process has ended on its own; a restart reads again what it had."""
+
+
 class SourceError(StreamcheckError):
     """The input cannot be read as asked, and the way out."""
 

@@ -6,9 +6,9 @@ import importlib
 import click
 
 from streamcheck import __version__
-from streamcheck.cli.exits import EXIT_FAILURE, EXIT_MISTAKE, EXIT_TEMPORARY
+from streamcheck.cli.exits import EXIT_CRASHED, EXIT_FAILURE, EXIT_MISTAKE, EXIT_TEMPORARY
 from streamcheck.cli.installation import incomplete
-from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError
+from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError, WorkerLost
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("streamcheck.cli.check:check", "Find every mistake in a config."),
@@ -65,13 +65,19 @@ class LazyGroup(click.Group):
             ctx.exit(EXIT_MISTAKE)
         except StreamcheckError as error:
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(EXIT_TEMPORARY if isinstance(error, StateUnavailable) else EXIT_FAILURE)
+            ctx.exit(_exit_code(error))
         except ImportError as error:
             told = incomplete(error)
             if told is None:
                 raise
             click.echo(f"Error: {told}", err=True)
             ctx.exit(EXIT_FAILURE)
+
+
+def _exit_code(error: StreamcheckError) -> int:
+    if isinstance(error, WorkerLost):
+        return EXIT_CRASHED
+    return EXIT_TEMPORARY if isinstance(error, StateUnavailable) else EXIT_FAILURE
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -158,8 +158,8 @@ def _replay(
     """Everything up to the end of the files, or until told to stop; the seconds that took."""
     from streamcheck.adapters.files.alerts import AlertLines  # noqa: PLC0415
     from streamcheck.adapters.files.source import FilesSource  # noqa: PLC0415
-    from streamcheck.cli.service import Stop, decoders, first_snapshot  # noqa: PLC0415
-    from streamcheck.runtime.backtest import Backtest, Window, open_backtest  # noqa: PLC0415
+    from streamcheck.cli.service import Stop, decoding, first_snapshot  # noqa: PLC0415
+    from streamcheck.runtime.backtest import Backtest, Window, Within, open_backtest  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.delivery import Outbox  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
@@ -171,7 +171,8 @@ def _replay(
     windows = dict.fromkeys(plan.predictions.topics, window)
     for topic in plan.labels.topics if plan.labels is not None else ():
         windows[topic] = Window(first_ms, None if end_ms is None else end_ms + horizon_ms)
-    with closing(FilesSource(logs)) as source:
+    decoder = Within(decoding(plan, settings.workers), windows)
+    with closing(FilesSource(logs)) as source, closing(decoder):
         opened = open_backtest(plan, source.first_offsets, life)
         sink = AlertLines(alerts) if alerts is not None else None
         outbox = Outbox(sink, ForgetfulStore())
@@ -181,7 +182,7 @@ def _replay(
             opened,
             source,
             outbox,
-            {topic: windows[topic].of(decode) for topic, decode in decoders(plan).items()},
+            decoder,
             clock,
             Telemetry(first_snapshot(settings, clock)),
             LoopRules(commit_every_s=COMMIT_EVERY_S, open_bytes_max=min(settings.open_bytes, OPEN_BYTES_MAX)),

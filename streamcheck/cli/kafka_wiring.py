@@ -33,5 +33,6 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
         dead_letters=KafkaStraySink(client, named.dead_letter) if named.dead_letter else None,
         late=KafkaStraySink(client, named.late) if named.late else None,
         journal=KafkaJournal(client, named.journal) if named.journal else None,
+        workers=settings.workers,
         claimed=partial(taken_over, directory),
     )

@@ -37,6 +37,9 @@ from streamcheck.runtime.delivery import OUTBOX_MAX
 from streamcheck.runtime.journal_log import UNCOPIED_MAX
 from streamcheck.runtime.limits import UNCOMMITTED_MAX
 from streamcheck.runtime.telemetry import FIRING_MAX, RECENT_MAX
+from streamcheck.runtime.workers.memory import GROWTH as SHARED_GROWTH
+from streamcheck.runtime.workers.messages import SLOTS
+from streamcheck.runtime.workers.pool import PART_BYTES, PART_ROWS
 
 MIB = 1 << 20
 ASSUMED_PARTITIONS = 4
@@ -51,6 +54,11 @@ FETCH_COPIES = 3
 """A fetch response while it arrives, in its frame, and cut into partitions."""
 BATCH_COPIES = 3
 """A record batch as it came, decompressed, and cut into records."""
+WORKER_BYTES = 64 * MIB
+"""A worker with what it imports: 47 MiB measured while it works on small parts."""
+ROW_COLUMN_BYTES = 9
+ROW_BYTES_MORE = 8 + 8 + 16
+"""Of a decoded row: value and status of each column; offset, time and key."""
 EVENT_BYTES = 600
 """Of an event on its way through one poll: as a record, a row, or a reject and a dead letter."""
 CLOSE_COPIES = 2
@@ -105,6 +113,7 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     data = (
         *_reading(plan, settings, partitions),
         *_panes(plan, settings, partitions),
+        *_workers(plan, settings),
         *_join(plan),
         *_monitors(plan),
         *_outgoing(plan, settings),
@@ -139,6 +148,26 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
             tree + texts,
             f"{_mib(CHUNK_BYTES + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
             f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
+        ),
+    )
+
+
+def _workers(plan: Plan, settings: Settings) -> tuple[Part, ...]:
+    if settings.workers == 1:
+        return ()
+    columns = len(plan.predictions.coded) + (len(plan.labels.coded) if plan.labels else 0)
+    wide = len(plan.predictions.columns) * ROW_COLUMN_BYTES + ROW_BYTES_MORE
+    largest = max(PART_BYTES, plan.predictions.message_bytes_max)
+    slots = SLOTS * int(SHARED_GROWTH * (largest + PART_ROWS * wide))
+    texts = 2 * columns * DICTIONARY_MAX * TEXT_BYTES_MAX
+    tree = TREE_FACTOR * (CHUNK_BYTES + plan.predictions.message_bytes_max)
+    each = WORKER_BYTES + 2 * largest + slots + texts + tree
+    return (
+        Part(
+            "workers",
+            settings.workers * each,
+            f"{settings.workers} processes x {_mib(each)}: {_mib(WORKER_BYTES)} of libraries, {SLOTS} parts of "
+            f"{_mib(largest)} and their columns, decoding, dictionaries twice",
         ),
     )
 

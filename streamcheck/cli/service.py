@@ -17,12 +17,13 @@ from streamcheck.adapters.prometheus.exposition import Exposition
 from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.config.settings import Settings
-from streamcheck.core.plan import Plan
+from streamcheck.core.plan import Plan, Schema
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.decoding import Decode, Decoding, Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.loop import Decode, Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
 from streamcheck.runtime.opening import open_engine
 from streamcheck.runtime.ports import (
     AlertSink,
@@ -35,6 +36,7 @@ from streamcheck.runtime.ports import (
     StraySink,
 )
 from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Phase, Snapshot, Telemetry
+from streamcheck.runtime.workers import Pool
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,8 @@ NONCE_BYTES = 16
 class Wiring:
     """The outer world of one run. start: positions of a new life, asked for only when the store is fresh.
 
-    opened: called once the state is open and earlier runs are fenced off. claimed: once the alerts topic is known to be
-    this life's.
+    workers: processes that decode. opened: called once the state is open and earlier runs are fenced off. claimed:
+    once the alerts topic is known to be this life's.
     """
 
     source: Source
@@ -58,6 +60,7 @@ class Wiring:
     dead_letters: StraySink | None = None
     late: StraySink | None = None
     journal: JournalSink | None = None
+    workers: int = 1
     opened: Callable[[], None] = lambda: None
     claimed: Callable[[], None] = lambda: None
 
@@ -98,9 +101,18 @@ class Stop:
                 signal.signal(number, handler)
 
 
+def decoding(plan: Plan, workers: int) -> Decoding:
+    """Who decodes: this process, or so many workers beside it."""
+    return Inline(decoders(plan)) if workers == 1 else Pool(workers, _schemas(plan), plan.task, decoders(plan))
+
+
+def _schemas(plan: Plan) -> list[Schema]:
+    return [schema for schema in (plan.predictions, plan.labels) if schema is not None]
+
+
 def decoders(plan: Plan) -> dict[str, Decode]:
     """A decoder for each topic."""
-    schemas = [schema for schema in (plan.predictions, plan.labels) if schema is not None]
+    schemas = _schemas(plan)
     return {topic: decoder.decode for s in schemas for decoder in (Decoder(s, plan.task),) for topic in s.topics}
 
 
@@ -139,12 +151,13 @@ def run_service(
 ) -> Tally:
     """Open everything in the order that makes a restart safe, run the loop, close everything."""
     outbox, strays = Outbox(wiring.alerts, wiring.store, wiring.claimed), StrayPost(wiring.dead_letters, wiring.late)
+    decoder = decoding(plan, wiring.workers)
     try:
-        opening = partial(_open, plan, wiring, rules, clock, telemetry, outbox, strays, listener)
+        opening = partial(_open, plan, wiring, decoder, rules, clock, telemetry, outbox, strays, listener)
         loop = patiently(opening, telemetry, clock, stop)
         return loop.run(stop) if loop is not None else Tally()
     finally:
-        for port in (wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
+        for port in (decoder, wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
             if port is not None:
                 port.close()
 
@@ -152,6 +165,7 @@ def run_service(
 def _open(
     plan: Plan,
     wiring: Wiring,
+    decoder: Decoding,
     rules: LoopRules,
     clock: Clock,
     telemetry: Telemetry,
@@ -169,7 +183,7 @@ def _open(
         wiring.store,
         outbox,
         strays,
-        decoders(plan),
+        decoder,
         clock,
         telemetry,
         rules,

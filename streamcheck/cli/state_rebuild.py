@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -241,7 +242,7 @@ def _replay(
 ) -> "Rebuilt | None":
     from streamcheck.adapters.kafka.strays import KafkaStraySink  # noqa: PLC0415 (only when it is used)
     from streamcheck.adapters.sqlite.store import SqliteStore  # noqa: PLC0415
-    from streamcheck.cli.service import decoders, first_snapshot  # noqa: PLC0415
+    from streamcheck.cli.service import decoding, first_snapshot  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
     from streamcheck.runtime.rebuild import LaterStrays, PastDiffers, rebuild  # noqa: PLC0415
@@ -261,10 +262,11 @@ def _replay(
     began = store.load() is not None
     telemetry = Telemetry(first_snapshot(settings, clock))
     try:
-        return rebuild(
-            plan, store, source, known.life, known.expected, strays, decoders(plan), clock, telemetry, rules, stop,
-            published=_published(where, known), progress=shown,
-        )  # fmt: skip
+        with closing(decoding(plan, settings.workers)) as decoder:
+            return rebuild(
+                plan, store, source, known.life, known.expected, strays, decoder, clock, telemetry, rules, stop,
+                published=_published(where, known), progress=shown,
+            )  # fmt: skip
     except PastDiffers as error:
         more = ". It went on from the saved state; --anew replays from the beginning" if began else ""
         raise PastDiffers(f"{error}{_compared(where, known, error)}{more}") from error

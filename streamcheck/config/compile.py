@@ -114,4 +114,5 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         labels_step_ms=steps[1],
         owner=config.alerts.owner,
         open_bytes=config.limits.open_memory,
+        workers=config.workers,
     )

@@ -257,6 +257,9 @@ class Config(Section):
         default_factory=Prometheus, description="Where Prometheus finds gauges, and people the status page."
     )
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Bounds on memory and disk.")
+    workers: Annotated[int, count_rule(1, 64)] = Field(
+        1, description="Processes that decode, from 2 on beside the one that judges; any number gives the same alerts."
+    )
     on_gap: Annotated[Literal["refuse", "skip"], choice_rule("refuse", "skip")] = Field(
         "refuse",
         description="Where retention has removed the next event: refuse to start, or skip, and journal the skip.",

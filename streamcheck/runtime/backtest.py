@@ -7,7 +7,7 @@ its time went in silence.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, IntArray, SourcePartition, StreamRole
 from streamcheck.errors import SourceError
+from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.loop import Decode, Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
 from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened, new_lineage
 from streamcheck.runtime.past import Life
@@ -36,14 +37,14 @@ class Backtest(Loop):
         opened: Opened,
         source: Source,
         outbox: Outbox,
-        decoders: Mapping[str, Decode],
+        decoding: Decoding,
         clock: Clock,
         telemetry: Telemetry,
         rules: LoopRules,
         listener: Listener,
     ) -> None:
         store, strays = ForgetfulStore(), StrayPost(None, None)
-        super().__init__(opened, source, store, outbox, strays, decoders, clock, telemetry, rules, listener)
+        super().__init__(opened, source, store, outbox, strays, decoding, clock, telemetry, rules, listener)
         self._life = life
         self._over: frozenset[SourcePartition] = frozenset()
         held = self.engine.partitions.items()
@@ -118,17 +119,13 @@ class Window:
         self._first_ms, self._end_ms = first_ms, end_ms
         self.seen_ms: tuple[int, int] | None = None
 
-    def of(self, decode: Decode) -> Decode:
-        """A decoder that keeps to the window."""
-
-        def cut(records: Records) -> Batch:
-            batch = self._cut(decode(records))
-            if len(batch):
-                first, last = self.seen_ms or (int(batch.times[0]), int(batch.times[0]))
-                self.seen_ms = min(first, int(batch.times.min())), max(last, int(batch.times.max()))
-            return batch
-
-        return cut
+    def cut(self, batch: Batch) -> Batch:
+        """The batch without what lies outside."""
+        batch = self._cut(batch)
+        if len(batch):
+            first, last = self.seen_ms or (int(batch.times[0]), int(batch.times[0]))
+            self.seen_ms = min(first, int(batch.times.min())), max(last, int(batch.times.max()))
+        return batch
 
     def _cut(self, batch: Batch) -> Batch:
         kept = np.ones(len(batch), np.bool_)
@@ -137,6 +134,33 @@ class Window:
         if self._end_ms is not None:
             kept &= batch.times < self._end_ms
         return batch if kept.all() else _only(batch, np.flatnonzero(kept))
+
+
+class Within:
+    """A Decoding that keeps to the windows of topics."""
+
+    def __init__(self, decoding: Decoding, windows: Mapping[str, Window]) -> None:
+        self._decoding, self._windows = decoding, windows
+
+    @property
+    def pending(self) -> bool:
+        """Whether records have been handed over that have not come back."""
+        return self._decoding.pending
+
+    def through(self, polled: Iterable[Records]) -> Iterator[Batch]:
+        """Hand over records; yields batches that are ready, of earlier records first."""
+        return map(self._cut, self._decoding.through(polled))
+
+    def drain(self) -> Iterator[Batch]:
+        """Whatever is pending."""
+        return map(self._cut, self._decoding.drain())
+
+    def close(self) -> None:
+        """Release what decodes."""
+        self._decoding.close()
+
+    def _cut(self, batch: Batch) -> Batch:
+        return self._windows[batch.source.topic].cut(batch)
 
 
 def _only(batch: Batch, kept: IntArray) -> Batch:

@@ -9,7 +9,7 @@ The order of a commit, which a crash may cut anywhere:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -20,6 +20,7 @@ from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, SourcePartition
+from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
 from streamcheck.runtime.limits import OPEN_BYTES_MAX, UNCOMMITTED_MAX, Brake, LimitLog
@@ -31,7 +32,6 @@ from streamcheck.runtime.ports import (
     JournalSink,
     OutboxEntry,
     PartitionStatus,
-    Records,
     Source,
     SourceUnavailable,
     Store,
@@ -46,7 +46,6 @@ STATUS_EVERY_S = 1.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 
-Decode = Callable[[Records], Batch]
 Listener = Callable[[Outcome], None]
 
 
@@ -84,7 +83,7 @@ class Loop:
         store: Store,
         outbox: Outbox,
         strays: StrayPost,
-        decoders: Mapping[str, Decode],
+        decoding: Decoding,
         clock: Clock,
         telemetry: Telemetry,
         rules: LoopRules,
@@ -97,7 +96,7 @@ class Loop:
         self._store = store
         self._outbox = outbox
         self._strays = strays
-        self._decoders = decoders
+        self._decoding = decoding
         self._clock = clock
         self._telemetry = telemetry
         self._rules = rules
@@ -137,6 +136,7 @@ class Loop:
                 self._turn()
                 retry_s = 0.0
             except GapError as error:
+                self._feed(self._decoding.drain())
                 self._skip(error)
                 resume = self._start_behind_what_was_read
             except SourceUnavailable as error:
@@ -172,15 +172,11 @@ class Loop:
         full = self._waits
         self._stops += full and not self._full
         self._full = full
-        batches = [] if full else self._source.poll(POLL_S)
+        polled = [] if full else self._source.poll(0.0 if self._decoding.pending else POLL_S)
         if full:
             self._clock.sleep(POLL_S)
+        self._feed(self._decoding.through(polled) if polled else self._decoding.drain())
         now_s = self._clock.monotonic()
-        for raw in batches:
-            batch = self._decoders[raw.source.topic](raw)
-            self._silence.heard(batch, now_s)
-            self.tally.events += len(batch) + len(batch.rejects.offsets)
-            self._take(self.engine.feed(batch))
         self._mind_memory(now_s)
         if now_s - self._status_at_s >= STATUS_EVERY_S:
             self._look()
@@ -194,6 +190,12 @@ class Loop:
         if due or self._alerts or self._strays.full or self._uncommitted:
             self._commit(force=False)
         self._deliver(now_s)
+
+    def _feed(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            self._silence.heard(batch, self._clock.monotonic())
+            self.tally.events += len(batch) + len(batch.rejects.offsets)
+            self._take(self.engine.feed(batch))
 
     @property
     def _waits(self) -> bool:
@@ -258,6 +260,7 @@ class Loop:
     def _look(self) -> None:
         """Where reading stands, and whether partitions have been added."""
         self._status_at_s = self._clock.monotonic()
+        self._feed(self._decoding.drain())  # what is judged below stands on all that was polled
         self._admit_new()
         self._status = self._source.status()
         if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
@@ -298,7 +301,7 @@ class Loop:
     def _at_end(self) -> bool:
         if not self._rules.until_end or self._ends is None:
             return False
-        return all(self._has_ended(source) for source in self._ends)
+        return not self._decoding.pending and all(self._has_ended(source) for source in self._ends)
 
     def _has_ended(self, source: SourcePartition) -> bool:
         """Whether all has been read that the partition held at the start, records that are no events among it."""

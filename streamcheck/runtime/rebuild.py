@@ -17,9 +17,10 @@ from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition, Stray
 from streamcheck.errors import StateError
+from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import PREFIX
-from streamcheck.runtime.loop import Decode, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Loop, LoopRules, Tally
 from streamcheck.runtime.opening import Opened, match_topics, refuse_fewer, resume, say
 from streamcheck.runtime.past import Life
 from streamcheck.runtime.ports import Arrived, Clock, Commit, GapError, OutboxEntry, Source, Store, StraySink
@@ -181,13 +182,13 @@ class Replay(Loop):
         store: Store,
         witness: Witness,
         strays: StrayPost,
-        decoders: Mapping[str, Decode],
+        decoding: Decoding,
         clock: Clock,
         telemetry: Telemetry,
         rules: LoopRules,
         progress: Progress | None = None,
     ) -> None:
-        super().__init__(opened, source, store, witness, strays, decoders, clock, telemetry, rules)
+        super().__init__(opened, source, store, witness, strays, decoding, clock, telemetry, rules)
         self._progress = progress
         self._began = saving.positions(opened.engine)
         self._life = life
@@ -324,7 +325,7 @@ def rebuild(
     life: Life,
     expected: Arrived | None,
     strays: StrayPost,
-    decoders: Mapping[str, Decode],
+    decoding: Decoding,
     clock: Clock,
     telemetry: Telemetry,
     rules: LoopRules,
@@ -343,7 +344,7 @@ def rebuild(
     witness = Witness(store, expected, published)
     witness.open(opened)
     own = Life(tuple(opened.saved_journal[k] for k in sorted(opened.saved_journal) if k.startswith(PREFIX)))
-    replay = Replay(own, opened, source, store, witness, strays, decoders, clock, telemetry, rules, progress)
+    replay = Replay(own, opened, source, store, witness, strays, decoding, clock, telemetry, rules, progress)
     tally = replay.run(stopping)
     if not replay.done:
         return None

@@ -22,6 +22,7 @@ from streamcheck.core.journal import Floored, from_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.backtest import Backtest
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.decoding import Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
@@ -184,7 +185,7 @@ def live(script: Callable[[ManualClock], list[Any]]) -> tuple[Kept, ScriptedSour
     telemetry = Telemetry(Snapshot("bt", "0", started_ms=0, beat_s=0.0))
     post = StrayPost(None, None)
     rules = LoopRules(commit_every_s=0.0)
-    loop = Loop(opened, source, store, outbox, post, decoders, clock, telemetry, rules, None, kept)  # type: ignore[arg-type]
+    loop = Loop(opened, source, store, outbox, post, Inline(decoders), clock, telemetry, rules, None, kept)  # type: ignore[arg-type]
     loop.run(lambda: bool(over))
     return kept, source
 

@@ -26,6 +26,7 @@ from streamcheck.core.journal import Advanced, Floored, Opened, Silent, Skipped,
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.decoding import Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.memory import MemoryStore
@@ -158,7 +159,7 @@ def run(folder: Path, store: Any, sink: Sink, first: int, last: int) -> None:
     decoders = {topic: Decoder(schema, plan.task).decode for schema in schemas for topic in schema.topics}
     rules = LoopRules(commit_every_s=0.0, idle_after_s=30.0, skip_gaps=True)
     telemetry = Telemetry(Snapshot("golden", "0", started_ms=0, beat_s=0.0))
-    Loop(opened, source, store, outbox, StrayPost(None, None), decoders, clock, telemetry, rules).run(
+    Loop(opened, source, store, outbox, StrayPost(None, None), Inline(decoders), clock, telemetry, rules).run(
         lambda: source.exhausted
     )
     if not sink.away:

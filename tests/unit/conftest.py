@@ -12,6 +12,7 @@ from streamcheck.core.journal import from_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.decoding import Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
@@ -198,7 +199,7 @@ class Rig:
         schemas = [s for s in (plan.predictions, plan.labels) if s is not None]
         decoders = {topic: Decoder(s, plan.task).decode for s in schemas for topic in s.topics}
         strays = StrayPost(dead, late)
-        ports = (opened, source, store, outbox, strays, decoders, self.clock, self.telemetry, self.rules)
+        ports = (opened, source, store, outbox, strays, Inline(decoders), self.clock, self.telemetry, self.rules)
         self.loop = Loop(*ports, journal=self.journal_topic)
         self.loop.run(stopping or (lambda: self.source.exhausted))
         return self.loop

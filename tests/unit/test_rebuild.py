@@ -12,6 +12,7 @@ from streamcheck.core.journal import Advanced, Floored, Silent, Skipped, from_by
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError, StateError
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.decoding import Inline
 from streamcheck.runtime.delivery import StrayPost
 from streamcheck.runtime.past import Life, begun, lives
 from streamcheck.runtime.ports import Arrived, PartitionStatus, RawBatch
@@ -91,7 +92,7 @@ def rebuilt(made, past, store=None, life=None, expected="marker", **rules):
     marker = made.alerts.marker if expected == "marker" else expected
     until_end = replace(made.rules, until_end=True, **rules)
     posts = StrayPost(None, None)
-    args = (life, marker, posts, decoders, made.clock, made.telemetry, until_end)
+    args = (life, marker, posts, Inline(decoders), made.clock, made.telemetry, until_end)
     return store, rebuild(plan, store, past, *args, lambda: False)
 
 

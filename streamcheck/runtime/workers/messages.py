@@ -1,0 +1,75 @@
+"""What owner and worker say to one another through their socket. Records and columns lie in shared memory."""
+
+import socket
+import struct
+from typing import TypeVar
+
+import msgspec
+
+from streamcheck.core.plan import Schema, Task
+
+SLOTS = 2
+"""Parts that a worker may have: one that it decodes, one that waits, so that it never waits for the owner."""
+
+_LENGTH = struct.Struct("<I")
+_Message = TypeVar("_Message", bound=msgspec.Struct)
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The owner's first message: what to decode by."""
+
+    schemas: tuple[Schema, ...]
+    task: Task | None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Records to decode. In the slot's input of `size` bytes: lengths (records,) int32, -1 for none; timestamps
+    (records,) int64; the values, `bytes` in all.
+    """
+
+    slot: int
+    size: int
+    schema: int
+    records: int
+    bytes: int
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Their columns. In the slot's output of `size` bytes, for rows, then rejects: positions of both, and the columns.
+
+    reasons: of the rejects. dictionaries: of each coded column a number that changes when it begins anew, and the
+    categories that are new since the worker last spoke.
+    """
+
+    slot: int
+    size: int
+    rows: int
+    reasons: tuple[str, ...]
+    dictionaries: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def send(channel: socket.socket, message: msgspec.Struct) -> None:
+    """Send one message. Raises OSError where nobody is there any more."""
+    body = msgspec.msgpack.encode(message)
+    channel.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive(channel: socket.socket, kind: type[_Message]) -> _Message | None:
+    """The next message; None where the other end has gone."""
+    head = _exactly(channel, _LENGTH.size)
+    body = None if head is None else _exactly(channel, _LENGTH.unpack(head)[0])
+    return None if body is None else msgspec.msgpack.decode(body, type=kind)
+
+
+def _exactly(channel: socket.socket, length: int) -> bytes | None:
+    found = bytearray(length)
+    view, at = memoryview(found), 0
+    while at < length:
+        try:
+            got = channel.recv_into(view[at:])
+        except ConnectionError:
+            return None
+        if not got:
+            return None
+        at += got
+    return bytes(found)
