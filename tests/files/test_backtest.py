@@ -17,15 +17,12 @@ from click.testing import CliRunner, Result
 
 from streamcheck.adapters.files import jsonl, tables
 from streamcheck.cli import backtest, backtest_show, main
+from streamcheck.cli.service import Stop, Wiring, run_service
 from streamcheck.config.load import loads
 from streamcheck.core.journal import Floored, from_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.backtest import Backtest
-from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.decoding import Inline
-from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.loop import Loop, LoopRules
-from streamcheck.runtime.opening import open_engine
+from streamcheck.runtime.loop import LoopRules
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import ManualClock, MemoryStore, ScriptedSource, raw_batch
 
@@ -174,19 +171,12 @@ class Kept:
 
 def live(script: Callable[[ManualClock], list[Any]]) -> tuple[Kept, ScriptedSource]:
     """A run over scripted topics, up to the script's end."""
-    plan, clock, kept, over = loads(CONFIG, {}).plan, ManualClock(), Kept(), []
-    source = ScriptedSource(script(clock), on_end=lambda: over.append(True))
-    store = MemoryStore()
-    outbox = Outbox(kept, store)  # type: ignore[arg-type]
-    opened = open_engine(plan, store, source, lambda: dict.fromkeys(source.partitions(), 0), b"nonce")
-    outbox.open(opened)
-    assert plan.labels is not None
-    decoders = {s.topics[0]: Decoder(s, plan.task).decode for s in (plan.predictions, plan.labels)}
+    clock, kept, stop = ManualClock(), Kept(), Stop()
+    source = ScriptedSource(script(clock), on_end=stop.set)
+    start = dict.fromkeys(source.partitions(), 0)
+    wiring = Wiring(source, MemoryStore(), lambda: start, alerts=kept, journal=kept)  # type: ignore[arg-type]
     telemetry = Telemetry(Snapshot("bt", "0", started_ms=0, beat_s=0.0))
-    post = StrayPost(None, None)
-    rules = LoopRules(commit_every_s=0.0)
-    loop = Loop(opened, source, store, outbox, post, Inline(decoders), clock, telemetry, rules, None, kept)  # type: ignore[arg-type]
-    loop.run(lambda: bool(over))
+    run_service(loads(CONFIG, {}).plan, wiring, LoopRules(commit_every_s=0.0), clock, telemetry, stop)
     return kept, source
 
 
