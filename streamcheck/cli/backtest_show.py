@@ -160,6 +160,13 @@ class Story:
             f"{counted(result['fired'], 'alert')} fired{rate} (budget for false ones: {result['budget']}); "
             f"{timing['seconds']:.1f} s, {counted(timing['events_per_second'], 'event')} a second"
         )
+        for source, books in result["partitions"].items():
+            if books["late"] or books["rejected"]:
+                reasons = ", ".join(f"{reason} {number:,}" for reason, number in books["rejected"].items())
+                click.echo(
+                    f"{source}: {books['accepted']:,} accepted, {books['late']:,} late, "
+                    f"{sum(books['rejected'].values()):,} rejected" + (f" ({reasons})" if reasons else "")
+                )
         if not self.complete:
             click.echo("Stopped before the end: this is what was found until then, and panes that were open stay so.")
 

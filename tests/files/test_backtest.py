@@ -112,14 +112,16 @@ def test_every_form_and_cut_gives_the_same_bytes(
 
 
 def test_what_is_printed_and_counted(config: Path, write_lines: Any, rows: Any, labels: Any) -> None:
-    files = write_lines("p.jsonl", rows), write_lines("l.jsonl", labels)
+    files = write_lines("p.jsonl", rows), write_lines("l.jsonl", [*labels, 7, {"id": ""}, 8])
     done = invoke(config, "--predictions", files[0], "--labels", files[1])
     assert done.exit_code == 0
-    lines = done.output.splitlines()
-    assert lines[0].split("\t") == ["at", "monitor", "segment", "severity", "what"]
+    *fired, summary, of_labels, of_predictions = done.output.splitlines()
+    assert fired[0].split("\t") == ["at", "monitor", "segment", "severity", "what"]
     assert "amount for tier=a rose from" in done.output
-    assert lines[-1].startswith("6,956 events from 2026-03-01T09:59:")
-    assert f"{len(lines) - 2} alerts fired" in lines[-1]
+    assert summary.startswith("6,959 events from 2026-03-01T09:59:")
+    assert f"{len(fired) - 1} alerts fired" in summary
+    assert of_labels == "l[0]: 3,356 accepted, 0 late, 3 rejected (missing id 1, not an object 2)"
+    assert of_predictions == "p[0]: 3,592 accepted, 8 late, 0 rejected"
 
 
 def test_files_wait_for_one_another_within_their_memory(
