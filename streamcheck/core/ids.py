@@ -5,7 +5,7 @@ bytes of its BLAKE2b digest and the byte 255: 2^60 ids before two of them are li
 that do. Keys are arrays (n, 2) of uint64, little-endian words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -34,10 +34,17 @@ def keys_of(ids: Sequence[str]) -> KeyArray:
     keys.view(f"S{KEY_BYTES}")[:, 0] = texts  # cut to 16 bytes: right for short ones, the others are written over
     keys[:, SHORT_BYTES_MAX] = lengths.astype(np.uint8)
     long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
-    if len(long):  # hashing has no columnar form
-        digests = [blake2b(texts[at], digest_size=SHORT_BYTES_MAX).digest() + _LONG for at in long.tolist()]
-        keys[long] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, KEY_BYTES)
-    return keys.view("<u8").astype(np.uint64, copy=False)
+    found = keys.view("<u8").astype(np.uint64, copy=False)
+    if len(long):
+        found[long] = keys_of_long(texts[at] for at in long.tolist())
+    return found
+
+
+def keys_of_long(texts: Iterable[bytes]) -> KeyArray:
+    """The keys of texts of more than SHORT_BYTES_MAX bytes: (n, 2) uint64."""
+    # One by one: hashing has no columnar form.
+    digests = [blake2b(text, digest_size=SHORT_BYTES_MAX).digest() + _LONG for text in texts]
+    return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2).astype(np.uint64, copy=False)
 
 
 def mixed(keys: KeyArray) -> npt.NDArray[np.uint64]:

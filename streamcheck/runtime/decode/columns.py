@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamcheck.core.columns import Coded, Numbers, Texts, Values, distinct
-from streamcheck.core.ids import NO_KEYS, SHORT_BYTES_MAX, keys_of
+from streamcheck.core.ids import NO_KEYS, SHORT_BYTES_MAX, keys_of_long
 from streamcheck.core.plan import TimeUnit
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, IntArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import times as event_times
@@ -26,7 +26,7 @@ def numbers(values: Values) -> tuple[FloatArray, StatusArray]:
     if isinstance(values, Texts) or values.unit is not None:
         status = np.where(values.present, FieldStatus.WRONG_TYPE, FieldStatus.MISSING).astype(np.uint8)
         return np.zeros(len(status)), status
-    floats = values.values.astype(np.float64)
+    floats = values.values.astype(np.float64) + 0.0  # a zero has no sign, as in JSON
     status = np.where(np.isfinite(floats), FieldStatus.OK, FieldStatus.NON_FINITE).astype(np.uint8)
     if values.foreign is not None:
         status[values.foreign] = FieldStatus.WRONG_TYPE
@@ -96,8 +96,9 @@ def text_keys(texts: Texts) -> KeyArray:
     kept = np.clip(lengths - _WORD, 0, _WORD - 1)
     found[:, 1] = (words[starts + _WORD] & _MASKS[kept]) | (lengths.astype(np.uint64) << np.uint64(56))
     long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
-    if len(long):  # hashing has no columnar form
-        found[long] = keys_of([_text(texts, row) for row in long.tolist()])
+    if len(long):
+        held, places = padded.tobytes(), zip(starts[long].tolist(), (starts + lengths)[long].tolist(), strict=True)
+        found[long] = keys_of_long(held[start:stop] for start, stop in places)
     return found
 
 
