@@ -20,7 +20,7 @@ from streamcheck.core.types import (
 )
 from streamcheck.runtime.decode import times as event_times
 from streamcheck.runtime.decode.column_decoder import ColumnDecoder
-from streamcheck.runtime.decode.fields import read_codes, read_numbers
+from streamcheck.runtime.decode.fields import judged_numbers, read_codes, read_numbers
 from streamcheck.runtime.decode.identity import read_keys
 from streamcheck.runtime.decode.judgement import Codings, assert_kinds, doubt_times, doubted_labels, rejects
 from streamcheck.runtime.decode.parser import Parser, Refusal
@@ -59,7 +59,8 @@ class Decoder:
         paths = [column.path for column in schema.columns]
         paths += [schema.id_path] if schema.id_path else []
         paths += [schema.time.path] if schema.time else []
-        self._shape = Shape(paths)
+        others = {*paths[len(schema.columns) :], *(column.path for column in schema.coded)}
+        self._shape = Shape(paths, [column.path for column in schema.numeric if column.path not in others])
         self._parser = Parser(self._shape, schema.message_bytes_max)
         self._codings = Codings(schema.coded)
         self._columns_decoder = ColumnDecoder(schema, self._codings)
@@ -103,7 +104,7 @@ class Decoder:
             refused = {at: x.reason for at, x in enumerate(parsed) if type(x) is Refusal}
             kept = np.delete(kept, list(refused))
             parsed = [x for x in parsed if type(x) is not Refusal]
-        leaves = self._shape.leaves(parsed)
+        leaves, numbers = self._shape.read(parsed)
         times, keys, doubts = self._key(leaves, stamps[kept])
         if doubts:
             refused.update({int(kept[at]): reason for at, reason in doubts.items()})
@@ -111,7 +112,8 @@ class Decoder:
             good[list(doubts)] = False
             kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
             leaves = [list(compress(leaf, good)) for leaf in leaves]
-        numeric, codes, status = self._columns(leaves, len(kept))
+            numbers = None if numbers is None else numbers[:, good]
+        numeric, codes, status = self._columns(leaves, numbers, len(kept))
         unlabelled = doubted_labels(self._schema, status)
         if unlabelled:
             refused.update({int(kept[at]): reason for at, reason in unlabelled.items()})
@@ -134,13 +136,19 @@ class Decoder:
         doubt_times(doubts, times, stamps, self._schema)
         return times, keys, doubts
 
-    def _columns(self, leaves: list[list[Any]], rows: int) -> tuple[FloatArray, CodeArray, StatusArray]:
+    def _columns(
+        self, leaves: list[list[Any]], numbers: FloatArray | None, rows: int
+    ) -> tuple[FloatArray, CodeArray, StatusArray]:
         plain, coded = self._schema.numeric, self._schema.coded
         numeric = np.zeros((len(plain), rows), np.float64)
         codes = np.zeros((len(coded), rows), np.int32)
         status = np.zeros((len(plain) + len(coded), rows), np.uint8)
         for at, column in enumerate(plain):
-            numeric[at], status[at] = read_numbers(leaves[self._shape.slots[column.path]])
+            row = None if numbers is None else self._shape.rows.get(column.path)
+            if numbers is None or row is None:
+                numeric[at], status[at] = read_numbers(leaves[self._shape.slots[column.path]])
+            else:
+                numeric[at], status[at] = judged_numbers(numbers[row])
         for at, column in enumerate(coded):
             found = read_codes(leaves[self._shape.slots[column.path]], self._codings.encoders[at])
             codes[at], status[len(plain) + at] = found

@@ -29,20 +29,24 @@ def read_numbers(values: list[object]) -> tuple[FloatArray, StatusArray]:
     >>> numbers.tolist(), status.tolist()
     ([1.0, 2.5, 0.0, 0.0, 0.0], [0, 0, 1, 2, 2])
     """
-    kinds = set(map(type, values))
-    status = np.zeros(len(values), np.uint8)
-    if kinds <= _PLAIN:
+    if set(map(type, values)) <= _PLAIN:
         try:
-            numbers = np.array(values, np.float64)  # None becomes NaN, which JSON cannot say
+            return judged_numbers(np.array(values, np.float64))  # None becomes NaN, which JSON cannot say
         except OverflowError:
-            return _one_by_one(values)
-        bad = ~np.isfinite(numbers)
-        if bad.any():
-            status[np.isnan(numbers)] = FieldStatus.MISSING
-            status[np.isinf(numbers)] = FieldStatus.NON_FINITE
-            numbers[bad] = 0.0
-        return numbers, status
+            pass
     return _one_by_one(values)
+
+
+def judged_numbers(values: FloatArray) -> tuple[FloatArray, StatusArray]:
+    """The same of floats, of which NaN is none."""
+    status = np.zeros(len(values), np.uint8)
+    numbers = values + 0.0  # a zero has no sign, as a whole number has none
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        status[np.isnan(numbers)] = FieldStatus.MISSING
+        status[np.isinf(numbers)] = FieldStatus.NON_FINITE
+        numbers[bad] = 0.0
+    return numbers, status
 
 
 def _one_by_one(values: list[object]) -> tuple[FloatArray, StatusArray]:
@@ -53,7 +57,7 @@ def _one_by_one(values: list[object]) -> tuple[FloatArray, StatusArray]:
     for at in np.flatnonzero(status == FieldStatus.OK).tolist():
         value = values[at]
         if isinstance(value, int | float) and _finite(value):
-            numbers[at] = value
+            numbers[at] = value + 0.0
         else:
             status[at] = FieldStatus.NON_FINITE
     return numbers, status

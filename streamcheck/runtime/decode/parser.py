@@ -1,7 +1,7 @@
 """Which values are events, and why the others are none."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,14 @@ class Parser:
     def __init__(self, shape: Shape, bytes_max: int) -> None:
         self._shape = shape
         self._bytes_max = bytes_max
+        self._decode_typed: Callable[[bytes], Any] = msgspec.json.Decoder(shape.typed_type).decode
         self._decode = msgspec.json.Decoder(shape.document_type).decode
 
     def parse(self, values: Sequence[bytes | None]) -> list[Any]:
         """One struct or Refusal per value."""
         screened = self._screened(values)
         parsed: list[Any] = []
-        append, decode = parsed.append, self._decode
+        append, decode = parsed.append, self._decode_typed
         rest = iter(screened)
         while len(parsed) < len(screened):
             # The parser takes one value per call. What it refuses leaves the inner loop, which goes on behind it.
@@ -51,16 +52,16 @@ class Parser:
                 for value in rest:
                     append(decode(value))
             except msgspec.ValidationError:
-                append(self._salvaged(screened[len(parsed)]))
+                append(self._untyped(screened[len(parsed)]))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 append(self._with_non_finite(screened[len(parsed)]))
             except TypeError:
                 refused = screened[len(parsed)]
                 assert isinstance(refused, Refusal), f"a value must be bytes or None, not {type(refused).__name__}"
                 append(refused)
-        known = self._shape.event_type
-        if not set(map(type, parsed)) <= {known}:
-            parsed = [x if type(x) in (known, Refusal) else Refusal(NOT_AN_OBJECT) for x in parsed]
+        known = self._shape.event_types
+        if not set(map(type, parsed)) <= known:
+            parsed = [x if type(x) in known or type(x) is Refusal else Refusal(NOT_AN_OBJECT) for x in parsed]
         return parsed
 
     def _screened(self, values: Sequence[bytes | None]) -> Sequence[Any]:
@@ -81,6 +82,15 @@ class Parser:
             return Refusal(TOO_LARGE)
         suspect = len(value) > 2 * DEPTH_MAX and value.count(b"[") + value.count(b"{") > DEPTH_MAX
         return Refusal(NOT_JSON) if suspect and _depth(value) > DEPTH_MAX else value
+
+    def _untyped(self, value: bytes) -> Any:
+        """The event that holds something else where numbers are wanted."""
+        try:
+            return self._decode(value)
+        except msgspec.ValidationError:
+            return self._salvaged(value)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._with_non_finite(value)
 
     def _with_non_finite(self, value: bytes) -> Any:
         """The event with NaN and Infinity in it, which JSON does not know and Python's json.dumps writes all the same.
