@@ -186,5 +186,7 @@ class Trusting(SqliteStore):
 class Uncounted(SqliteStore):
     """A mutant: does not know how many commits there were."""
 
+    assert callable(SqliteStore._refuse_fallen_back)
+
     def _refuse_fallen_back(self, counted: int) -> None:
         pass

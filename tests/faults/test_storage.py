@@ -36,17 +36,29 @@ def folder() -> Iterator[Path]:
     """In memory, where there is such a place: thousands of databases are written and synced."""
     memory = Path("/dev/shm")
     path = (memory if os.access(memory, os.W_OK) else Path.cwd()) / f"streamcheck-flips-{os.getpid()}"
-    path.mkdir()
+    path.mkdir(mode=0o700)
     yield path
     shutil.rmtree(path)
 
 
-def harmed(images, folder, number, seed, opened_by=bit_flips.SqliteStore) -> Counter[str]:
-    """What came of so many harms, each to a fresh copy of one of the images."""
-    rng, found = random.Random(seed), Counter()
+def drawn(images, number, seed) -> Iterator[tuple[bit_flips.Image, Harm]]:
+    rng = random.Random(seed)
     for at in range(number):
         image = images[at % len(images)]
-        harm = Harm.draw(rng, image)
+        yield image, Harm.draw(rng, image)
+
+
+def log_cuts(images) -> Iterator[tuple[bit_flips.Image, Harm]]:
+    """Every write-ahead log that ends early, at each of its frames: what a disk that lies about syncing leaves."""
+    for image in images:
+        for at in range(0, len(image.files.get(bit_flips.LOG_FILE, b"")), bit_flips.PAGE_BYTES):
+            yield image, Harm(bit_flips.Kind.CUT, bit_flips.LOG_FILE, (at,))
+
+
+def harmed(harms, folder, opened_by=bit_flips.SqliteStore) -> Counter[str]:
+    """What came of these harms, each to a fresh copy of its image."""
+    found: Counter[str] = Counter()
+    for image, harm in harms:
         result = outcome(image, harm.applied(image), folder, opened_by)
         found[result] += 1
         if opened_by is bit_flips.SqliteStore:
@@ -56,7 +68,7 @@ def harmed(images, folder, number, seed, opened_by=bit_flips.SqliteStore) -> Cou
 
 def test_damaged_state_is_never_loaded(images, folder, report, long_form) -> None:
     number = HARMS_LONG if long_form else HARMS
-    found = harmed(images, folder, number, seed=7)
+    found = harmed(drawn(images, number, seed=7), folder)
     assert found["refused"] > number / 3, "most harm is no harm: it hits nothing"
     assert found["unharmed"] > number / 20
     silent = tuple(f"{count} times {result}" for result, count in found.items() if result not in GOOD)
@@ -64,11 +76,15 @@ def test_damaged_state_is_never_loaded(images, folder, report, long_form) -> Non
 
 
 def test_flips_catch_who_trusts_values(images, folder) -> None:
-    assert "another state" in harmed(images, folder, HARMS // 2, 7, bit_flips.Trusting)
+    assert "another state" in harmed(drawn(images, HARMS // 2, seed=7), folder, bit_flips.Trusting)
 
 
-def test_flips_catch_who_does_not_count(images, folder) -> None:
-    found = harmed(images, folder, HARMS // 2, 7, bit_flips.Uncounted)
+def test_a_log_that_ends_early_is_never_loaded(images, folder) -> None:
+    assert harmed(log_cuts(images), folder)["refused"]
+
+
+def test_cuts_catch_who_does_not_count(images, folder) -> None:
+    found = harmed(log_cuts(images), folder, bit_flips.Uncounted)
     assert "an empty state" in found
     assert any(result.endswith("commits ago") for result in found)
 

@@ -84,12 +84,15 @@ class SqliteStore:
                 self._commits = self._number("commits") or 0
                 self._sequence = self._number("sequence") or 0
                 self._delivered = self._number("delivered") or 0
-            lost = lost_commits(self.path, self._commits, self._count.read())
-            if lost:
-                raise StateError(lost)
+            self._refuse_fallen_back(self._count.read())
         except BaseException:
             self.close()
             raise
+
+    def _refuse_fallen_back(self, counted: int) -> None:
+        lost = lost_commits(self.path, self._commits, counted)
+        if lost:
+            raise StateError(lost)
 
     def load(self) -> Saved | None:
         """What was committed last; None for a fresh store. Raises StateError where anything in it is damaged."""
