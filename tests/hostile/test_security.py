@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
-from streamcheck.adapters.kafka import client
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.client import BrokerUnavailable
 from streamcheck.adapters.kafka.journal import KafkaJournal
@@ -206,8 +205,7 @@ def test_logins_over_tls(broker, changes) -> None:
     ],
     ids=["password", "mechanism", "authority", "file", "listener", "name", "plaintext"],
 )
-def test_a_connection_that_cannot_be_says_why_and_no_secret(broker, changes, says, monkeypatch) -> None:
-    monkeypatch.setattr(client, "CONNECT_MS", 4_000)
+def test_a_connection_that_cannot_be_says_why_and_no_secret(broker, changes, says) -> None:
     secure = str(broker.cluster.addresses["SECURE"])
     meant = {
         "STRANGER": str(broker.stranger),
@@ -215,8 +213,12 @@ def test_a_connection_that_cannot_be_says_why_and_no_secret(broker, changes, say
         "BY ADDRESS": secure.replace("localhost", "127.0.0.1"),
     }
     login = broker.login(**{name: meant.get(value, value) for name, value in changes.items()})
-    with Cluster(login) as cluster, pytest.raises(SourceError) as caught:
-        cluster.describe(["nothing"])
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        with Cluster(login) as cluster, pytest.raises(SourceError) as caught:
+            cluster.describe(["nothing"])
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
+        if not isinstance(caught.value, BrokerUnavailable) or says in str(caught.value):
+            break  # until then, a broker whose first handshake takes longer than the client waits: worth another try
+        assert time.monotonic() < deadline, str(caught.value)
     assert says in str(caught.value)
-    told = "".join(traceback.format_exception(caught.value))
-    assert "canary" not in told
