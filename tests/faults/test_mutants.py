@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant("outbox_emptied_first", dies_by_itself, lambda v: v.missing, short=True),
     Mutant("strays_after_commit", dies_by_itself, _broken("are missing")),
     Mutant("position_first", dies_by_itself, lambda v: v.broken),
-    Mutant("open_panes_forgotten", lambda _, s, __: harm.kill_at_random(s, 2, 1), lambda v: v.broken, short=True),
+    Mutant("open_panes_forgotten", lambda _, s, __: harm.kill_at_random(s, 3, 1), lambda v: v.broken, short=True),
     Mutant("global_watermark", lambda _, s, __: harm.kill_at_random(s, 1, 1), _broken("replay other numbers")),
     Mutant(
         "floor_unjournaled", lambda _, s, __: s.committed(), _broken("the replay other numbers"), ticks=4_000, pace=400
