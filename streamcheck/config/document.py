@@ -27,6 +27,7 @@ SHOWN_CHARACTERS_MAX = 80
 KNOWN_MAX = 30
 """Names that a message lists; the nearest one is suggested whatever their number."""
 
+_TOO_DEEP = f"nested more than {DEPTH_MAX} deep"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
@@ -142,6 +143,8 @@ def read(text: str, substitute: Substitute) -> Document:
             raise Unreadable("the file holds several YAML documents; a config is one")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "maximum nesting depth" in (error.problem or ""):  # libyaml's own limit: its scanner runs ahead of ours
+            raise Unreadable(_TOO_DEEP, mark.line + 1 if mark else None) from None
         hint = "; inside { } and [ ] a ${NAME} needs quotes" if mark and _has_variable(text, mark.line) else ""
         problem = f"not valid YAML: {error.problem or error.context}{hint}"
         raise Unreadable(problem, mark.line + 1 if mark else None) from None
@@ -205,7 +208,7 @@ class _Reader:
         if self.nodes > NODES_MAX:
             raise Unreadable(f"more than {NODES_MAX:,} values (aliases counted where they are used)", line)
         if len(path) > DEPTH_MAX:
-            raise Unreadable(f"nested more than {DEPTH_MAX} deep", line)
+            raise Unreadable(_TOO_DEEP, line)
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
         if event.tag is not None and event.tag != "!":
