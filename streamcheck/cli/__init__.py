@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show detectors, measures and references with their parameters.",
     ),
     "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
-    "backtest": ("streamcheck.cli.backtest:backtest", "Replay files: which alerts would have fired?"),
+    "backtest": ("streamcheck.cli.backtest:backtest", "Replay files or topics: which alerts would have fired?"),
     "state": ("streamcheck.cli.state:state", "Look at the saved state, check, export, reset or rebuild it."),
     "demo": ("streamcheck.cli.demo:demo", "See it work: a simulated payments stream with incidents, no broker."),
     "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),

@@ -22,6 +22,7 @@ from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import Layout, StreamSummary
 from streamcheck.core.types import CodeArray, FloatArray
+from streamcheck.core.watching import Watcher
 from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
 
 LAYOUT_ROWS = 1_000
@@ -50,6 +51,7 @@ class Board:
         self._touched: set[str] = set()
         self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
+        self.watcher: Watcher | None = None
         self.cut_categories = 0
         self.hidden = 0
         """How many instances `readings` has left out at most."""
@@ -255,7 +257,7 @@ class Board:
         return known or self.room.take(size)
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
-        self._instances[place][number] = instance
+        self._instances[place][number], instance.watcher = instance, self.watcher
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
         self._exporters[instance_key(spec, number)] = lambda: {

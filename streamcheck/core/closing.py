@@ -58,6 +58,8 @@ class Closing:
         pane = PaneRows(self.plan.predictions, predictions) if predictions else None
         del predictions  # the pane has copied them: up to limits.pane_memory for each source partition
         segments = self.board.number_segments(pane) if pane is not None else None
+        if self.board.watcher is not None and pane is not None:
+            self.board.watcher.pane(span, pane, self.board.layouts)
         changes = self.board.step_rows(span, pane) if pane is not None else []
         if complete and self.watches_silence:
             changes += self.board.step_stream(span, _stream_summary(buffers))
@@ -160,9 +162,10 @@ class Closing:
         if self.plan.task is None or not (len(joined.ordinals) or corrections):
             return []
         names = tuple(s.name for s in self.plan.segmentations)
-        return self.board.step_labelled(
-            span, LabelledPane(joined, self.plan.task, self._score is not None, names), corrections
-        )
+        labelled = LabelledPane(joined, self.plan.task, self._score is not None, names)
+        if self.board.watcher is not None:
+            self.board.watcher.labelled(span, labelled)
+        return self.board.step_labelled(span, labelled, corrections)
 
     def _column(self, rows: Rows, place: tuple[Column, int] | None, *, missing_class: int) -> FloatArray:
         """A prediction, score or label as numbers; UNUSABLE where the event has none."""

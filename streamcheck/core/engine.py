@@ -19,6 +19,7 @@ from streamcheck.core.partitions import JUMP_REASON, NEVER, Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading, PartitionReading
 from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
+from streamcheck.core.watching import Watcher
 
 EMPTY_PANES_MAX = 10_000
 """Empty panes after which silence has said all it can (28 hours of 10 s panes); longer gaps cost nothing."""
@@ -62,6 +63,12 @@ class Engine:
         self._incidents: dict[str, str] = {}
         """Of every open alert, by alert id."""
         self._last_incident: tuple[str, int] = ("", NEVER)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show every pane that closes from now on to a watcher."""
+        self.board.watcher = watcher
+        for instance in self.board.instances():
+            instance.watcher = watcher
 
     # ------------------------------------------------------------------ partitions
     def open(self, positions: Mapping[SourcePartition, int]) -> Outcome:

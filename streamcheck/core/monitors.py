@@ -20,6 +20,7 @@ from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import VALUE_MAX
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
+from streamcheck.core.watching import Watcher
 
 STANDARDISED_MAX = 1e6
 """Standardised values are clipped here: no detector can use more, and their squares stay far from overflow."""
@@ -62,6 +63,7 @@ class Instance:
         self.noun = noun
         self.tracker = AlertTracker(spec.rule, pulsed=pulsed)
         self.reference: Reference | None = None
+        self.watcher: Watcher | None = None
         self.rows = 0
         self.level: float | None = None
         self.baseline: float | None = None
@@ -84,9 +86,11 @@ class Instance:
 
     def conclude(self, span: Span, found: Finding | None) -> list[Change]:
         """Move the alert on."""
-        return [
-            Change(self.spec, self.segment, self.noun, t) for t in self.tracker.step(span.start_ms, span.end_ms, found)
-        ]
+        steps = self.tracker.step(span.start_ms, span.end_ms, found)
+        changes = [Change(self.spec, self.segment, self.noun, step) for step in steps]
+        if self.watcher is not None:
+            self.watcher.stepped(span, self, changes)
+        return changes
 
     def status(self) -> str:
         """How far the warm-up has come, for people."""

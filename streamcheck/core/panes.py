@@ -55,6 +55,7 @@ class PaneRows:
         self._numeric = {c.name: place for place, c in enumerate(schema.numeric)}
         self._coded = {c.name: place for place, c in enumerate(schema.coded)}
         self._columns: Mapping[str, Column] = {c.name: c for c in schema.columns}
+        self._sources = [(source, len(rows)) for source, rows in parts]
         self.rows = concatenate([rows for _, rows in parts])
         ends = np.cumsum([len(rows) for _, rows in parts])
         self._cuts = [
@@ -89,6 +90,17 @@ class PaneRows:
     def is_coded(self, column: str) -> bool:
         """Whether the column is categorical or binary."""
         return column in self._coded
+
+    def positions(self, by: Segmentation | None, segment: int, most: int) -> list[tuple[SourcePartition, int]]:
+        """Where the first rows of a segment stand, in canonical order: source partition and offset."""
+        rows = self.order
+        if by is not None:
+            rows = rows[self._groups[by.name].groups[rows] == self._group_of(by, segment)]
+        ends = np.cumsum([n for _, n in self._sources])
+        return [
+            (self._sources[int(np.searchsorted(ends, row, side="right"))][0], int(self.rows.offsets[row]))
+            for row in rows[:most].tolist()
+        ]
 
     # ------------------------------------------------------------------ rows
     def usable(self, column: str) -> BoolArray:

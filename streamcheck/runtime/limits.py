@@ -50,12 +50,15 @@ class Brake:
         self.paused: frozenset[SourcePartition] = frozenset()
         self.hits = 0
 
-    def decide(self, engine: Engine) -> bool:
-        """Judge anew; whether `paused` has changed. Once braking, until half of the bytes are free."""
+    def decide(self, *engines: Engine) -> bool:
+        """Judge anew; whether `paused` has changed. Once braking, until half of the bytes are free.
+
+        Several engines over one input: those that are ahead for all of them.
+        """
         before = self.paused
-        held = sum(partition.open_bytes for partition in engine.partitions.values())
+        held = sum(partition.open_bytes for engine in engines for partition in engine.partitions.values())
         over = held > (self.bytes_max // 2 if before else self.bytes_max)
-        self.paused = engine.ahead() if over else frozenset()
+        self.paused = frozenset.intersection(*(engine.ahead() for engine in engines)) if over else frozenset()
         self.hits += bool(self.paused and not before)
         return self.paused != before
 

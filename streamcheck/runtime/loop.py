@@ -9,7 +9,7 @@ The order of a commit, which a crash may cut anywhere:
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -32,6 +32,7 @@ from streamcheck.runtime.ports import (
     JournalSink,
     OutboxEntry,
     PartitionStatus,
+    Records,
     Source,
     SourceUnavailable,
     Store,
@@ -172,7 +173,7 @@ class Loop:
         full = self._waits
         self._stops += full and not self._full
         self._full = full
-        polled = [] if full else self._source.poll(0.0 if self._decoding.pending else POLL_S)
+        polled = [] if full else self._poll(0.0 if self._decoding.pending else POLL_S)
         if full:
             self._clock.sleep(POLL_S)
         self._feed(self._decoding.through(polled) if polled else self._decoding.drain())
@@ -190,6 +191,9 @@ class Loop:
         if due or self._alerts or self._strays.full or self._uncommitted:
             self._commit(force=False)
         self._deliver(now_s)
+
+    def _poll(self, timeout_s: float) -> Sequence[Records]:
+        return self._source.poll(timeout_s)
 
     def _feed(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -287,9 +291,12 @@ class Loop:
         """Whether more waits for a commit than memory is meant for."""
         return self.engine.closing.uncommitted >= UNCOMMITTED_MAX
 
+    def _engines(self) -> tuple[Engine, ...]:
+        return (self.engine,)
+
     def _mind_memory(self, now_s: float) -> None:
         """Partitions that run ahead wait while too many rows are open; that is no silence of theirs."""
-        if self._brake.decide(self.engine):
+        if self._brake.decide(*self._engines()):
             log.debug("waiting for those behind: %s", ", ".join(map(str, sorted(self._brake.paused))) or "none")
             self._source.pause(self._brake.paused)
         self._silence.held_back(self._brake.paused, now_s)

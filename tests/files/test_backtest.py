@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamcheck.adapters.files import jsonl, tables
-from streamcheck.cli import backtest, backtest_show, main
+from streamcheck.cli import backtest_show, main, replay
 from streamcheck.cli.service import Stop, Wiring, run_service
 from streamcheck.config.load import loads
 from streamcheck.core.journal import Floored, from_bytes
@@ -76,7 +77,7 @@ def invoke(*args: object) -> Result:
 
 
 def without_timing(result: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in result.items() if name != "timing"}
+    return {name: value for name, value in result.items() if name not in ("timing", "input")}
 
 
 def states(alerts: bytes) -> list[tuple[str, str]]:
@@ -100,7 +101,7 @@ def test_every_form_and_cut_gives_the_same_bytes(
         monkeypatch.setattr(tables, "BATCH_ROWS", rows_cut)
         forms = ("jsonl", "csv", "parquet")
         found += [test("--predictions", tmp_path / f"p.{form}", "--labels", tmp_path / f"l.{form}") for form in forms]
-    monkeypatch.setattr(backtest, "OPEN_BYTES_MAX", 5_000)
+    monkeypatch.setattr(replay, "OPEN_BYTES_MAX", 5_000)
     found.append(test("--predictions", named["p", "jsonl"], "--labels", named["l", "jsonl"]))
     fired = {monitor for monitor, state in states(found[0][0]) if state == "firing"}
     assert fired == {"shift", "shift-by-tier", "adwin", "floor"}
@@ -124,6 +125,38 @@ def test_what_is_printed_and_counted(config: Path, write_lines: Any, rows: Any, 
     assert of_predictions == "p[0]: 3,592 accepted, 8 late, 0 rejected"
 
 
+def test_the_result_holds_what_a_report_needs(
+    test: Any, config: Path, write_lines: Any, rows: Any, labels: Any
+) -> None:
+    config.write_text(CONFIG.replace("version: 1\n", "version: 1\nkafka:\n  bootstrap_servers: secret:9092\n# note\n"))
+    args = "--predictions", write_lines("p.jsonl", rows), "--labels", write_lines("l.jsonl", labels)
+    alerts, found = test(*args)
+    assert "name: bt\n" in found["config_text"]
+    assert "secret" not in found["config_text"]
+    fired = [json.loads(line) for line in alerts.splitlines() if b'"firing"' in line]
+    assert [(a["id"], a["fired_at"]) for a in found["alerts"]] == [(a["id"], a["pane_end"]) for a in fired]
+    ends = {a["id"]: a["pane_end"] for a in map(json.loads, alerts.splitlines()) if a["state"] == "resolved"}
+    assert [a["resolved_at"] for a in found["alerts"]] == [ends.get(a["id"]) for a in fired]
+    tier = next(a for a in found["alerts"] if a["monitor"] == "shift-by-tier")
+    begin = int(datetime.fromisoformat(tier["pane_start"]).timestamp() * 1000)
+    assert len(tier["samples"]) == 5
+    for topic, partition, offset in tier["samples"]:
+        assert (topic, partition, rows[offset]["tier"]) == ("p", 0, tier["segment"]["tier"])
+        assert begin <= rows[offset]["ts"] < begin + 1_000
+    course = next(s for s in found["series"] if s["monitor"] == "shift-by-tier" and s["segment"] == tier["segment"])
+    at = course["t"].index(begin + 1_000)
+    assert (course["value"][at], course["rows"][at]) == (tier["value"], tier["rows"])
+    amount = next(column for column in found["columns"] if column["column"] == "amount")
+    assert sum(amount["rows"]) == found["partitions"]["p[0]"]["accepted"]
+    assert sum(amount["missing"]) == sum(row["amount"] is None for at, row in enumerate(rows) if at % 500 != 7)
+    joined = found["labelled"]
+    assert joined["rows"] == found["join"]["labels_matched"] == sum(joined["delays"])
+    by_tier = [s for s in joined["segments"] if s["by"] == "tier"]
+    assert sum(s["rows"] for s in by_tier) == joined["rows"]
+    assert all(s["low"] < s["value"] < s["high"] for s in by_tier)
+    assert 30_000 < joined["delay_mean_ms"] < 33_000
+
+
 def test_files_wait_for_one_another_within_their_memory(
     test: Any, write_lines: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +171,7 @@ def test_files_wait_for_one_another_within_their_memory(
     first, second = write_lines("p.jsonl", rows[:-1_200]), write_lines("q.jsonl", rows[-1_200:])  # one far ahead
     peaks, found = [], []
     for limit in (1 << 30, 20_000):
-        monkeypatch.setattr(backtest, "OPEN_BYTES_MAX", limit)
+        monkeypatch.setattr(replay, "OPEN_BYTES_MAX", limit)
         held.clear()
         found.append(test("--predictions", first, "--predictions", second)[0])
         peaks.append(max(held))
@@ -259,8 +292,8 @@ def test_a_partition_that_ends_early_holds_nothing_back(
     seen = []
 
     class Watched(backtest_show.Progress):
-        def __call__(self, done_bytes: int, total_bytes: int, rows: int) -> None:
-            seen.append((done_bytes, total_bytes, rows))
+        def __call__(self, done: int, total: int, rows: int) -> None:
+            seen.append((done, total, rows))
 
     monkeypatch.setattr(backtest_show, "Progress", Watched)
     monkeypatch.setattr(jsonl, "BLOCK_BYTES", 3_000)
@@ -291,7 +324,7 @@ def test_ctrl_c_gives_what_was_found_until_then(
     class Impatient(backtest_show.Progress):
         calls = 0
 
-        def __call__(self, done_bytes: int, total_bytes: int, rows: int) -> None:
+        def __call__(self, done: int, total: int, rows: int) -> None:
             Impatient.calls += 1
             if Impatient.calls == 60:
                 os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,210 @@
+"""Runs one config or several over an input that ends: for `backtest`, `calibrate` and `test`."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamcheck.cli.backtest_input import Input
+from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot
+from streamcheck.config.load import Loaded, load
+from streamcheck.config.values import budget_text
+from streamcheck.core import saving
+from streamcheck.core.engine import Engine, Outcome
+from streamcheck.core.plan import Plan
+from streamcheck.report.history import AlertHistory
+from streamcheck.report.result import result
+from streamcheck.report.trace import Trace
+from streamcheck.runtime.backtest import Backtest, Group, Lane, Scope, open_backtest
+from streamcheck.runtime.bounds import Reach, Windows
+from streamcheck.runtime.clock import WallClock
+from streamcheck.runtime.decoding import Inline
+from streamcheck.runtime.delivery import Outbox
+from streamcheck.runtime.loop import LoopRules
+from streamcheck.runtime.memory import ForgetfulStore
+from streamcheck.runtime.opening import Opened
+from streamcheck.runtime.ports import AlertSink
+from streamcheck.runtime.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+OPEN_BYTES_MAX = 128 << 20
+"""Rows of open panes at which a partition that runs ahead waits; a service may take four times as many by default."""
+COMMIT_EVERY_S = 5.0
+
+Told = Callable[[int, int, int], None]
+"""Hears how far it has come: done, of total, rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A config to be tried. name: how tables call it; source: its file."""
+
+    name: str
+    source: str
+    loaded: Loaded
+
+    @property
+    def plan(self) -> Plan:
+        """What the engine runs."""
+        return self.loaded.plan
+
+
+@dataclass(slots=True)
+class Course:
+    """What became of one config."""
+
+    candidate: Candidate
+    engine: Engine
+    windows: Windows
+    history: AlertHistory
+    trace: Trace | None
+
+    def hear(self, outcome: Outcome) -> None:
+        """Something has come of an input."""
+        for alert in outcome.alerts:
+            self.history.add(alert)
+
+    def result(self, *, complete: bool) -> dict[str, Any]:
+        """The config's part of the result."""
+        window = self.windows.predictions
+        found = result(self.engine, self.history, window.seen_ms, window.rows, complete=complete)
+        found["name"] = self.candidate.name
+        found["budget"] = budget_text(self.candidate.plan.budget)
+        found["config_text"] = config_text(self.candidate.source)
+        if self.trace is not None:
+            for alert in found["alerts"]:
+                alert["samples"] = self.trace.samples.get(alert["id"], [])
+            found |= self.trace.export()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """All courses, the first config's first. positions: where reading began."""
+
+    courses: tuple[Course, ...]
+    complete: bool
+    events: int
+    seconds: float
+    gaps: tuple[tuple[str, int, int], ...]
+    positions: dict[str, int]
+
+
+def replay(
+    candidates: Sequence[Candidate],
+    given: Input,
+    bounds_ms: tuple[int | None, int | None],
+    sink: AlertSink | None,
+    told: Told,
+    *,
+    traced: bool = False,
+) -> Replayed:
+    """Everything up to the end of the input, or until told to stop. Closes the input."""
+    settings, clock, stop = candidates[0].loaded.settings, WallClock(), Stop()
+    with closing(given.source):
+        opened = [
+            open_backtest(each.plan, given.first_offsets, given.life, given.saved, given.source) for each in candidates
+        ]
+        courses = [_course(*each, bounds_ms, traced=traced) for each in zip(candidates, opened, strict=True)]
+        outbox = Outbox(sink, ForgetfulStore())
+        outbox.open(opened[0])
+        positions = saving.positions(courses[0].engine)
+
+        def listen(outcome: Outcome) -> None:
+            courses[0].hear(outcome)
+            told(given.done(), given.total(), given.rows())
+
+        scope = _scope(given, courses, opened, bounds_ms)
+        decoder = decoding(candidates[0].plan, settings.workers) if not scope.groups else _inline(candidates[0].plan)
+        with closing(decoder):
+            loop = Backtest(
+                given.life,
+                opened[0],
+                given.source,
+                outbox,
+                decoder,
+                clock,
+                Telemetry(first_snapshot(settings, clock)),
+                LoopRules(commit_every_s=COMMIT_EVERY_S, open_bytes_max=min(settings.open_bytes, OPEN_BYTES_MAX)),
+                listen,
+                scope,
+            )
+            began = time.perf_counter()
+            with stop.on_signals():
+                loop.run(stop)
+        gaps = tuple((str(source), wanted, first) for source, wanted, first in loop.gaps)
+        seconds = time.perf_counter() - began
+        where = {str(source): offset for source, offset in sorted(positions.items())}
+        return Replayed(tuple(courses), loop.complete, loop.tally.events, seconds, gaps, where)
+
+
+def _course(candidate: Candidate, opened: Opened, bounds_ms: tuple[int | None, int | None], *, traced: bool) -> Course:
+    plan, engine = candidate.plan, opened.engine
+    labels = plan.labels.topics if plan.labels is not None else ()
+    windows = Windows(plan.predictions.topics, labels, *bounds_ms, _horizon_ms(plan))
+    return Course(candidate, engine, windows, AlertHistory(), Trace(engine) if traced else None)
+
+
+def _horizon_ms(plan: Plan) -> int:
+    return plan.join.horizon_ms if plan.join is not None else 0
+
+
+def _scope(
+    given: Input, courses: Sequence[Course], opened: Sequence[Opened], bounds_ms: tuple[int | None, int | None]
+) -> Scope:
+    first = courses[0].candidate.plan
+    alike: list[Lane] = []
+    others: dict[tuple[object, ...], tuple[Plan, list[Lane]]] = {}
+    for course, its in zip(courses[1:], opened[1:], strict=True):
+        lane = Lane(its, course.windows, course.hear)
+        plan = course.candidate.plan
+        if _streams(plan) == _streams(first):
+            alike.append(lane)
+        else:
+            others.setdefault(_streams(plan), (plan, []))[1].append(lane)
+    groups = tuple(Group(_inline(plan), tuple(lanes)) for plan, lanes in others.values())
+    plans = [course.candidate.plan for course in courses]
+    reach = Reach(_ends(plans, bounds_ms[1]) if given.bounded else {})
+    return Scope(courses[0].windows, reach, given.enough, tuple(alike), groups)
+
+
+def _streams(plan: Plan) -> tuple[object, ...]:
+    return (plan.predictions, plan.labels, plan.task)
+
+
+def _inline(plan: Plan) -> Inline:
+    return Inline(decoders(plan))
+
+
+def _ends(plans: Sequence[Plan], end_ms: int | None) -> dict[str, int]:
+    """Beyond which time no row of a topic counts for any of these plans, lateness included."""
+    if end_ms is None:
+        return {}
+    first = plans[0]
+    behind = end_ms + max(plan.time.lateness_ms + plan.time.pane_ms for plan in plans)
+    waiting = max(_horizon_ms(plan) for plan in plans)
+    labels = first.labels.topics if first.labels is not None else ()
+    return {**dict.fromkeys(labels, behind + waiting), **dict.fromkeys(first.predictions.topics, behind)}
+
+
+def config_text(source: str) -> str:
+    """The config as written, variables as they stand there; without its kafka section, which may hold secrets."""
+    kept, inside = [], False
+    for line in Path(source).read_text("utf-8-sig").splitlines():
+        if line[:1].isalpha() or line[:1] in "\"'":
+            inside = line.lstrip("\"'").startswith("kafka")
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def load_candidate(config: str, name: str | None = None) -> Candidate:
+    """A config file; its warnings are shown. Raises ConfigError."""
+    loaded = load(config)
+    for warning in loaded.warnings:
+        log.warning("%s: %s", config, warning)
+    return Candidate(name or Path(config).stem, config, loaded)
