@@ -40,11 +40,11 @@ lint: $(VENV)/.dev ## ruff and mypy
 	@echo "mypy"
 	@$(BIN)/mypy
 
-bench: $(VENV)/.run ## events per second against the naive loop, same broker, same run (bench/README.md)
-	@$(BIN)/python bench/run.py $(ARGS)
+bench: $(VENV)/.run ## events per second beside loops and peers, same broker, same run (ARGS='files' …: bench/README.md)
+	@$(BIN)/python -m bench $(ARGS)
 
 bench-hostile: $(VENV)/.run ## what one malformed event in ten costs, and whether it changes anything
-	@$(BIN)/python bench/hostile.py $(ARGS)
+	@$(BIN)/python -m bench hostile $(ARGS)
 
 kafka: $(VENV)/.run ## start a local broker for trying things out (needs Java 17 and Maven)
 	@$(BIN)/python tools/kafka_cluster.py $(ARGS)
@@ -56,7 +56,7 @@ docs: $(VENV)/.run ## regenerate the reference pages of docs/ from the code
 	@$(BIN)/python tools/gen_docs.py
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) build dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .peers build dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps inside the environment vanish with it; each is touched last, so an interrupted installation starts again.

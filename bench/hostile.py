@@ -1,7 +1,7 @@
 """What do malformed events cost, and do they change anything? The real command, dead letters delivered, on one broker.
 
     make bench-hostile                             three rounds of 300,000 good events
-    make bench-hostile ARGS='--events 50000 --rounds 1'
+    python -m bench hostile --events 50000 --rounds 1
 
 Three streams in turn: the good events alone; the same with one malformed event in ten, of every kind that the decoder
 rejects; nothing but malformed ones. Exit code 1 where an alert of the second differs from the first in a byte (but for
@@ -10,38 +10,39 @@ come through at less than half of the clean stream's rate.
 """
 
 import argparse
-import json
-import os
 import re
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script: bench and tools are folders beside the package, not installed
+import yaml
+from kafka import KafkaConsumer, TopicPartition
 
-from kafka import KafkaConsumer, TopicPartition  # noqa: E402
-
-from bench.events import Topic  # noqa: E402
-from bench.poison import MESSAGE_BYTES_MAX, clean, fill, mixed, spoiled  # noqa: E402
-from bench.run import OWN, PANE_MS, Figures, broker, commands, measure, surroundings  # noqa: E402
+from bench import configs
+from bench.events import Shape
+from bench.measure import Figures, measure
+from bench.poison import MESSAGE_BYTES_MAX, clean, fill, mixed, spoiled
+from bench.roster import own_command
+from bench.run import add_options
+from bench.streams import Stream, broker
+from bench.surroundings import described, keep, surroundings
 
 CLEAN, MIXED, SPOILED = "clean", "one in ten malformed", "all malformed"
 EVERY = 10
 SHARE_MIN = 0.5
 
 
-def arguments(topic: Topic, folder: Path, run: str) -> list[str]:
-    """The command line of a run over the topic, with dead letters and a limit on sizes."""
-    command = commands(topic, folder, run, PANE_MS)[OWN]
-    config = folder / f"{run}.yaml"
-    more = f"\ndead_letter: {{topic: {run}.rejects}}\nlimits: {{message_bytes: {MESSAGE_BYTES_MAX}B}}\n"
-    config.write_text(config.read_text().replace(f"name: {run}", "name: hostile") + more)
-    return command
+def command(stream: Stream, folder: Path, run: str) -> list[str]:
+    """A run over the predictions alone, with dead letters and a limit on sizes; all go by one name in their alerts."""
+    path = configs.over_kafka(configs.features_only(stream.shape), stream, run, folder)
+    more = {"name": "hostile", "dead_letter": {"topic": f"{run}.rejects"}}
+    config = {**yaml.safe_load(path.read_text()), **more, "limits": {"message_bytes": f"{MESSAGE_BYTES_MAX}B"}}
+    return own_command(configs.write(config, path), "--river")
 
 
 def read(bootstrap: str, topic: str) -> list[Any]:
@@ -65,7 +66,7 @@ def alerts(bootstrap: str, run: str) -> list[tuple[bytes, bytes]]:
     return [(record.key, re.sub(rb'"lineage":"[0-9a-f]*",', b"", record.value)) for record in records]
 
 
-def misdirected(bootstrap: str, run: str, topic: Topic, bad: dict[tuple[int, int], str]) -> list[str]:
+def misdirected(bootstrap: str, run: str, stream: Stream, bad: dict[tuple[int, int], str]) -> list[str]:
     """How the dead letters differ from the bad events: none missing, none too many, each with its reason."""
     if not bad:
         return []
@@ -73,7 +74,7 @@ def misdirected(bootstrap: str, run: str, topic: Topic, bad: dict[tuple[int, int
     found = {}
     for letter in letters:
         headers = {name: text.decode() for name, text in letter.headers if name != "source-key"}
-        assert headers["source-topic"] == topic.name, headers
+        assert headers["source-topic"] == stream.predictions, headers
         found[int(headers["source-partition"]), int(headers["source-offset"])] = headers["reason"]
     wrong = [
         f"{at}: {found.get(at)!r}, not {bad.get(at)!r}" for at in bad.keys() | found if found.get(at) != bad.get(at)
@@ -97,58 +98,49 @@ def report(found: dict[str, list[Figures]], good: dict[str, int]) -> float:
             f"{stream:22s} {statistics.median(good[stream] / own.seconds for own in runs):9,.0f} "
             f"{statistics.median(own.rate for own in runs):9,.0f} {statistics.median(ratios):8.2f} "
             f"{statistics.median(own.cpu_s / own.events * 1e6 for own in runs):14.1f} "
-            f"{max(own.rss_mb for own in runs):8.0f}"
+            f"{max(own.peak_mb for own in runs):8.0f}"
         )
     return share
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=300_000, help="good events")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--kafka", default=os.environ.get("STREAMCHECK_TEST_KAFKA"), help="broker (default: start one)")
-    parser.add_argument("--out", type=Path, help="file for the figures (default: bench/results/hostile-COMMIT.json)")
-    args = parser.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="bench hostile", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser, events=300_000, rounds=3)
+    args = parser.parse_args(arguments)
     around = surroundings()
     found: dict[str, list[Figures]] = {CLEAN: [], MIXED: [], SPOILED: []}
     wrong: list[str] = []
     with broker(args.kafka) as bootstrap, tempfile.TemporaryDirectory() as folder:
         stamp = time.time_ns()
         names = {CLEAN: f"clean-{stamp}", MIXED: f"mixed-{stamp}", SPOILED: f"spoiled-{stamp}"}
-        topics = {each: Topic(bootstrap, name, args.events, args.partitions) for each, name in names.items()}
+        streams = {each: Stream(bootstrap, name, Shape(), args.events, args.partitions) for each, name in names.items()}
         print(f"publishing three times {args.events:,} events", file=sys.stderr, flush=True)
         bad = {
-            CLEAN: fill(topics[CLEAN], clean(topics[CLEAN])),
-            MIXED: fill(topics[MIXED], mixed(topics[MIXED], EVERY)),
-            SPOILED: fill(topics[SPOILED], spoiled(topics[SPOILED])),
+            CLEAN: fill(streams[CLEAN], clean(streams[CLEAN])),
+            MIXED: fill(streams[MIXED], mixed(streams[MIXED], EVERY)),
+            SPOILED: fill(streams[SPOILED], spoiled(streams[SPOILED])),
         }
         good = {CLEAN: args.events, MIXED: args.events, SPOILED: 0}
         logs: dict[str, list[tuple[bytes, bytes]]] = {}
         for number in range(args.rounds):
-            streams = [*found][number % 3 :] + [*found][: number % 3]
-            for stream in streams:
-                run = f"{names[stream]}-{number}"
-                figures, _ = measure(stream, arguments(topics[stream], Path(folder), run))
-                assert figures.events == good[stream] + len(bad[stream]), figures
-                print(f"  round {number + 1}  {stream:22s} {figures.rate:9,.0f} events/s", file=sys.stderr, flush=True)
-                found[stream].append(figures)
-                logs[stream] = alerts(bootstrap, run)
-                wrong += misdirected(bootstrap, run, topics[stream], bad[stream])
+            for each in [*found][number % 3 :] + [*found][: number % 3]:
+                run, sent = f"{names[each]}-{number}", good[each] + len(bad[each])
+                figures = measure(each, command(streams[each], Path(folder), run), sent)
+                assert figures.said["predictions"] == sent, figures
+                print(f"  round {number + 1}  {each:22s} {figures.rate:9,.0f} events/s", file=sys.stderr, flush=True)
+                found[each].append(figures)
+                logs[each] = alerts(bootstrap, run)
+                wrong += misdirected(bootstrap, run, streams[each], bad[each])
             if logs[MIXED] != logs[CLEAN] or not logs[CLEAN]:
                 wrong.append(f"round {number + 1}: the alerts of the mixed stream differ from those of the clean one")
             if logs[SPOILED]:
                 wrong.append(f"round {number + 1}: {len(logs[SPOILED])} alerts where there was no event")
     share = report(found, good)
     verdict = "NOT as they should be" if wrong else "byte for byte the same, every dead letter there"
-    print(f"{len(logs[CLEAN])} alert transitions: {verdict}; {json.dumps(around)}")
-    out = args.out or ROOT / "bench/results" / f"hostile-{around['commit']}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    rows = {stream: [asdict(figures) for figures in runs] for stream, runs in found.items()}
-    out.write_text(json.dumps({**around, "events": args.events, "good_share": share, "streams": rows}, indent=1))
+    print(f"{len(logs[CLEAN])} alert transitions: {verdict}; commit {around['commit']}; {described(around)}")
+    rows = {each: [asdict(figures) for figures in runs] for each, runs in found.items()}
+    keep("hostile", around, {"events": args.events, "good_share": share, "streams": rows}, args.out)
     print("\n".join(wrong[:20]), file=sys.stderr)
     raise SystemExit(1 if wrong or share < SHARE_MIN else 0)
-
-
-if __name__ == "__main__":
-    main()

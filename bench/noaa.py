@@ -1,6 +1,6 @@
 """Does `streamcheck run` find a known drift in real data, and nothing there that the undrifted twin does not have?
 
-    python bench/noaa.py [--data DIR] [--kafka HOST:PORT]        about ten seconds
+    python -m bench noaa [--data DIR] [--kafka HOST:PORT]        about ten seconds
 
 18,159 days of weather and whether it rained (NOAA). The drifted file equals its twin in its first 12,000 rows; from
 there on its feature columns are turned by one (each holds its neighbour's values) and its labels are not altered.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from kafka import KafkaAdminClient, KafkaProducer
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script: bench and tools are folders beside the package, not installed
-
-from bench.verify import read_alerts  # noqa: E402
-from tools.kafka_cluster import ADDRESS_VARIABLE, KafkaCluster  # noqa: E402
+from bench.measure import ROOT
+from bench.streams import broker, read_alerts
 
 DATA = ROOT.parent / "shared" / "data"
 CONFIG = ROOT / "configs" / "examples" / "noaa.yaml"
@@ -224,25 +221,17 @@ def both(bootstrap: str, folder: Path, data: Path = DATA, prefix: str = "noaa") 
     return alerts
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="bench noaa", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the two files (default: %(default)s)")
-    parser.add_argument("--kafka", default=os.environ.get(ADDRESS_VARIABLE), help="a broker; default: one is started")
-    chosen = parser.parse_args()
+    parser.add_argument("--kafka", default=os.environ.get("STREAMCHECK_TEST_KAFKA"), help="broker (default: start one)")
+    chosen = parser.parse_args(arguments)
     if not available(chosen.data):
         sys.exit(f"{chosen.data} has no {TWIN} and {DRIFTED}: name their folder with --data")
     features = altered(read(chosen.data))
-    with tempfile.TemporaryDirectory(prefix="streamcheck-noaa-") as folder:
-        prefix = Path(folder).name  # topics of this run's own, on a broker that has others
-        if chosen.kafka:
-            alerts = both(chosen.kafka, Path(folder), chosen.data, prefix)
-        else:
-            with KafkaCluster() as cluster:
-                alerts = both(cluster.bootstrap, Path(folder), chosen.data, prefix)
+    with broker(chosen.kafka) as bootstrap, tempfile.TemporaryDirectory(prefix="streamcheck-noaa-") as folder:
+        # the folder's name makes topics of this run's own, on a broker that has others
+        alerts = both(bootstrap, Path(folder), chosen.data, Path(folder).name)
     outcome = compare(alerts, features)
     report(alerts, outcome)
-    return 0 if outcome.found and outcome.before["twin"] == outcome.before["drifted"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(0 if outcome.found and outcome.before["twin"] == outcome.before["drifted"] else 1)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from itertools import cycle
 
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.admin import NewTopic
+from kafka import KafkaProducer
 
-from bench.events import Topic, generate
+from bench.batches import create
+from bench.events import START_MS, STEP_MS, Predictions, columns
+from bench.streams import Stream
 
 MESSAGE_BYTES_MAX = 4_096
 FAR_FUTURE_MS = b"4102444800000"  # 2100-01-01
@@ -36,40 +37,40 @@ Record = tuple[int, int, bytes | None, str | None]
 """Partition, record timestamp in ms, value, and the reason for its rejection (None: a good event)."""
 
 
-def clean(topic: Topic) -> Iterator[Record]:
+def clean(stream: Stream) -> Iterator[Record]:
     """The good events, dealt to the partitions in turn."""
-    for row, (time_ms, event) in enumerate(generate(topic.events)):
-        yield row % topic.partitions, time_ms, event, None
+    texts = Predictions(stream.shape)
+    for chunk in columns(stream.shape, stream.events):
+        for at, event in enumerate(texts.rows(chunk)):
+            row = chunk.first + at
+            yield row % stream.partitions, START_MS + row * STEP_MS, event.tobytes(), None
 
 
-def mixed(topic: Topic, every: int) -> Iterator[Record]:
+def mixed(stream: Stream, every: int) -> Iterator[Record]:
     """The same, in the same order and partitions, with a bad one after each run of `every` - 1 good ones."""
     kinds = cycle(POISON)
-    for row, (partition, time_ms, event, _) in enumerate(clean(topic), 1):
+    for row, (partition, time_ms, event, _) in enumerate(clean(stream), 1):
         yield partition, time_ms, event, None
         if row % (every - 1) == 0:
             reason, spoil = next(kinds)
-            yield row // (every - 1) % topic.partitions, time_ms, spoil(event or b""), reason
+            yield row // (every - 1) % stream.partitions, time_ms, spoil(event or b""), reason
 
 
-def spoiled(topic: Topic) -> Iterator[Record]:
+def spoiled(stream: Stream) -> Iterator[Record]:
     """Nothing but bad ones."""
     kinds = cycle(POISON)
-    for partition, time_ms, event, _ in clean(topic):
+    for partition, time_ms, event, _ in clean(stream):
         reason, spoil = next(kinds)
         yield partition, time_ms, spoil(event or b""), reason
 
 
-def fill(topic: Topic, records: Iterator[Record]) -> dict[tuple[int, int], str]:
+def fill(stream: Stream, records: Iterator[Record]) -> dict[tuple[int, int], str]:
     """Make the topic of these records; (partition, offset) -> reason of the bad ones."""
-    admin = KafkaAdminClient(bootstrap_servers=topic.bootstrap)
-    config = {"retention.ms": "-1", "segment.bytes": str(256 * 1024 * 1024)}
-    admin.create_topics([NewTopic(topic.name, topic.partitions, 1, topic_configs=config)])
-    admin.close()
-    producer = KafkaProducer(bootstrap_servers=topic.bootstrap, acks="all", linger_ms=50, batch_size=256 * 1024)
-    sent, bad, ends = [], {}, [0] * topic.partitions
+    create(stream.bootstrap, stream.predictions, stream.partitions)
+    producer = KafkaProducer(bootstrap_servers=stream.bootstrap, acks="all", linger_ms=50, batch_size=256 * 1024)
+    sent, bad, ends = [], {}, [0] * stream.partitions
     for partition, time_ms, value, reason in records:
-        sent.append(producer.send(topic.name, value, key=b"k", partition=partition, timestamp_ms=time_ms))
+        sent.append(producer.send(stream.predictions, value, key=b"k", partition=partition, timestamp_ms=time_ms))
         if reason is not None:
             bad[partition, ends[partition]] = reason
         ends[partition] += 1

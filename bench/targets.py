@@ -1,0 +1,75 @@
+"""What must be reached, and what has been, by the figures that are kept for a commit."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.roster import LOADS, NAIVE, PANE, ROW
+from bench.surroundings import RESULTS
+
+Figures = dict[str, Any]
+PEERS = ("quix", "bytewax", "confluent")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """source: the command whose figures tell. most: the figure must not be larger, instead of not smaller."""
+
+    what: str
+    source: str
+    least: float
+    hope: float | None
+    figure: Callable[[Figures], float | None]
+    form: str = ".2f"
+    most: bool = False
+
+    def verdict(self, value: float) -> str:
+        """In words."""
+        if self.hope is not None and self._reached(value, self.hope):
+            return "reached, and the hope"
+        return "reached" if self._reached(value, self.least) else "NOT reached"
+
+    def _reached(self, value: float, bound: float) -> bool:
+        return value <= bound if self.most else value >= bound
+
+
+def _ratio(own: str, *others: str) -> Callable[[Figures], float | None]:
+    """The median ratio to the best of the others."""
+
+    def figure(run: Figures) -> float | None:
+        of: dict[str, dict[str, float]] = next(
+            (row["ratio_to"] for row in run["contenders"] if row["contender"] == own), {}
+        )
+        return min((of[other]["median"] for other in others if other in of), default=None)
+
+    return figure
+
+
+def _peak_mb(run: Figures) -> float | None:
+    return next((row["peak_mb"]["max"] for row in run["contenders"] if row["contender"] == PANE), None)
+
+
+TARGETS = (
+    Target("row mode against the naive loop", "run", 4, 6, _ratio(ROW, NAIVE)),
+    Target("row mode against the best peer", "run", 2, 3, _ratio(ROW, *PEERS)),
+    Target("pane mode against the naive loop", "run", 7, 12, _ratio(PANE, NAIVE)),
+    Target("pane mode against confluent-kafka and orjson.loads", "run", 0.4, 0.8, _ratio(PANE, LOADS)),
+    Target("peak memory in pane mode, MB", "run", 250, 150, _peak_mb, ".0f", most=True),
+)
+
+
+def shown(commit: str) -> str:
+    """As Markdown: every target, with the figure where it has been measured."""
+    lines = ["| must reach | at least | hope | measured | |", "|---|--:|--:|--:|---|"]
+    for target in TARGETS:
+        path = RESULTS / commit / f"{target.source}.json"
+        value = target.figure(json.loads(path.read_text())) if path.exists() else None
+        bounds = [format(bound, target.form) if bound is not None else "" for bound in (target.least, target.hope)]
+        if target.most:
+            bounds = [f"≤ {bound}" if bound else "" for bound in bounds]
+        told = ["", f"not measured: python -m bench {target.source}"]
+        if value is not None:
+            told = [format(value, target.form), target.verdict(value)]
+        lines.append(f"| {' | '.join([target.what, *bounds, *told])} |")
+    return "\n".join(lines)
