@@ -1,6 +1,6 @@
 """What is kept of each entry? Columns in arrays, numbered as entries come, forgotten from the oldest on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,103 +9,159 @@ import numpy.typing as npt
 from streamcheck.core.ids import KEY_BYTES
 from streamcheck.core.types import BoolArray, IntArray, KeyArray
 
+SLAB_BITS = 14
+SLAB_ROWS = 1 << SLAB_BITS
+"""Rows of a slab, the piece in which room is given out and taken back: at 50 B a row, 0.8 MB."""
 GROWTH = 1.25
-"""Small, because the room left over is memory that limits must count; copying costs a nanosecond a byte at most."""
-_ROOM_MIN = 1_024
+"""By which the arrays grow where more entries come than were foreseen; they are copied then, one after the other."""
+_LOW = SLAB_ROWS - 1
 
 
 class Entries:
-    """Entries numbered `head` to `next` (exclusive), each with a key, whether it lives, and further columns.
+    """Entries numbered `head` to `next` (exclusive), each with a key and further columns.
 
     columns: name to (dtype, number of values an entry). A column is an array (room,) or (values, room); `place` says
-    where in it a number lies.
+    where in it a number lies. rows_foreseen: room that is asked of the system at the beginning. It takes memory only as
+    slabs are first written to: nothing is ever moved to make room, and slabs of forgotten entries are used again.
     """
 
-    def __init__(self, columns: Mapping[str, tuple[Any, int | None]]) -> None:
+    def __init__(self, columns: Mapping[str, tuple[Any, int | None]], rows_foreseen: int = SLAB_ROWS) -> None:
         self.head = 0
         self.next = 0
-        self._base = 0  # the number at place 0
-        self.keys: KeyArray = np.empty((_ROOM_MIN, 2), np.uint64)  # rows, so that a key is in one cache line
-        self.living: BoolArray = np.zeros(_ROOM_MIN, np.bool_)
+        rows = (rows_foreseen // SLAB_ROWS + 3) * SLAB_ROWS  # the first and the last slab are full in part only
+        self.keys: KeyArray = np.empty((rows, 2), np.uint64)  # rows, so that a key is in one cache line
         self.columns: dict[str, npt.NDArray[Any]] = {
-            name: np.empty(_ROOM_MIN if width is None else (width, _ROOM_MIN), dtype)
-            for name, (dtype, width) in columns.items()
+            name: np.empty(rows if width is None else (width, rows), dtype) for name, (dtype, width) in columns.items()
         }
+        self._starts: IntArray = np.empty(0, np.int64)  # in the columns, of the slabs in use, in the order of numbers
+        self._first = 0  # numbers >> SLAB_BITS of the first of them
+        self._free: list[int] = []
+        self._written = 0
 
     def __len__(self) -> int:
         return self.next - self.head
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of an entry."""
+        of_columns: int = sum(c.dtype.itemsize * (1 if c.ndim == 1 else len(c)) for c in self.columns.values())
+        return KEY_BYTES + of_columns
+
+    @property
     def nbytes(self) -> int:
-        """Bytes held, room for more included."""
-        return self.keys.nbytes + self.living.nbytes + sum(column.nbytes for column in self.columns.values())
+        """Bytes held: of all slabs that were ever written to."""
+        return self._written * self.row_bytes
 
     def begin(self, number: int) -> None:
         """Make `number` the next one; there must be no entry yet."""
         assert not len(self), f"{len(self)} entries are here already"
-        self.head = self.next = self._base = number
+        self._give_back(len(self._starts))
+        self.head = self.next = number
+        self._first = number >> SLAB_BITS
 
     def place(self, numbers: IntArray) -> IntArray:
         """Where these entries lie in the columns."""
-        return numbers - self._base
+        return np.asarray(self._starts[(numbers >> SLAB_BITS) - self._first] + (numbers & _LOW))
+
+    def append(self, keys: KeyArray, **columns: npt.NDArray[Any]) -> int:
+        """New entries; returns the number of the first."""
+        assert columns.keys() == self.columns.keys(), f"columns {sorted(columns)}, wanted {sorted(self.columns)}"
+        first, self.next = self.next, self.next + len(keys)
+        self._reserve()
+        for begin, at in self._pieces(first, self.next):
+            given = slice(begin - first, begin - first + at.stop - at.start)
+            self.keys[at] = keys[given]
+            for name, values in columns.items():
+                self.columns[name][..., at] = values[..., given]
+        return first
+
+    def forget(self, until: int) -> None:
+        """Forget everything before `until`."""
+        self.head = min(max(until, self.head), self.next)
+        self._give_back((self.head >> SLAB_BITS) - self._first)
+
+    def alive(self, numbers: IntArray) -> BoolArray:
+        """Whether each number is an entry's that is not forgotten; any number may be asked for."""
+        return np.asarray((numbers >= self.head) & (numbers < self.next))
+
+    def matching(self, numbers: IntArray, keys: KeyArray) -> BoolArray:
+        """Whether each number is a living entry's that has the key beside it; any number may be asked for."""
+        there = Entries.alive(self, numbers)
+        at = np.flatnonzero(there)
+        held, sought = self.keys[self.place(numbers[at])], keys[at]
+        there[at] = (held[:, 0] == sought[:, 0]) & (held[:, 1] == sought[:, 1])
+        return there
+
+    def blocks(self) -> Iterator[tuple[int, KeyArray]]:
+        """All entries, slab by slab: the number of the first, and the keys; views, nothing is copied."""
+        for begin, at in self._pieces(self.head, self.next):
+            yield begin, self.keys[at]
+
+    def _pieces(self, first: int, until: int) -> Iterator[tuple[int, slice]]:
+        """These numbers cut by slabs: the first of each piece, and where the piece lies."""
+        while first < until:
+            stop = min(until, ((first >> SLAB_BITS) + 1) << SLAB_BITS)
+            start = int(self._starts[(first >> SLAB_BITS) - self._first]) + (first & _LOW)
+            yield first, slice(start, start + stop - first)
+            first = stop
+
+    def _give_back(self, slabs: int) -> None:
+        if slabs > 0:
+            self._free += self._starts[:slabs].tolist()
+            self._starts = self._starts[slabs:].copy()
+            self._first += slabs
+
+    def _reserve(self) -> None:
+        """Slabs for all numbers up to `next`, those first that have memory already."""
+        wanted = ((self.next + _LOW) >> SLAB_BITS) - self._first - len(self._starts)
+        if wanted <= 0:
+            return
+        given = [self._free.pop() for _ in range(min(wanted, len(self._free)))]
+        while len(given) < wanted:
+            given.append(self._written)
+            self._written += SLAB_ROWS
+        self._starts = np.concatenate([self._starts, np.array(given, np.int64)])
+        if self._written > len(self.keys):
+            self._grow(max(self._written, int(GROWTH * len(self.keys))))
+
+    def _grow(self, rows: int) -> None:
+        """More room than was foreseen: the only time at which anything is copied."""
+        keys = np.empty((rows, 2), np.uint64)
+        keys[: len(self.keys)] = self.keys
+        self.keys = keys
+        for name, column in self.columns.items():
+            self.columns[name] = grown = np.empty((*column.shape[:-1], rows), column.dtype)
+            grown[..., : column.shape[-1]] = column
+
+
+class Mortals(Entries):
+    """Entries that may also die one by one, before their turn."""
+
+    def __init__(self, columns: Mapping[str, tuple[Any, int | None]], rows_foreseen: int = SLAB_ROWS) -> None:
+        super().__init__({**columns, "living": (np.bool_, None)}, rows_foreseen)
 
     def append(self, keys: KeyArray, **columns: npt.NDArray[Any]) -> int:
         """New living entries; returns the number of the first."""
-        n, first = len(keys), self.next
-        self._reserve(n)
-        at = slice(first - self._base, first - self._base + n)
-        self.keys[at], self.living[at] = keys, True
-        assert columns.keys() == self.columns.keys(), f"columns {sorted(columns)}, wanted {sorted(self.columns)}"
-        for name, values in columns.items():
-            self.columns[name][..., at] = values
-        self.next += n
-        return first
-
-    def forget(self, until: int) -> IntArray:
-        """Forget everything before `until`; returns the numbers of those that lived."""
-        until = min(max(until, self.head), self.next)
-        gone = slice(self.head - self._base, until - self._base)
-        lived = np.flatnonzero(self.living[gone]) + self.head
-        self.living[gone] = False
-        self.head = until
-        return lived
+        return super().append(keys, **columns, living=np.ones(len(keys), np.bool_))
 
     def alive(self, numbers: IntArray) -> BoolArray:
-        """Whether each number is a living entry's; long forgotten ones may be asked for."""
-        there = np.asarray(numbers >= self.head)
-        there[there] = self.living[numbers[there] - self._base]
+        """Whether each number is a living entry's."""
+        there = super().alive(numbers)
+        there[there] = self.columns["living"][self.place(numbers[there])]
         return there
 
     def matching(self, numbers: IntArray, keys: KeyArray) -> BoolArray:
         """Whether each number is a living entry's that has the key beside it."""
-        there = self.alive(numbers)
+        there = super().matching(numbers, keys)
         at = np.flatnonzero(there)
-        there[at] = (self.keys[numbers[at] - self._base] == keys[at]).all(axis=1)
+        there[at] = self.alive(numbers[at])
         return there
 
-    def all(self) -> tuple[int, KeyArray, BoolArray]:
-        """The number of the first, all keys, and which are living."""
-        at = slice(self.head - self._base, self.next - self._base)
-        return self.head, self.keys[at], self.living[at]
+    def kill(self, numbers: IntArray) -> None:
+        """These live no longer; they must not be forgotten yet."""
+        self.columns["living"][self.place(numbers)] = False
 
-    def _reserve(self, n: int) -> None:
-        if self.next - self._base + n <= len(self.keys):
-            return
-        kept = slice(self.head - self._base, self.next - self._base)
-        room = len(self.keys)
-        if len(self) + n > room / GROWTH:
-            room = max(_ROOM_MIN, int(GROWTH * (len(self) + n)))
-        self.keys = _moved(self.keys.view(f"V{KEY_BYTES}")[:, 0], kept, room).view(np.uint64).reshape(room, 2)
-        self.living = _moved(self.living, kept, room)
-        self.columns = {name: _moved(column, kept, room) for name, column in self.columns.items()}
-        self._base = self.head
-
-
-def _moved(column: npt.NDArray[Any], kept: slice, room: int) -> npt.NDArray[Any]:
-    """The kept part at the beginning of an array with this room, the old one where it has it."""
-    if column.shape[-1] == room:
-        column[..., : kept.stop - kept.start] = column[..., kept].copy()
-        return column
-    new = np.empty((*column.shape[:-1], room), column.dtype)
-    new[..., : kept.stop - kept.start] = column[..., kept]
-    return new
+    def living(self) -> IntArray:
+        """The numbers of all that live, ascending."""
+        numbers = np.arange(self.head, self.next)
+        return numbers[self.alive(numbers)]

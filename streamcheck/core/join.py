@@ -5,6 +5,7 @@ predictions = matched + pending + expired + evicted + duplicates
 labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,16 +14,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamcheck.core.bits import GROWTH as BITS_GROWTH
+from streamcheck.core.bits import Bits
 from streamcheck.core.components import State
-from streamcheck.core.entries import GROWTH, Entries
+from streamcheck.core.entries import Entries, Mortals
 from streamcheck.core.id_table import NOWHERE, PLACE_BYTES, IdTable
 from streamcheck.core.ids import KEY_BYTES
-from streamcheck.core.joining import Correction, Joined, Labels, Predictions
+from streamcheck.core.joining import (
+    Correction,
+    Joined,
+    Labels,
+    Predictions,
+    distinct,
+    first_of_each,
+    groups,
+    together,
+)
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
 from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray, KeyArray
 
-_PREDICTION_BYTES = KEY_BYTES + 8 + 8 + 8 + 1 + 1
+VALUE_BYTES, SCORE_BYTES, TIME_BYTES = 8, 8, 8
+"""Exact: float64, float64 and int64 as they came. Once matched, value and time give their room to label and ordinal."""
+MATCHED_BYTES = BITS_GROWTH / 8
+"""A bit that says whether a label came, and the room that bits have left over."""
+LIVING_BYTES = 1
+ROWS_FORESEEN_MAX = 1 << 24
+"""Entries for which room is asked of the system at once, which gives memory only to what is used. Beyond it they are
+copied as they grow."""
+ONE_PANE = 1 << 18
+"""What a pane may bring before the oldest beyond the limit are forgotten."""
 _WAITING_EXCESS = 1_024
 CONTENT = ("keys", "slots", "released", "waiting_keys", "changed_keys")
 """Parts of a delta; without any of them it says nothing."""
@@ -33,7 +54,7 @@ class _Meeting:
     """n labels against what they met. slots: of their prediction, waiting: of an earlier label that waits, -1 without.
 
     before: the value that counted before each; known: whether there was one; last: the label after which none of its id
-    follows in the pane.
+    follows in the pane; order, begins: see joining.groups.
     """
 
     slots: IntArray
@@ -41,22 +62,35 @@ class _Meeting:
     before: FloatArray
     known: BoolArray
     last: BoolArray
+    order: IntArray
+    begins: BoolArray
 
 
 def entry_bytes(n_segmentations: int, segments_max: int) -> int:
-    """Memory that one waiting prediction takes at most, arrays that have just grown included."""
+    """Memory that one waiting prediction takes at most, with all that finds it again.
+
+    Key 16, value 8, score 8, time 8, two for each segmentation, its place in the hash table 8.6, its bit 0.2.
+
+    >>> entry_bytes(1, 1_000), entry_bytes(4, 1_000)
+    (51, 57)
+    """
     segments = n_segmentations * segment_dtype(segments_max).itemsize
-    return int(GROWTH * (_PREDICTION_BYTES + segments) + PLACE_BYTES) + 1
+    row = KEY_BYTES + VALUE_BYTES + SCORE_BYTES + TIME_BYTES + segments
+    return math.ceil(row + PLACE_BYTES + MATCHED_BYTES)
 
 
 def label_bytes() -> int:
     """Memory that one waiting label takes at most: as many more may lie between them that wait no more."""
-    return 2 * (int(GROWTH * (KEY_BYTES + 8 + 1) + PLACE_BYTES) + 1)
+    return 2 * math.ceil(KEY_BYTES + VALUE_BYTES + LIVING_BYTES + PLACE_BYTES)
 
 
 def segment_dtype(segments_max: int) -> np.dtype[np.signedinteger]:
     """The smallest that holds every segment's number."""
     return np.dtype(np.int16) if segments_max < np.iinfo(np.int16).max else np.dtype(np.int32)
+
+
+def _foreseen(entries_max: int) -> int:
+    return min(entries_max + ONE_PANE, ROWS_FORESEEN_MAX)
 
 
 class Join:
@@ -69,16 +103,12 @@ class Join:
         self.rules = rules
         segments = (segment_dtype(segments_max), n_segmentations)
         self._kept = Entries(
-            {
-                "value": (np.float64, None),
-                "score": (np.float64, None),
-                "time": (np.int64, None),
-                "matched": (np.bool_, None),
-                "segments": segments,
-            }
+            {"value": (np.float64, None), "score": (np.float64, None), "time": (np.int64, None), "segments": segments},
+            _foreseen(rules.predictions_max),
         )
+        self._matched = Bits()
         self._slots = IdTable()
-        self._waiting = Entries({"value": (np.float64, None)})
+        self._waiting = Mortals({"value": (np.float64, None)}, _foreseen(2 * rules.labels_max))
         self._waiting_slots = IdTable()
         # Of each pane: its end, the first prediction and the first waiting label after it.
         self._panes: deque[tuple[int, int, int]] = deque()
@@ -88,7 +118,8 @@ class Join:
     @property
     def nbytes(self) -> int:
         """Bytes held by what waits."""
-        return sum(part.nbytes for part in (self._kept, self._slots, self._waiting, self._waiting_slots))
+        parts = (self._kept, self._slots, self._matched, self._waiting, self._waiting_slots)
+        return sum(part.nbytes for part in parts)
 
     # ------------------------------------------------------------------ one pane
     def step(self, end_ms: int, predictions: Predictions, labels: Labels) -> tuple[Joined, list[Correction], State]:
@@ -106,7 +137,7 @@ class Join:
         completed = np.concatenate([released, met.slots[matching]])
         corrected = self._correct(labels, met)
         corrections = self._corrections(met.slots[corrected], labels.value[corrected])
-        changed = np.unique(np.concatenate([completed, met.slots[corrected]]))
+        changed = distinct(np.concatenate([completed, met.slots[corrected]]))
         kept, at = self._kept.columns, self._kept.place(changed)
         matched = {"slots": changed, "labels": kept["value"][at], "ordinals": kept["time"][at]}
         delta = {"end": end_ms, **entered, **matched, **self._wait(labels, met)}
@@ -114,14 +145,14 @@ class Join:
             self._panes.append((end_ms, self._kept.next, self._waiting.next))
         final = kept["value"][self._kept.place(completed)]
         self._evict()
-        return _together(by_predictions, by_labels, final), corrections, delta
+        return together(by_predictions, by_labels, final), corrections, delta
 
     def _enter(self, new: Predictions) -> tuple[State, IntArray, FloatArray]:
         """The pane's predictions, the first of each id. Returns what the delta keeps of them, and, of those whose label
         has come before them, number and label.
         """
         unknown = np.flatnonzero(self._slots.find(new.keys, self._kept) == NOWHERE)
-        fresh = unknown[_first_of_each(new.keys[unknown])]
+        fresh = unknown[first_of_each(new.keys[unknown])]
         keys = new.keys[fresh]
         columns: dict[str, npt.NDArray[Any]] = {
             "value": new.value[fresh],
@@ -129,7 +160,7 @@ class Join:
             "time": new.times[fresh],
             "segments": new.segments[:, fresh],
         }
-        first = self._kept.append(keys, **columns, matched=np.zeros(len(fresh), np.bool_))
+        first = self._kept.append(keys, **columns)
         self._slots.add(keys, first, self._kept)
         self._counts["predictions"] += len(new.keys)
         self._counts["predictions_duplicate"] += len(new.keys) - len(fresh)
@@ -140,9 +171,8 @@ class Join:
             else np.full(len(keys), NOWHERE)
         )
         met = np.flatnonzero(waiting != NOWHERE)
-        at = self._waiting.place(waiting[met])
-        early = self._waiting.columns["value"][at]
-        self._waiting.living[at] = False
+        early = self._waiting.columns["value"][self._waiting.place(waiting[met])]
+        self._waiting.kill(waiting[met])
         self._counts["labels_pending"] -= len(met)
         return {"first": first, "keys": keys, **columns, "released": keys[met]}, first + met, early
 
@@ -155,13 +185,12 @@ class Join:
             waiting[lone] = self._waiting_slots.find(keys[lone], self._waiting)
         before, known = np.zeros(len(keys)), np.zeros(len(keys), np.bool_)
         found = np.flatnonzero(slots != NOWHERE)
-        at = self._kept.place(slots[found])
-        known[found] = self._kept.columns["matched"][at]
-        before[found] = self._kept.columns["value"][at]
+        known[found] = self._matched.get(slots[found])
+        before[found] = self._kept.columns["value"][self._kept.place(slots[found])]
         found = np.flatnonzero(waiting != NOWHERE)
         known[found] = True
         before[found] = self._waiting.columns["value"][self._waiting.place(waiting[found])]
-        order, begins = _groups(keys)
+        order, begins = groups(keys)
         last = np.ones(len(keys), np.bool_)
         again = np.flatnonzero(~begins)  # labels of an id that has come before in this pane
         if len(again):
@@ -173,7 +202,7 @@ class Join:
                 before[order[again]] = np.where(known, before, value)[head[again]]
             known[order[again]] = True
         self._counts["labels"] += len(keys)
-        return _Meeting(slots, waiting, before, known, last)
+        return _Meeting(slots, waiting, before, known, last, order, begins)
 
     def _complete(self, numbers: IntArray, label: FloatArray) -> Joined:
         """Number these predictions as completed rows; label and ordinal take the place of value and time."""
@@ -182,7 +211,8 @@ class Join:
         joined = Joined(
             ordinals, kept["value"][at], label, kept["score"][at], kept["time"][at], self._segments(at)
         )
-        kept["value"][at], kept["time"][at], kept["matched"][at] = label, ordinals, True
+        kept["value"][at], kept["time"][at] = label, ordinals
+        self._matched.set(numbers)
         self._next_ordinal += len(numbers)
         self._counts["predictions_pending"] -= len(numbers)
         self._counts["predictions_matched"] += len(numbers)
@@ -215,10 +245,8 @@ class Join:
         keys, value = labels.keys[new], labels.value[new]
         changed = np.empty(0, np.int64)
         if self.rules.corrections_last and len(labels.keys):
-            order, begins = _groups(labels.keys)
-            final = np.empty(len(labels.keys))
-            ends = np.append(np.flatnonzero(begins)[1:], len(order)) - 1
-            final[order] = np.repeat(labels.value[order[ends]], np.diff(np.append(np.flatnonzero(begins), len(order))))
+            final, begins = np.empty(len(labels.keys)), np.append(np.flatnonzero(met.begins), len(met.order))
+            final[met.order] = np.repeat(labels.value[met.order[begins[1:] - 1]], np.diff(begins))
             value = final[new]
             changed = np.flatnonzero((met.waiting != NOWHERE) & met.last)
             self._waiting.columns["value"][self._waiting.place(met.waiting[changed])] = labels.value[changed]
@@ -248,18 +276,17 @@ class Join:
         self._forget_predictions(self._kept.next - self.rules.predictions_max, "predictions_evicted")
         pending = self._counts["labels_pending"]
         if pending > self.rules.labels_max:
-            first, _, living = self._waiting.all()
-            oldest = first + np.flatnonzero(living)
+            oldest = self._waiting.living()
             self._forget_labels(int(oldest[pending - self.rules.labels_max]), "labels_evicted")
         if len(self._waiting) > 2 * self._counts["labels_pending"] + _WAITING_EXCESS:
             self._close_ranks()
 
     def _close_ranks(self) -> None:
         """Waiting labels are numbered anew, so that those in between, which wait no more, take no room."""
-        first, keys, living = self._waiting.all()
-        at = np.flatnonzero(living)
-        keys, value = keys[at], self._waiting.columns["value"][self._waiting.place(first + at)]
-        renumbered = [int(np.searchsorted(at, mark - first)) for _, _, mark in self._panes]
+        living = self._waiting.living()
+        at = self._waiting.place(living)
+        keys, value = self._waiting.keys[at], self._waiting.columns["value"][at]
+        renumbered = [int(np.searchsorted(living, mark)) for _, _, mark in self._panes]
         self._waiting.forget(self._waiting.next)
         begin = self._waiting.append(keys, value=value)
         self._waiting_slots.make_again(self._waiting)
@@ -269,13 +296,17 @@ class Join:
         )
 
     def _forget_predictions(self, until: int, reason: str) -> None:
-        gone = self._kept.forget(until)
-        pending = int((~self._kept.columns["matched"][self._kept.place(gone)]).sum())
+        first = self._kept.head
+        self._kept.forget(until)
+        self._matched.forget(self._kept.head)
+        pending = self._kept.head - first - self._matched.count(first, self._kept.head)
         self._counts[reason] += pending
         self._counts["predictions_pending"] -= pending
 
     def _forget_labels(self, until: int, reason: str) -> None:
-        gone = len(self._waiting.forget(until))
+        until = min(until, self._waiting.next)
+        gone = int(self._waiting.alive(np.arange(self._waiting.head, until)).sum())
+        self._waiting.forget(until)
         self._counts[reason] += gone
         self._counts["labels_pending"] -= gone
 
@@ -301,6 +332,7 @@ class Join:
     def restore(self, state: State, deltas: Iterable[State]) -> None:
         """Make the join again. deltas: those of `step` within the horizon, ascending by pane."""
         self._kept.begin(state["head"])
+        self._matched.begin(state["head"])
         marks: dict[int, int] = {}
         for delta in deltas:
             self._redo(delta)
@@ -310,8 +342,7 @@ class Join:
         self._next_ordinal = state["next_ordinal"]
         self._panes = deque((end_ms, prediction, marks[end_ms]) for end_ms, prediction in state["panes"])
         self._counts = dict(state["counts"])
-        first, _, living = self._waiting.all()
-        oldest = first + np.flatnonzero(living)
+        oldest = self._waiting.living()
         # Evicted ones, the oldest always, are in the deltas still.
         evicted = len(oldest) - self._counts["labels_pending"]
         if evicted:
@@ -323,11 +354,11 @@ class Join:
         skip = max(0, kept.head - delta["first"])
         columns = {name: delta[name][..., skip:] for name in ("value", "score", "time", "segments")}
         keys = delta["keys"][skip:]
-        kept.append(keys, **columns, matched=np.zeros(len(keys), np.bool_))
+        kept.append(keys, **columns)
         still = delta["slots"] >= kept.head
         at = kept.place(delta["slots"][still])
         kept.columns["value"][at], kept.columns["time"][at] = delta["labels"][still], delta["ordinals"][still]
-        kept.columns["matched"][at] = True
+        self._matched.set(delta["slots"][still])
         # A label that waits anew, having been evicted, is younger than before.
         self._silence(np.concatenate([delta["released"], delta["waiting_keys"]]))
         first = self._waiting.append(delta["waiting_keys"], value=delta["waiting_values"])
@@ -338,31 +369,4 @@ class Join:
 
     def _silence(self, keys: KeyArray) -> None:
         found = self._waiting_slots.find(keys, self._waiting)
-        self._waiting.living[self._waiting.place(found[found != NOWHERE])] = False
-
-
-def _together(first: Joined, then: Joined, label: FloatArray) -> Joined:
-    """Both, with the labels that count at the end of the pane."""
-    return Joined(
-        np.concatenate([first.ordinals, then.ordinals]),
-        np.concatenate([first.prediction, then.prediction]),
-        label,
-        np.concatenate([first.score, then.score]),
-        np.concatenate([first.times, then.times]),
-        np.concatenate([first.segments, then.segments], axis=1),
-    )
-
-
-def _groups(keys: KeyArray) -> tuple[IntArray, BoolArray]:
-    """An order that brings equal keys together, first come first, and where in it a new key begins."""
-    order = np.lexsort((keys[:, 1], keys[:, 0]))
-    inside = keys[order]
-    begins = np.ones(len(keys), np.bool_)
-    begins[1:] = (inside[1:] != inside[:-1]).any(axis=1)
-    return order, begins
-
-
-def _first_of_each(keys: KeyArray) -> IntArray:
-    """Positions of the first of each key, ascending."""
-    order, begins = _groups(keys)
-    return np.sort(order[begins])
+        self._waiting.kill(found[found != NOWHERE])
