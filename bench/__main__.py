@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = {
     "run": "contenders side by side (the default)",
+    "profile": "where the time of a run goes, per stage and event",
     "hostile": "what malformed events cost, and that they change nothing",
     "memory": "a run against the memory that `explain` prints",
     "noaa": "a known drift in real data",
