@@ -34,6 +34,18 @@ def _instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option(
     "--state", metavar="DIR|FILE", type=click.Path(exists=True), help="State of a run to go on from; only read."
 )
+@click.option(
+    "--incidents",
+    type=click.Path(dir_okay=False),
+    help="Known incidents (YAML): recall, delay, precision, false alarms.",
+)
+@click.option("--against", multiple=True, metavar="CONFIG", help="Another config, tried in the same pass; repeatable.")
+@click.option(
+    "--sweep",
+    multiple=True,
+    metavar="SETTING=VALUE,…",
+    help="The config with each value, such as NAME.detector.above=2,3,4; several give all combinations.",
+)
 def backtest(
     config: str,
     predictions: tuple[str, ...],
@@ -44,33 +56,40 @@ def backtest(
     result: Path | None,
     journal: str | None,
     state: str | None,
+    incidents: str | None,
+    against: tuple[str, ...],
+    sweep: tuple[str, ...],
 ) -> None:
     """Replay files (JSON Lines, CSV, Parquet) or topics through CONFIG: the alerts that would have fired.
 
     The very engine of `run`, and its bytes. Several files of one --predictions are read one after the other; several
     --predictions are partitions side by side. Without files, the topics of CONFIG are read, up to where they end now.
-    Nothing live is touched. Ctrl-C stops; what was found until then is told.
+    Nothing live is touched. Ctrl-C stops; what was found until then is told. With several configs, --alerts and the
+    charts of --json are of the first.
 
     Exit codes: 0 done, 1 failed or stopped before the end, 2 a mistake in the config or the command line.
     """
     from streamcheck.adapters.files.alerts import AlertLines  # noqa: PLC0415 (numpy: only when it runs)
+    from streamcheck.cli.backtest_configs import candidates  # noqa: PLC0415
     from streamcheck.cli.backtest_input import Asked, open_input  # noqa: PLC0415
     from streamcheck.cli.backtest_show import Progress, tell, whole, write  # noqa: PLC0415
     from streamcheck.cli.exits import EXIT_FAILURE  # noqa: PLC0415
-    from streamcheck.cli.replay import load_candidate, replay  # noqa: PLC0415
+    from streamcheck.cli.replay import replay  # noqa: PLC0415
+    from streamcheck.config.incidents import load_incidents  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    candidate = load_candidate(config)
+    tried = candidates(config, against, sweep)
+    known = load_incidents(incidents, tried[0].plan) if incidents is not None else None
     asked = Asked(predictions, labels, first_ms, end_ms, journal, state)
-    given = open_input(config, candidate.loaded, asked)
+    given = open_input(config, tried[0].loaded, asked)
     sink = AlertLines(alerts) if alerts is not None else None
     try:
         with closing(Progress()) as progress:
-            done = replay([candidate], given, (first_ms, end_ms), sink, progress, traced=result is not None)
+            done = replay(tried, given, (first_ms, end_ms), sink, progress, traced=result is not None)
     finally:
         if sink is not None:
             sink.close()
-    found = whole(done, given.told)
+    found = whole(done, given.told, known)
     if result is not None:
         write(result, found)
     tell(found)

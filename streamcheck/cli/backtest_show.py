@@ -2,17 +2,21 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
+from streamcheck.cli.backtest_tables import segment_text, tell_comparison, tell_truth
 from streamcheck.cli.output import show_table
 from streamcheck.cli.replay import Replayed
+from streamcheck.core.truth import Incident
 from streamcheck.core.wording import counted
 from streamcheck.errors import StreamcheckError
+from streamcheck.report.compare import compare
+from streamcheck.report.truth import fired, judge
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -61,11 +65,21 @@ class Progress:
             self._bar = None
 
 
-def whole(done: Replayed, told: dict[str, Any]) -> dict[str, Any]:
+def whole(done: Replayed, told: dict[str, Any], incidents: Sequence[Incident] | None = None) -> dict[str, Any]:
     """Everything, for JSON. Only `timing` differs from one time to the next."""
-    found = done.courses[0].result(complete=done.complete)
+    results = [course.result(complete=done.complete) for course in done.courses]
+    if incidents is not None:
+        for course, result in zip(done.courses, results, strict=True):
+            judged = judge(incidents, [fired(alert) for alert in result["alerts"]], course.rows)
+            for alert, verdict in zip(result["alerts"], judged.pop("verdicts"), strict=True):
+                alert["verdict"] = verdict
+            result["truth"] = judged
+    found = results[0]
     found["events"] = done.events
     found["input"] = {**told, "positions": done.positions, "gaps": [list(gap) for gap in done.gaps]}
+    if len(results) > 1:
+        found["compare"] = compare(results)
+        found["others"] = results[1:]
     found["timing"] = timing(done)
     return found
 
@@ -101,6 +115,10 @@ def tell(found: dict[str, Any]) -> None:
         f"{took['seconds']:.1f} s, {counted(took['events_per_second'], 'event')} a second"
     )
     tell_books(found)
+    if "truth" in found:
+        tell_truth(found["truth"])
+    if "compare" in found:
+        tell_comparison(found["compare"])
 
 
 def tell_books(found: dict[str, Any]) -> None:
@@ -114,8 +132,3 @@ def tell_books(found: dict[str, Any]) -> None:
             )
     if not found["complete"]:
         click.echo("Stopped before the end: this is what was found until then, and panes that were open stay so.")
-
-
-def segment_text(segment: dict[str, str]) -> str:
-    """A segment for people."""
-    return ", ".join(f"{name}={value}" for name, value in segment.items()) or "all"

@@ -17,6 +17,7 @@ from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.plan import Plan
 from streamcheck.report.history import AlertHistory
 from streamcheck.report.result import result
+from streamcheck.report.rows import RowsInTime
 from streamcheck.report.trace import Trace
 from streamcheck.runtime.backtest import Backtest, Group, Lane, Scope, open_backtest
 from streamcheck.runtime.bounds import Reach, Windows
@@ -41,10 +42,10 @@ Told = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A config to be tried. name: how tables call it; source: its file."""
+    """A config to be tried. name: how tables call it; text: as it is written."""
 
     name: str
-    source: str
+    text: str
     loaded: Loaded
 
     @property
@@ -61,6 +62,7 @@ class Course:
     engine: Engine
     windows: Windows
     history: AlertHistory
+    rows: RowsInTime
     trace: Trace | None
 
     def hear(self, outcome: Outcome) -> None:
@@ -74,7 +76,7 @@ class Course:
         found = result(self.engine, self.history, window.seen_ms, window.rows, complete=complete)
         found["name"] = self.candidate.name
         found["budget"] = budget_text(self.candidate.plan.budget)
-        found["config_text"] = config_text(self.candidate.source)
+        found["config_text"] = without_kafka(self.candidate.text)
         if self.trace is not None:
             for alert in found["alerts"]:
                 alert["samples"] = self.trace.samples.get(alert["id"], [])
@@ -109,7 +111,8 @@ def replay(
         opened = [
             open_backtest(each.plan, given.first_offsets, given.life, given.saved, given.source) for each in candidates
         ]
-        courses = [_course(*each, bounds_ms, traced=traced) for each in zip(candidates, opened, strict=True)]
+        pairs = enumerate(zip(candidates, opened, strict=True))
+        courses = [_course(*each, bounds_ms, traced=traced and not at) for at, each in pairs]
         outbox = Outbox(sink, ForgetfulStore())
         outbox.open(opened[0])
         positions = saving.positions(courses[0].engine)
@@ -145,8 +148,9 @@ def replay(
 def _course(candidate: Candidate, opened: Opened, bounds_ms: tuple[int | None, int | None], *, traced: bool) -> Course:
     plan, engine = candidate.plan, opened.engine
     labels = plan.labels.topics if plan.labels is not None else ()
-    windows = Windows(plan.predictions.topics, labels, *bounds_ms, _horizon_ms(plan))
-    return Course(candidate, engine, windows, AlertHistory(), Trace(engine) if traced else None)
+    rows = RowsInTime(plan.time.pane_ms)
+    windows = Windows(plan.predictions.topics, labels, *bounds_ms, _horizon_ms(plan), rows.add)
+    return Course(candidate, engine, windows, AlertHistory(), rows, Trace(engine) if traced else None)
 
 
 def _horizon_ms(plan: Plan) -> int:
@@ -191,10 +195,14 @@ def _ends(plans: Sequence[Plan], end_ms: int | None) -> dict[str, int]:
     return {**dict.fromkeys(labels, behind + waiting), **dict.fromkeys(first.predictions.topics, behind)}
 
 
-def config_text(source: str) -> str:
-    """The config as written, variables as they stand there; without its kafka section, which may hold secrets."""
+def without_kafka(text: str) -> str:
+    r"""A config as written, variables as they stand there; without its kafka section, which may hold secrets.
+
+    >>> without_kafka("name: a\nkafka:\n  sasl_plain_password: b\nstart: latest")
+    'name: a\nstart: latest\n'
+    """
     kept, inside = [], False
-    for line in Path(source).read_text("utf-8-sig").splitlines():
+    for line in text.splitlines():
         if line[:1].isalpha() or line[:1] in "\"'":
             inside = line.lstrip("\"'").startswith("kafka")
         if not inside:
@@ -207,4 +215,4 @@ def load_candidate(config: str, name: str | None = None) -> Candidate:
     loaded = load(config)
     for warning in loaded.warnings:
         log.warning("%s: %s", config, warning)
-    return Candidate(name or Path(config).stem, config, loaded)
+    return Candidate(name or Path(config).stem, Path(config).read_text("utf-8-sig"), loaded)

@@ -125,6 +125,14 @@ class Backtest(Loop):
         return self.tally
 
     # ------------------------------------------------------------------ reading
+    def _begin(self) -> None:
+        """Who was silent in a state counts again: of a file only its end tells that nothing more comes."""
+        super()._begin()
+        for engine, take in ((self.engine, self._take), *((lane.engine, lane.hear) for lane in self._scope.lanes)):
+            for source, partition in engine.partitions.items():
+                if partition.idle and source not in self._over:
+                    take(engine.wake(source))
+
     def _poll(self, timeout_s: float) -> Sequence[Records]:
         self._polled = super()._poll(timeout_s)
         return self._polled

@@ -1,7 +1,7 @@
 """Which rows count in a backtest, and from where on need a partition be read no further?"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -14,11 +14,13 @@ BEHIND_ROWS = 10_000
 class Window:
     """Rows with an event time from first_ms on and before end_ms (None: no bound); others were never there.
 
-    seen_ms: the first and the last time among those that were let through; None before any.
+    heard: told the times of those that were let through. seen_ms: the first and the last of them; None before any.
     """
 
-    def __init__(self, first_ms: int | None = None, end_ms: int | None = None) -> None:
-        self._first_ms, self._end_ms = first_ms, end_ms
+    def __init__(
+        self, first_ms: int | None = None, end_ms: int | None = None, heard: Callable[[IntArray], object] | None = None
+    ) -> None:
+        self._first_ms, self._end_ms, self._heard = first_ms, end_ms, heard
         self.seen_ms: tuple[int, int] | None = None
         self.rows = 0
 
@@ -29,6 +31,8 @@ class Window:
             first, last = self.seen_ms or (int(batch.times[0]), int(batch.times[0]))
             self.seen_ms = min(first, int(batch.times.min())), max(last, int(batch.times.max()))
             self.rows += len(batch)
+            if self._heard is not None:
+                self._heard(batch.times)
         return batch
 
     def _cut(self, batch: Batch) -> Batch:
@@ -50,8 +54,9 @@ class Windows:
         first_ms: int | None = None,
         end_ms: int | None = None,
         horizon_ms: int = 0,
+        heard: Callable[[IntArray], object] | None = None,
     ) -> None:
-        self.predictions = Window(first_ms, end_ms)
+        self.predictions = Window(first_ms, end_ms, heard)
         later = Window(first_ms, None if end_ms is None else end_ms + horizon_ms)
         self._of = {**dict.fromkeys(labels, later), **dict.fromkeys(predictions, self.predictions)}
 
