@@ -5,6 +5,10 @@ import sys
 
 COMMANDS = {
     "run": "contenders side by side (the default)",
+    "axes": "more features, more segments, larger events",
+    "files": "backtests of Parquet, JSON Lines and CSV, with one process and with two",
+    "join": "the label join with ten million predictions that wait",
+    "targets": "what must be reached, and what has been",
     "profile": "where the time of a run goes, per stage and event",
     "hostile": "what malformed events cost, and that they change nothing",
     "memory": "a run against the memory that `explain` prints",

@@ -76,6 +76,29 @@ def over_kafka(config: Config, stream: Stream, run: str, folder: Path) -> Path:
     return write(whole, folder / f"{run}.yaml")
 
 
+def over_files(config: Config, run: str, folder: Path, *, flat: bool, workers: int) -> Path:
+    """The file of a config for `backtest`. flat: features are columns of their own names, not fields of an object."""
+    streams = config["streams"]
+    if flat:
+        features = {name: kind["kind"] if isinstance(kind, dict) else kind for name, kind in _features(config).items()}
+        streams = {**streams, "predictions": {**streams["predictions"], "features": features}}
+    whole = {
+        "version": 1,
+        "name": run,
+        **config,
+        "streams": streams,
+        "time": {"pane": f"{PANE_MS}ms", "lateness": f"{LATENESS_MS}ms"},
+        "alerts": {"owner": "bench"},
+        "workers": workers,
+    }
+    return write(whole, folder / f"{run}.yaml")
+
+
+def _features(config: Config) -> Config:
+    features: Config = config["streams"]["predictions"]["features"]
+    return features
+
+
 def write(config: Config, path: Path) -> Path:
     """As YAML."""
     path.write_text(yaml.safe_dump(config, sort_keys=False))

@@ -1,6 +1,6 @@
 """How many labels find their prediction in a second, and what does a waiting prediction take, in memory and on disk?
 
-    python -m bench.join --pending 10000000
+    python -m bench join --pending 10000000
 
 Fills the join, then, pane by pane, as many predictions enter as labels arrive, each for a prediction that waits, drawn
 from all of them: the worst for caches. The oldest leave for the limit. Keys are made beforehand; what is timed is the
@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from bench.surroundings import keep, surroundings
 from streamcheck.core.join import Join, entry_bytes
 from streamcheck.core.joining import Labels, Predictions
 from streamcheck.core.plan import JoinRules
@@ -104,9 +105,7 @@ def measure(pending: int, segmentations: int, pane_rows: int, panes: int) -> dic
 @click.option("--panes", default=15, show_default=True)
 def main(pending: int, segmentations: int, pane_rows: int, panes: int) -> None:
     """Measure the label join; one JSON object on standard output."""
-    json.dump(measure(pending, segmentations, pane_rows, panes), sys.stdout, indent=2)
+    found = measure(pending, segmentations, pane_rows, panes)
+    json.dump(found, sys.stdout, indent=2)
     print()
-
-
-if __name__ == "__main__":
-    main()
+    keep("join", surroundings(), found)

@@ -1,12 +1,12 @@
 """What must be reached, and what has been, by the figures that are kept for a commit."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.roster import LOADS, NAIVE, PANE, ROW
-from bench.surroundings import RESULTS
+from bench.surroundings import RESULTS, surroundings
 
 Figures = dict[str, Any]
 PEERS = ("quix", "bytewax", "confluent")
@@ -50,11 +50,37 @@ def _peak_mb(run: Figures) -> float | None:
     return next((row["peak_mb"]["max"] for row in run["contenders"] if row["contender"] == PANE), None)
 
 
+def _files(kind: str, workers: int, name: str) -> Callable[[Figures], float | None]:
+    """A median out of the cases of `bench files`."""
+
+    def figure(files: Figures) -> float | None:
+        cases = {(case["format"], case["workers"]): case[name]["median"] for case in files["cases"]}
+        return cases.get((kind, workers))
+
+    return figure
+
+
+def _one(name: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.get(name)
+
+
 TARGETS = (
     Target("row mode against the naive loop", "run", 4, 6, _ratio(ROW, NAIVE)),
     Target("row mode against the best peer", "run", 2, 3, _ratio(ROW, *PEERS)),
     Target("pane mode against the naive loop", "run", 7, 12, _ratio(PANE, NAIVE)),
     Target("pane mode against confluent-kafka and orjson.loads", "run", 0.4, 0.8, _ratio(PANE, LOADS)),
+    Target("JSON Lines backtest, two processes against one", "files", 1.7, 1.9, _files("jsonl", 2, "ratio_to_one")),
+    Target("Parquet backtest, pane mode, rows/s", "files", 1e6, 3e6, _files("parquet", 1, "rows_per_second"), ",.0f"),
+    Target("label join, ten million pending, joins/s", "join", 200_000, None, _one("joins_per_s"), ",.0f"),
+    Target("label join, resident bytes each", "join", 64, None, _one("resident_bytes_each"), ".1f", most=True),
+    Target(
+        "pane mode, cost of a value of 100 features against 10",
+        "axes features",
+        1,
+        None,
+        lambda figures: figures["ratios"].get(PANE),
+        most=True,
+    ),
     Target("peak memory in pane mode, MB", "run", 250, 150, _peak_mb, ".0f", most=True),
 )
 
@@ -63,7 +89,7 @@ def shown(commit: str) -> str:
     """As Markdown: every target, with the figure where it has been measured."""
     lines = ["| must reach | at least | hope | measured | |", "|---|--:|--:|--:|---|"]
     for target in TARGETS:
-        path = RESULTS / commit / f"{target.source}.json"
+        path = RESULTS / commit / f"{target.source.split()[-1]}.json"
         value = target.figure(json.loads(path.read_text())) if path.exists() else None
         bounds = [format(bound, target.form) if bound is not None else "" for bound in (target.least, target.hope)]
         if target.most:
@@ -73,3 +99,7 @@ def shown(commit: str) -> str:
             told = [format(value, target.form), target.verdict(value)]
         lines.append(f"| {' | '.join([target.what, *bounds, *told])} |")
     return "\n".join(lines)
+
+
+def main(_arguments: Sequence[str]) -> None:
+    print(shown(surroundings()["commit"]))

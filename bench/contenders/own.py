@@ -1,4 +1,4 @@
-"""`streamcheck run CONFIG --until-end`, its imports done before the clock starts, as with all contenders.
+"""`streamcheck run CONFIG --until-end`, or `backtest` over files, imports done before the clock starts, as everywhere.
 
 Unsupervised: the supervisor is a second process that only waits. With `--stages` or `--functions` it tells where the
 time went as well.
@@ -7,15 +7,18 @@ time went as well.
 import argparse
 import contextlib
 import cProfile
+import importlib
 import io
 import json
 import pstats
+import re
 from typing import Any
 
 import streamcheck.adapters.sqlite.aside
 import streamcheck.cli.kafka_wiring
+import streamcheck.cli.replay
 import streamcheck.cli.service
-import streamcheck.config.load  # noqa: F401 - all four for the sake of the clock
+import streamcheck.config.load  # noqa: F401 - all for the sake of the clock
 from bench.contenders.stages import watch
 from bench.contenders.task import Clock
 from streamcheck.cli import main as command
@@ -27,21 +30,35 @@ def main() -> None:
     parser.add_argument("--river", action="store_true", help="the config names river's detectors: import it as well")
     parser.add_argument("--stages", action="store_true", help="tell where the time went, by stage")
     parser.add_argument("--functions", type=int, default=0, help="tell where the time went: so many functions")
+    parser.add_argument("--files", nargs=2, metavar=("PREDICTIONS", "LABELS"), help="backtest these instead")
     args = parser.parse_args()
     if args.river:
         import river.drift  # noqa: F401, PLC0415 (pane mode runs without it)
     stages = watch() if args.stages else None
     profile = cProfile.Profile() if args.functions else None
+    words = ["run", args.config, "--until-end", "--no-supervise", "--json"]
+    if args.files:
+        importlib.import_module("streamcheck.adapters.files.tables")
+        words = ["backtest", args.config, "--predictions", args.files[0], "--labels", args.files[1]]
     clock = Clock()
     with contextlib.redirect_stdout(io.StringIO()) as out, profile or contextlib.nullcontext():
-        command(["run", args.config, "--until-end", "--no-supervise", "--json"], standalone_mode=False)
-    did = json.loads(out.getvalue().splitlines()[-1])
-    told: dict[str, Any] = {name: did[name] for name in ("alerts", "panes", "commits")}
+        command(words, standalone_mode=False)
+    told = did(out.getvalue())
     if stages is not None:
         told["stages"] = stages.told()
     if profile is not None:
         told["functions"] = hottest(profile, args.functions)
-    clock.say(did["events"], 0, **told)
+    clock.say(told.pop("events"), 0, **told)
+
+
+def did(said: str) -> dict[str, Any]:
+    """Events and alerts: `run` tells them as JSON, `backtest` in a sentence."""
+    if said.startswith("{"):
+        told: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return {name: told[name] for name in ("events", "alerts")}
+    numbers = [re.search(rf"([\d,]+) {what}", said) for what in ("events? from", "alerts? fired")]
+    events, alerts = (int(found[1].replace(",", "")) for found in numbers if found is not None)
+    return {"events": events, "alerts": alerts}
 
 
 def hottest(profile: cProfile.Profile, count: int) -> str:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from bench import profile, run
+from bench import axes, profile, run
 from bench.contenders.stages import BOUNDARIES, DETECTORS
+from bench.events import Shape
 
 SMALL = ["--events", "20000", "--partitions", "2", "--rounds", "1"]  # twenty seconds, of which a pane of ten closes
 
@@ -40,3 +41,13 @@ def test_all_sides_find_the_same_drifts(kafka, capsys) -> None:
     said = capsys.readouterr().out
     assert ended.value.code == 0, said
     assert "the same for all" in said
+
+
+def test_an_axis_is_measured_at_each_point(kafka, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(axes.AXES, "features", {n: Shape(features=n) for n in (10, 100)})
+    out = tmp_path / "features.json"
+    options = ["--events", "2000", "--partitions", "1", "--rounds", "1", "--only", "pane", "--kafka", kafka.bootstrap]
+    axes.main(["features", *options, "--out", str(out)])
+    told = json.loads(out.read_text())
+    assert [row["features"] for row in told["rows"]] == [10, 100]
+    assert told["ratios"]["pane"] > 0

@@ -1,0 +1,26 @@
+"""The benchmark over files, with a stream that is far too small to tell anything; the time is not looked at."""
+
+import json
+
+from bench import files, targets
+
+
+def test_every_format_gives_the_same_rows_and_alerts_with_any_number_of_processes(tmp_path) -> None:
+    out = tmp_path / "files.json"
+    files.main(["--events", "20000", "--rounds", "1", "--out", str(out)])
+    cases = json.loads(out.read_text())["cases"]
+    assert [(case["format"], case["workers"]) for case in cases] == [
+        (kind, workers) for kind in ("parquet", "jsonl", "csv") for workers in (1, 2)
+    ]
+    assert all(case["rows_per_second"]["min"] > 0 for case in cases)
+
+
+def test_targets_name_what_is_reached_and_what_is_not(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(targets, "RESULTS", tmp_path)
+    (tmp_path / "abc").mkdir()
+    join = {"joins_per_s": 250_000, "resident_bytes_each": 70}
+    (tmp_path / "abc" / "join.json").write_text(json.dumps(join))
+    told = targets.shown("abc").splitlines()
+    assert "| label join, ten million pending, joins/s | 200,000 |  | 250,000 | reached |" in told
+    assert "| label join, resident bytes each | ≤ 64.0 |  | 70.0 | NOT reached |" in told
+    assert sum("not measured: python -m bench run" in line for line in told) == 5
