@@ -11,12 +11,15 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from streamcheck.core.types import KeyArray
+from streamcheck.core.types import IntArray, KeyArray
 
 KEY_BYTES = 16
 NO_KEYS: KeyArray = np.empty((0, 2), np.uint64)
 SHORT_BYTES_MAX = KEY_BYTES - 1
 _LONG = bytes([255])
+_WORD = 8
+_MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(_WORD + 1)], np.uint64)
+"""Of a little-endian word: its first 0 to 8 bytes."""
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -26,17 +29,44 @@ def keys_of(ids: Sequence[str]) -> KeyArray:
     >>> keys_of(["a", "a" * 16]).tobytes().hex()
     '6100000000000000000000000000000121c355a26ef59b2ba6e77dee994d9fff'
     """
-    if not ids:
+    joined = "".join(ids)
+    if joined.isascii():
+        data, lengths = joined.encode(), list(map(len, ids))
+    else:
+        texts = [each.encode("utf-8", "surrogatepass") for each in ids]
+        data, lengths = b"".join(texts), list(map(len, texts))
+    starts = np.zeros(len(ids) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return keys_of_texts(np.frombuffer(data, np.uint8), starts)
+
+
+def keys_of_texts(data: npt.NDArray[np.uint8], starts: IntArray) -> KeyArray:
+    """The keys of texts that lie one after the other: data uint8 (UTF-8), text i at starts[i]:starts[i + 1].
+
+    Words are read where the texts lie, and what belongs to the next text is masked away.
+    """
+    rows = len(starts) - 1
+    if not rows:
         return NO_KEYS
-    texts = [each.encode("utf-8", "surrogatepass") for each in ids]
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    keys = np.zeros((len(texts), KEY_BYTES), np.uint8)
-    keys.view(f"S{KEY_BYTES}")[:, 0] = texts  # cut to 16 bytes: right for short ones, the others are written over
-    keys[:, SHORT_BYTES_MAX] = lengths.astype(np.uint8)
+    first, end = int(starts[0]), int(starts[-1])
+    length = int(starts[1]) - first
+    if length <= SHORT_BYTES_MAX and (np.diff(starts) == length).all():  # all of one short length: one block of bytes
+        block = np.zeros((rows, KEY_BYTES), np.uint8)
+        block[:, :length] = data[first:end].reshape(rows, length)
+        block[:, SHORT_BYTES_MAX] = length
+        return block.view("<u8").astype(np.uint64, copy=False)
+    padded = np.zeros(end - first + 2 * _WORD, np.uint8)
+    padded[: end - first] = data[first:end]
+    words: npt.NDArray[np.uint64] = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded.data, strides=(1,))
+    begins, lengths = starts[:-1] - first, np.diff(starts)
+    found = np.empty((rows, 2), np.uint64)
+    found[:, 0] = words[begins] & _MASKS[np.minimum(lengths, _WORD)]
+    kept = np.clip(lengths - _WORD, 0, _WORD - 1)
+    found[:, 1] = (words[begins + _WORD] & _MASKS[kept]) | (lengths.astype(np.uint64) << np.uint64(56))
     long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
-    found = keys.view("<u8").astype(np.uint64, copy=False)
     if len(long):
-        found[long] = keys_of_long(texts[at] for at in long.tolist())
+        held, places = padded.tobytes(), zip(begins[long].tolist(), (begins + lengths)[long].tolist(), strict=True)
+        found[long] = keys_of_long(held[start:stop] for start, stop in places)
     return found
 
 

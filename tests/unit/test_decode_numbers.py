@@ -1,6 +1,8 @@
-"""Numbers take a quick way or a slow one, by what the other events of a chunk hold: the same bits on both."""
+"""Events take a quick way or a slow one, by what the other events of a chunk hold: the same bits on both."""
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamcheck.core.plan import Column, Kind, Role, Schema
 from streamcheck.core.types import Batch, SourcePartition, StreamRole
@@ -8,7 +10,7 @@ from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.ports import RawBatch
 
 
-def decode(*values: bytes, schema: Schema) -> Batch:
+def decode(*values: bytes | None, schema: Schema) -> Batch:
     n = len(values)
     return Decoder(schema).decode(RawBatch(SourcePartition("p", 0), np.arange(n), np.arange(n), [None] * n, values, n))
 
@@ -24,3 +26,49 @@ def test_a_number_is_the_same_whatever_its_neighbours_are() -> None:
             assert near.numeric[:, 0].tobytes() == alone.numeric[:, 0].tobytes(), (event, others)
             assert near.status[:, 0].tolist() == alone.status[:, 0].tolist()
     assert not np.signbit(decode(*events, schema=schema).numeric).any()
+
+
+PIECES = [
+    b'{"id": "a", "y": 1}',
+    b'{"id": "a", "y": 2.5, "f": {"x": 1}, "c": "x"}',
+    *(b'{"id": "a"', b', "y": 1}', b'{"id":', b'"x"}', b'{"id": "b", "f": ', b'{"x": 2}}'),
+    *(b'{"id": "a", "f": [{}', b"{}]}", b'{"id": "a", "u": "}', b'{"}', b'{"id": "a", "u": "\\', b'{"id": "\n"}'),
+    *(b"{} {}", b'{"id": "a"}{"id": "b"}', b'{"id": "a"}\n{"id": "b"}', b'{"id": "a"}\n', b'{"id": "a",\n "y": 3}'),
+    *(b"{}", b"", b" ", b"\n", None, b"[]", b"[", b"{}]", b"1", b'"', b"\xff", b"}", b"{"),
+    b'\r\t {"id": "c", "y": -0.0, "f": {"x": null}} ',
+    *(b'{"id": "a", "y": NaN}', b'{"id": "a", "y": "4"}', b'{"id": "a", "f": null, "c": true}', b'{"id": "a", "c": 1}'),
+]
+COLUMNS = (
+    Column("x", ("f", "x"), Kind.NUMERIC, Role.FEATURE),
+    Column("y", ("y",), Kind.NUMERIC, Role.FEATURE),
+    Column("c", ("c",), Kind.CATEGORICAL, Role.FEATURE),
+)
+WITH_ID = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, COLUMNS, 1_000, 0)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=2, max_size=6))
+def test_events_together_are_what_each_is_alone(values: list[bytes | None]) -> None:
+    """What is no event cannot become one with its neighbour, nor spoil it."""
+    together = decode(*values, schema=WITH_ID)
+    alone = [decode(value, schema=WITH_ID) for value in values]
+    kept = [batch for batch in alone if len(batch)]
+    assert together.rejects.reasons == tuple(reason for batch in alone for reason in batch.rejects.reasons)
+    assert together.rejects.offsets.tolist() == [at for at, batch in enumerate(alone) if len(batch.rejects.offsets)]
+    assert together.keys.tolist() == [batch.keys[0].tolist() for batch in kept]
+    assert together.numeric.T.tobytes() == b"".join(batch.numeric.T.tobytes() for batch in kept)
+    assert together.status.T.tolist() == [batch.status.T[0].tolist() for batch in kept]
+    texts = [[b.dictionaries[0].values[c] if c >= 0 else None for c in b.codes[0].tolist()] for b in (together, *kept)]
+    assert texts[0] == [text for found in texts[1:] for text in found]
+
+
+def test_an_event_is_the_same_in_any_block() -> None:
+    """Blocks are parsed as a whole, or value by value for a while after an odd one; nothing shows which."""
+    rng = np.random.default_rng(5)
+    good = [b'{"id": "e%d", "y": %d.5, "f": {"x": %d}, "c": "k%d"}' % (at, at, -at, at % 300) for at in range(3_000)]
+    odd = {int(at): PIECES[int(rng.integers(len(PIECES)))] for at in rng.choice(2_400, 9, replace=False)}
+    values = [odd.get(at, event) for at, event in enumerate(good)]
+    together, alone = decode(*values, schema=WITH_ID), [decode(value, schema=WITH_ID) for value in values]
+    assert together.numeric.T.tobytes() == b"".join(batch.numeric.T.tobytes() for batch in alone)
+    assert together.keys.tobytes() == b"".join(batch.keys.tobytes() for batch in alone)
+    assert together.rejects.reasons == tuple(reason for batch in alone for reason in batch.rejects.reasons)

@@ -1,10 +1,9 @@
 """Columns and rejects from records that are columns already: the same judgement as of JSON, without a parser."""
 
 import numpy as np
-import numpy.typing as npt
 
 from streamcheck.core.columns import Coded, Numbers, Texts, Values, distinct
-from streamcheck.core.ids import NO_KEYS, SHORT_BYTES_MAX, keys_of_long
+from streamcheck.core.ids import NO_KEYS, keys_of_texts
 from streamcheck.core.plan import TimeUnit
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, IntArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import times as event_times
@@ -12,9 +11,6 @@ from streamcheck.runtime.decode.fields import Encode, read_codes, read_numbers
 from streamcheck.runtime.decode.identity import BAD_ID, ID_LENGTH_MAX, MISSING_ID, read_keys
 
 _BYTES_PER_CHAR_MAX = 4
-_WORD = 8
-_MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(_WORD + 1)], np.uint64)
-"""Of a little-endian word: its first 0 to 8 bytes."""
 
 
 def numbers(values: Values) -> tuple[FloatArray, StatusArray]:
@@ -75,31 +71,7 @@ def keys(values: Values) -> tuple[KeyArray, dict[int, str]]:
     for row in np.flatnonzero(values.present & (lengths > ID_LENGTH_MAX)).tolist():  # bytes; few are so many
         if lengths[row] > ID_LENGTH_MAX * _BYTES_PER_CHAR_MAX or len(_text(values, row)) > ID_LENGTH_MAX:
             reasons[row] = BAD_ID
-    return text_keys(values), reasons
-
-
-def text_keys(texts: Texts) -> KeyArray:
-    """The keys of texts, bit for bit those that `core.ids.keys_of` gives; of absent ones any.
-
-    Words are read where the texts lie, and what belongs to the next text is masked away.
-    """
-    rows = len(texts.starts) - 1
-    if not rows:
-        return NO_KEYS
-    first, end = int(texts.starts[0]), int(texts.starts[-1])
-    padded = np.zeros(end - first + 2 * _WORD, np.uint8)
-    padded[: end - first] = texts.data[first:end]
-    words: npt.NDArray[np.uint64] = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded.data, strides=(1,))
-    starts, lengths = texts.starts[:-1] - first, np.diff(texts.starts)
-    found = np.empty((rows, 2), np.uint64)
-    found[:, 0] = words[starts] & _MASKS[np.minimum(lengths, _WORD)]
-    kept = np.clip(lengths - _WORD, 0, _WORD - 1)
-    found[:, 1] = (words[starts + _WORD] & _MASKS[kept]) | (lengths.astype(np.uint64) << np.uint64(56))
-    long = np.flatnonzero(lengths > SHORT_BYTES_MAX)
-    if len(long):
-        held, places = padded.tobytes(), zip(starts[long].tolist(), (starts + lengths)[long].tolist(), strict=True)
-        found[long] = keys_of_long(held[start:stop] for start, stop in places)
-    return found
+    return keys_of_texts(values.data, values.starts), reasons
 
 
 def _text(texts: Texts, row: int) -> str:

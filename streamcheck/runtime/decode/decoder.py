@@ -61,6 +61,8 @@ class Decoder:
         paths += [schema.time.path] if schema.time else []
         others = {*paths[len(schema.columns) :], *(column.path for column in schema.coded)}
         self._shape = Shape(paths, [column.path for column in schema.numeric if column.path not in others])
+        rows = [(at, self._shape.rows.get(column.path)) for at, column in enumerate(schema.numeric)]
+        self._quick = {at: row for at, row in rows if row is not None}  # numeric columns, by their place among numbers
         self._parser = Parser(self._shape, schema.message_bytes_max)
         self._codings = Codings(schema.coded)
         self._columns_decoder = ColumnDecoder(schema, self._codings)
@@ -97,14 +99,14 @@ class Decoder:
         )
 
     def _part(self, values: Sequence[bytes | None], stamps: IntArray) -> "_Part":
-        parsed = self._parser.parse(values)
+        parsed, typed = self._parser.parse(values)
         refused: dict[int, str] = {}
         kept = np.arange(len(parsed))
-        if Refusal in set(map(type, parsed)):
+        if not typed and Refusal in set(map(type, parsed)):
             refused = {at: x.reason for at, x in enumerate(parsed) if type(x) is Refusal}
             kept = np.delete(kept, list(refused))
             parsed = [x for x in parsed if type(x) is not Refusal]
-        leaves, numbers = self._shape.read(parsed)
+        leaves, numbers = self._shape.read(parsed, typed=typed)
         times, keys, doubts = self._key(leaves, stamps[kept])
         if doubts:
             refused.update({int(kept[at]): reason for at, reason in doubts.items()})
@@ -123,7 +125,7 @@ class Decoder:
             numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
         return _Part(kept, times, keys, numeric, codes, status, refused)
 
-    def _key(self, leaves: list[list[Any]], stamps: IntArray) -> tuple[IntArray, KeyArray, dict[int, str]]:
+    def _key(self, leaves: list[Sequence[Any]], stamps: IntArray) -> tuple[IntArray, KeyArray, dict[int, str]]:
         """Event times and keys of parsed events, and position -> reason of those that lack one."""
         keys: KeyArray = NO_KEYS
         doubts: dict[int, str] = {}
@@ -137,18 +139,18 @@ class Decoder:
         return times, keys, doubts
 
     def _columns(
-        self, leaves: list[list[Any]], numbers: FloatArray | None, rows: int
+        self, leaves: list[Sequence[Any]], numbers: FloatArray | None, rows: int
     ) -> tuple[FloatArray, CodeArray, StatusArray]:
         plain, coded = self._schema.numeric, self._schema.coded
         numeric = np.zeros((len(plain), rows), np.float64)
         codes = np.zeros((len(coded), rows), np.int32)
         status = np.zeros((len(plain) + len(coded), rows), np.uint8)
+        quick = self._quick if numbers is not None else {}
+        if numbers is not None and quick:
+            numeric[list(quick)], status[list(quick)] = judged_numbers(numbers[list(quick.values())])
         for at, column in enumerate(plain):
-            row = None if numbers is None else self._shape.rows.get(column.path)
-            if numbers is None or row is None:
+            if at not in quick:
                 numeric[at], status[at] = read_numbers(leaves[self._shape.slots[column.path]])
-            else:
-                numeric[at], status[at] = judged_numbers(numbers[row])
         for at, column in enumerate(coded):
             found = read_codes(leaves[self._shape.slots[column.path]], self._codings.encoders[at])
             codes[at], status[len(plain) + at] = found

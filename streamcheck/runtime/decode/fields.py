@@ -2,13 +2,15 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import repeat
+from operator import itemgetter
 from types import NoneType
 
 import numpy as np
+import numpy.typing as npt
 
-from streamcheck.core.types import CodeArray, Dictionary, FieldStatus, FloatArray, StatusArray
+from streamcheck.core.types import CodeArray, Dictionary, FieldStatus, FloatArray, IntArray, StatusArray
 
 TEXT_MAX = 64
 """Characters of a category; a longer one is not a category but free text, and must not fill memory or gauges."""
@@ -17,12 +19,15 @@ TEXT_KEPT = 40
 _NUMBER_STATUS: dict[object, int] = {float: FieldStatus.OK, int: FieldStatus.OK, NoneType: FieldStatus.MISSING}
 _PLAIN = frozenset((float, int, NoneType))
 _NUMBERS = frozenset((float, int))
+_TEXTS = frozenset((str, NoneType))
+_BYTES = 256
 _BINARY = {"1": 1, "true": 1, "0": 0, "false": 0}
 
 Encode = Callable[[object], int]
+ByteArray = npt.NDArray[np.uint8]
 
 
-def read_numbers(values: list[object]) -> tuple[FloatArray, StatusArray]:
+def read_numbers(values: Sequence[object]) -> tuple[FloatArray, StatusArray]:
     """The values as floats (0.0 where not OK), and the status of each.
 
     >>> numbers, status = read_numbers([1, 2.5, None, "3", True])
@@ -38,8 +43,8 @@ def read_numbers(values: list[object]) -> tuple[FloatArray, StatusArray]:
 
 
 def judged_numbers(values: FloatArray) -> tuple[FloatArray, StatusArray]:
-    """The same of floats, of which NaN is none."""
-    status = np.zeros(len(values), np.uint8)
+    """The same of floats of any shape, of which NaN is none."""
+    status = np.zeros(values.shape, np.uint8)
     numbers = values + 0.0  # a zero has no sign, as a whole number has none
     bad = ~np.isfinite(numbers)
     if bad.any():
@@ -49,7 +54,7 @@ def judged_numbers(values: FloatArray) -> tuple[FloatArray, StatusArray]:
     return numbers, status
 
 
-def _one_by_one(values: list[object]) -> tuple[FloatArray, StatusArray]:
+def _one_by_one(values: Sequence[object]) -> tuple[FloatArray, StatusArray]:
     wanted = map(_NUMBER_STATUS.get, map(type, values), repeat(FieldStatus.WRONG_TYPE))
     status = np.fromiter(wanted, np.uint8, len(values))
     numbers = np.zeros(len(values), np.float64)
@@ -126,22 +131,39 @@ def binary_encoder(positive: str | None) -> Encode:
     return encode
 
 
-def read_codes(values: list[object], encode: Encode) -> tuple[CodeArray, StatusArray]:
+def read_codes(values: Sequence[object], encode: Encode) -> tuple[CodeArray, StatusArray]:
     """The codes of the values (-1 where not OK), given in order of first appearance, and the status of each."""
-    kinds = set(map(type, values))
-    kinds.discard(NoneType)
-    if not (kinds <= {str} or kinds <= _NUMBERS or kinds == {bool}):
+    try:
+        known = dict.fromkeys(values)
+        kinds = set(map(type, known))
+    except TypeError:  # lists are no keys
+        known, kinds = {}, {list}
+    if not kinds <= _TEXTS:
+        kinds = set(map(type, values))
+        kinds.discard(NoneType)
+    if not (kinds <= _TEXTS or kinds <= _NUMBERS or kinds == {bool}):
         # 1 and True are one key of a dict but two categories, and lists are none: name each value first.
         values = [text(value) for value in values]
         encode = _after_text(encode)
-    table = {value: encode(value) for value in dict.fromkeys(values)}
-    codes = np.fromiter(map(table.__getitem__, values), np.int32, len(values))
+        known = dict.fromkeys(values)
+    found = np.array([encode(value) for value in known], np.int32)
+    codes = found[_places(values, list(known))]
     status = np.zeros(len(values), np.uint8)
-    bad = codes < 0
-    if bad.any():
+    if found.size and found.min() < 0:
+        bad = codes < 0
         status[bad] = -codes[bad]
         codes[bad] = -1
     return codes, status
+
+
+def _places(values: Sequence[object], known: list[object]) -> IntArray | ByteArray:
+    """Where each value stands among the known ones, all different."""
+    if len(values) < 2 or len(known) < 2:
+        return np.zeros(len(values), np.int64)
+    places = itemgetter(*values)(dict(zip(known, range(len(known)), strict=True)))
+    if len(known) <= _BYTES:
+        return np.frombuffer(bytes(places), np.uint8)  # five times as fast as an array of whole numbers
+    return np.array(places, np.int64)
 
 
 def _after_text(encode: Encode) -> Encode:

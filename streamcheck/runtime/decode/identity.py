@@ -1,5 +1,7 @@
 """Which event is this? The id that predictions and labels are joined by."""
 
+from collections.abc import Sequence
+
 from streamcheck.core.ids import keys_of
 from streamcheck.core.types import KeyArray
 
@@ -12,13 +14,13 @@ _ID_BITS = 1024
 """A whole number of more bits has over 300 digits; it is not even written out."""
 
 
-def read_keys(values: list[object]) -> tuple[KeyArray, dict[int, str]]:
+def read_keys(values: Sequence[object]) -> tuple[KeyArray, dict[int, str]]:
     """The keys of the ids (of "" where there is none), and position -> reason of those."""
     ids, doubts = _read_ids(values)
     return keys_of(ids), doubts
 
 
-def _read_ids(values: list[object]) -> tuple[list[str], dict[int, str]]:
+def _read_ids(values: Sequence[object]) -> tuple[Sequence[str], dict[int, str]]:
     """The ids as text ("" where there is none), and position -> reason of those.
 
     >>> _read_ids(["a", 7, None, 1.5])

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from streamcheck.core.types import IntArray
 from streamcheck.runtime.decode.shape import Shape
 
 TOMBSTONE = "tombstone"
@@ -23,6 +24,11 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _STRING_OR_NON_FINITE = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|(?<![\w.+-])(?:NaN|-?Infinity)(?![\w.+-])', re.DOTALL)
 _NO_FLOAT = b"1e999"
 
+BLOCK = 1_024
+"""Values parsed in one call: a call costs 0.2 µs. Where one of them is no plain event, all are parsed again."""
+BLOCKS_AGAIN_MAX = 63
+"""Blocks parsed value by value where one after the other has held something odd, before another is tried as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -37,17 +43,66 @@ class Parser:
     def __init__(self, shape: Shape, bytes_max: int) -> None:
         self._shape = shape
         self._bytes_max = bytes_max
-        self._decode_typed: Callable[[bytes], Any] = msgspec.json.Decoder(shape.typed_type).decode
+        typed: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape.typed_type)
+        self._decode_typed: Callable[[bytes], Any] = typed.decode
+        self._decode_lines: Callable[[bytes], list[Any]] = typed.decode_lines
+        self._one_by_one = self._hold = 0  # blocks to go, and how many it was the last time
         self._decode = msgspec.json.Decoder(shape.document_type).decode
 
-    def parse(self, values: Sequence[bytes | None]) -> list[Any]:
+    def parse(self, values: Sequence[bytes | None]) -> tuple[list[Any], bool]:
+        """One struct or Refusal per value; and whether there are some and all are `typed` structs."""
+        parsed: list[Any] = []
+        typed = len(values) > 0
+        for begin in range(0, len(values), BLOCK):
+            block = values[begin : begin + BLOCK]
+            events = self._together(block)
+            if events is None:
+                events = self._apart(block)
+                typed &= set(map(type, events)) == {self._shape.typed_type}
+            parsed += events
+        return parsed, typed
+
+    def _together(self, values: Sequence[bytes | None]) -> list[Any] | None:
+        """All values in one call, as lines; None where they are not all typed structs.
+
+        No value can borrow a part of its neighbour. All begin with a brace and end with one, and hold no line's end,
+        which separates them: within an object or a list "}" and "{" never meet without a comma, and within a text no
+        line ends. So each line is one struct or several, and one where there are as many structs as lines.
+        """
+        if self._one_by_one:
+            self._one_by_one -= 1
+            return None
+        try:
+            lines = b"\n".join(values)  # type: ignore[arg-type]  # None raises, as is wanted
+            if self._are_plain(lines, np.array(list(map(len, values)))):  # type: ignore[arg-type]
+                events = self._decode_lines(lines)
+                if len(events) == len(values):
+                    self._hold = 0
+                    return events
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+            pass
+        self._hold = self._one_by_one = min(2 * self._hold + 1, BLOCKS_AGAIN_MAX)
+        return None
+
+    def _are_plain(self, lines: bytes, lengths: IntArray) -> bool:
+        """Whether values of these lengths may be parsed as lines, and none of them would be refused before that."""
+        longest = int(lengths.max())
+        if int(lengths.min()) < len(b"{}") or longest > self._bytes_max or lines.count(b"\n") != len(lengths) - 1:
+            return False
+        # Each has one brace at least, so that none of them can be deep where all together have few more than that.
+        if longest > 2 * DEPTH_MAX and lines.count(b"[") + lines.count(b"{") >= DEPTH_MAX + len(lengths):
+            return False
+        found, ends = np.frombuffer(lines, np.uint8), np.cumsum(lengths + 1)
+        return bool((found[ends - 2] == ord("}")).all() and (found[ends - lengths - 1] == ord("{")).all())
+
+    def _apart(self, values: Sequence[bytes | None]) -> list[Any]:
         """One struct or Refusal per value."""
         screened = self._screened(values)
         parsed: list[Any] = []
         append, decode = parsed.append, self._decode_typed
         rest = iter(screened)
         while len(parsed) < len(screened):
-            # The parser takes one value per call. What it refuses leaves the inner loop, which goes on behind it.
+            # What the parser refuses leaves the inner loop, which goes on behind it.
             try:
                 for value in rest:
                     append(decode(value))

@@ -2,13 +2,12 @@
 
 Every field may hold anything, so that no event fails for the type of one field; what no path names is skipped by the
 parser and costs nothing more. Most events hold what they should, though: parsed into `typed` structs, whose numbers are
-floats, their numbers become columns at a third of the price. The others are parsed a second time, into `type`.
+floats, their numbers become columns at a quarter of the price. The others are parsed a second time, into `type`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -17,12 +16,16 @@ import numpy as np
 
 from streamcheck.core.types import FloatArray
 from streamcheck.errors import ConfigError, Mistake
+from streamcheck.runtime.decode.packing import Packing
 
 Path = tuple[str, ...]
 _Anything = list[Any] | int | float | str | bool | None
 _NOT_SCALAR: list[object] = []
 """Stands for a value below something that is no object: a list, which no column, id or time takes."""
 _decode_any = msgspec.json.Decoder(Any).decode
+_values_of = msgspec.structs.astuple
+FEW = 4
+"""Fields that are read one after the other; more are read as tuples, which cost as much as these."""
 
 
 @dataclass(slots=True)
@@ -48,57 +51,56 @@ class Node:
         raws = [(c.attribute, msgspec.Raw, None) for c in children]
         # gc=False: an event holds no cycles, and half a million tracked objects would wake the collector.
         self.type: Any = msgspec.defstruct(name, fields, rename=rename, gc=False)
-        typed = [(c.attribute, _typed(c), None) for c in children]
-        self.typed: Any = msgspec.defstruct(f"{name}Typed", typed, rename=rename, gc=False)
         numbers = [child for child in children if child.row is not None]
-        self._rows = [child.row for child in numbers if child.row is not None]
-        self._get = [attrgetter(child.attribute) for child in numbers]
-        self._get_all = attrgetter(*(child.attribute for child in numbers)) if numbers else None
+        self._others = [child for child in children if child.row is None]
+        # NaN, which JSON cannot say, is an absent number.
+        typed: list[tuple[str, Any, Any]] = [(c.attribute, float | None, math.nan) for c in numbers]
+        typed += [(c.attribute, Any if c.node is None else c.node.typed | None, None) for c in self._others]
+        self.typed: Any = msgspec.defstruct(f"{name}Typed", typed, rename=rename, gc=False)
+        self.rows = [child.row for child in numbers if child.row is not None]
+        self.packing = Packing(self.typed, len(numbers)) if numbers and not self._others else None
         self.raw_type: Any = msgspec.defstruct(f"{name}Raw", raws, rename=rename, gc=False)
         self.decode_raw = msgspec.json.Decoder(self.raw_type).decode
         self.absent = self.type()
         self.broken = self.type(*([_NOT_SCALAR] * len(children)))
 
-    def collect(self, events: list[Any], leaves: list[list[Any]]) -> None:
+    def collect(self, events: Sequence[Any], leaves: list[Sequence[Any]]) -> None:
         """Write the values of every wanted path below this node to its slots."""
         for child in self.children:
             values = list(map(attrgetter(child.attribute), events))
             if child.row is not None:  # of typed events and others: whole numbers came as such or as floats
-                leaves[child.slots[0]] = values
+                leaves[child.slots[0]] = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
                 continue
             for slot in child.slots:
                 leaves[slot] = values
             if child.node is not None:
                 child.node.collect(child.node.objects(values), leaves)
 
-    def collect_typed(self, events: list[Any], leaves: list[list[Any]], numbers: FloatArray) -> bool:
-        """The same of `typed` events: numbers go to their rows, NaN where there is none.
+    def collect_typed(self, events: Sequence[Any], leaves: list[Sequence[Any]], numbers: FloatArray) -> bool:
+        """The same of events that are `typed`: numbers go to their rows, NaN where there is none.
 
         Returns False where an event lacks an object on the way; then nothing written is of use.
         """
-        for child in self.children:
-            if child.row is not None:
-                continue
-            values = list(map(attrgetter(child.attribute), events))
+        columns = self._columns(events)
+        for row, values in zip(self.rows, columns, strict=False):
+            numbers[row] = _floats(values)
+        for child, values in zip(self._others, columns, strict=True):
             for slot in child.slots:
                 leaves[slot] = values
-            if child.node is not None and (
-                set(map(type, values)) != {child.node.typed} or not child.node.collect_typed(values, leaves, numbers)
-            ):
+            node = child.node
+            if node is None or (node.packing is not None and node.packing.take(values, numbers, node.rows)):
+                continue  # where an object is lacking, it is null, too
+            if set(map(type, values)) != {node.typed} or not node.collect_typed(values, leaves, numbers):
                 return False
-        if self._get_all is None:
-            return True
-        wide = len(self._get)
-        try:
-            rows = map(self._get_all, events)
-            flat = np.fromiter(chain.from_iterable(rows) if wide > 1 else rows, np.float64, len(events) * wide)
-            numbers[self._rows] = flat.reshape(-1, wide).T
-        except TypeError:  # one is None
-            for row, get in zip(self._rows, self._get, strict=True):
-                numbers[row] = np.array(list(map(get, events)), np.float64)  # None becomes NaN, which JSON cannot say
         return True
 
-    def objects(self, values: list[Any]) -> list[Any]:
+    def _columns(self, events: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """The values of each field of `typed` events, in the struct's order: numbers first."""
+        if len(self.children) <= FEW:
+            return (list(map(attrgetter(name), events)) for name in self.typed.__struct_fields__)
+        return zip(*map(_values_of, events), strict=True)
+
+    def objects(self, values: Sequence[Any]) -> Sequence[Any]:
         """The values with what is no object of this node replaced by an empty or a broken one."""
         known = {self.type, self.typed}
         if set(map(type, values)) <= known:
@@ -111,10 +113,12 @@ class Node:
         return self.type(*(_salvaged(getattr(raw, child.attribute), child.node) for child in self.children))
 
 
-def _typed(child: _Child) -> Any:
-    if child.node is not None:
-        return child.node.typed | None
-    return float | None if child.row is not None else Any
+def _floats(values: Sequence[float | None]) -> FloatArray:
+    """Numbers, NaN in the place of null."""
+    try:
+        return np.fromiter(values, np.float64, len(values))  # null raises
+    except TypeError:
+        return np.array(values, np.float64)
 
 
 def _salvaged(raw: Any, node: Node | None) -> Any:
@@ -154,15 +158,15 @@ class Shape:
         self.typed_type: type = self.root.typed
         self.document_type: Any = self.root.type | _Anything
 
-    def read(self, events: list[Any]) -> tuple[list[list[Any]], FloatArray | None]:
-        """One list of n values per path, in the order of `slots`; paths share no list that is written to.
+    def read(self, events: Sequence[Any], *, typed: bool) -> tuple[list[Sequence[Any]], FloatArray | None]:
+        """What each path holds, in the order of `slots`: one value for each event.
 
         And (R, n) numbers in the order of `rows`, NaN where there is none, whose leaves are empty then; None where an
-        event holds something else in the place of one, so that they are leaves.
+        event holds something else in the place of one, so that they are leaves. typed: whether all events are.
         """
-        found: list[list[Any]] = [[] for _ in self.slots]
-        if self.rows and events and set(map(type, events)) == {self.root.typed}:
-            numbers = np.empty((max(self.rows.values()) + 1, len(events)))
+        found: list[Sequence[Any]] = [[] for _ in self.slots]
+        if typed:
+            numbers = np.empty((len(self.rows), len(events)))
             if self.root.collect_typed(events, found, numbers):
                 return found, numbers
         self.root.collect(events, found)

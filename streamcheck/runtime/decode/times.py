@@ -6,6 +6,7 @@ off. Without an offset the text names no instant and is bad, and so are leap sec
 """
 
 import math
+from collections.abc import Sequence
 from itertools import repeat
 
 import numpy as np
@@ -26,7 +27,7 @@ _PER_MS = {TimeUnit.MS: 1, TimeUnit.US: 1_000, TimeUnit.NS: 1_000_000}
 _CharArray = npt.NDArray[np.uint32]
 
 
-def read_times(values: list[object], unit: TimeUnit) -> IntArray:
+def read_times(values: Sequence[object], unit: TimeUnit) -> IntArray:
     """Event times in ms of n field values; BAD or MISSING where there is none.
 
     >>> read_times([1772359200, 1772359200.123, None, "soon"], TimeUnit.S).tolist()
@@ -49,10 +50,10 @@ def within_range(times: IntArray) -> BoolArray:
     return (times >= 0) & (times <= TIME_MS_MAX)
 
 
-def _numbers(values: list[object], kinds: set[type], unit: TimeUnit) -> IntArray:
+def _numbers(values: Sequence[object], kinds: set[type], unit: TimeUnit) -> IntArray:
     if kinds == {int}:
         try:
-            return from_ints(np.array(values, np.int64), unit)
+            return from_ints(np.fromiter(values, np.int64, len(values)), unit)
         except OverflowError:
             pass  # some are beyond 64 bits: one by one below
     if kinds == {float}:
@@ -96,7 +97,7 @@ def _from_number(value: object, unit: TimeUnit) -> int:
     return time if value >= 0 and time <= TIME_MS_MAX else BAD
 
 
-def _iso(values: list[object]) -> IntArray:
+def _iso(values: Sequence[object]) -> IntArray:
     texts = [text if len(text) <= ISO_LENGTH_MAX else "" for text in values if isinstance(text, str)]
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     times = np.full(len(texts), BAD, np.int64)
