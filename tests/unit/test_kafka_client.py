@@ -7,13 +7,17 @@ import threading
 import pytest
 from kafka import KafkaConsumer
 from kafka.errors import (
+    BrokerNotAvailableError,
     GroupAuthorizationFailedError,
+    InvalidReplicationFactorError,
     KafkaTimeoutError,
     NotLeaderForPartitionError,
     RequestTimedOutError,
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailedError,
+    UnknownBrokerIdError,
+    UnknownError,
 )
 
 from streamcheck.adapters.kafka import client
@@ -69,6 +73,10 @@ def test_the_clients_debug_lines_stay_away() -> None:
         (TransactionalIdAuthorizationFailedError("x"), SourceError, "the user needs WRITE on the transactional id"),
         (NotLeaderForPartitionError("x"), BrokerUnavailable, "answers, but cannot do this yet (reading: [Error 6]"),
         (RequestTimedOutError("x"), BrokerUnavailable, "does not answer"),
+        (UnknownBrokerIdError(2), BrokerUnavailable, "cannot do this yet (reading: UnknownBrokerIdError: 2)"),
+        (BrokerNotAvailableError("x"), BrokerUnavailable, "cannot do this yet"),
+        (UnknownError("x"), BrokerUnavailable, "cannot do this yet"),
+        (InvalidReplicationFactorError("x"), SourceError, "failed at reading"),
     ],
 )
 def test_errors_say_what_to_do(error, kind, says) -> None:
@@ -88,6 +96,17 @@ def test_a_brokers_words_are_kept_on_one_line_and_off_the_terminal() -> None:
     assert "\x1b" not in text
     assert "no\\n2026" in text
     assert len(text) < 800
+
+
+def test_of_a_request_that_the_client_shows_whole_the_brokers_words_remain() -> None:
+    text = (
+        "Request 'CreateTopicsRequest(topics=[CreatableTopic(name='t')])' failed with response 'CreateTopicsResponse("
+        "topics=[CreatableTopicResult(name='t', error_code=38, error_message='only 2 brokers are there')])'."
+    )
+    explained = explain(InvalidReplicationFactorError(text), NOWHERE, "creating topic 't'")
+    assert str(explained).endswith("[Error 38] InvalidReplicationFactorError: only 2 brokers are there.")
+    silent = text.replace("'only 2 brokers are there'", "None")
+    assert str(explain(InvalidReplicationFactorError(silent), NOWHERE, "creating")).endswith("Error: refused.")
 
 
 def test_no_secret_is_in_what_is_explained() -> None:

@@ -51,6 +51,28 @@ def test_a_node_that_is_away_is_an_answer(monkeypatch, away, answer) -> None:
     assert patient.await_ready(1) is answer
 
 
+def test_a_node_that_stays_away_is_told_of_once(monkeypatch, caplog) -> None:
+    """The sender asks ten times a second."""
+    away = True
+
+    def await_ready(*_args, **_more) -> bool:
+        if away:
+            raise KafkaConnectionError("Node 1 not ready after 10000 ms")
+        return True
+
+    monkeypatch.setattr(KafkaNetClient, "await_ready", await_ready)
+    monkeypatch.setattr(repair, "ASK_AGAIN_S", 0)
+    patient = repair.PatientClient.__new__(repair.PatientClient)
+    caplog.set_level("INFO", "streamcheck")
+    assert [patient.await_ready(node) for node in (1, 1, 2, 1)] == [False] * 4
+    assert len(caplog.messages) == 2
+    away = False
+    assert patient.await_ready(1)
+    away = True
+    patient.await_ready(1)
+    assert caplog.messages[2:] == ["broker 1 cannot be reached yet (KafkaConnectionError; asked again, said once)"]
+
+
 @pytest.mark.parametrize(("kind", "expected"), [(KafkaProducer, repair.PatientClient), (KafkaConsumer, KafkaNetClient)])
 def test_producers_alone_are_repaired(kind, expected) -> None:
     made = []

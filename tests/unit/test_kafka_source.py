@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kafka.errors import NodeNotReadyError, TopicAuthorizationFailedError
+from kafka.errors import NodeNotReadyError, TopicAuthorizationFailedError, UnknownBrokerIdError
 
 from streamcheck.adapters.kafka import source as module
 from streamcheck.adapters.kafka.batches import Chunk
@@ -84,8 +84,10 @@ def test_too_many_in_a_row_are_raised(play) -> None:
     assert fetch.closed == FAILURES_MAX
 
 
-def test_a_broker_that_is_away_is_waited_for_without_end(play) -> None:
-    source, fetch = play(*[NodeNotReadyError("1")] * 50, [chunk(5, [b"a"])])
+@pytest.mark.parametrize("error", [NodeNotReadyError("1"), UnknownBrokerIdError(1)])
+def test_a_broker_that_is_away_is_waited_for_without_end(play, error) -> None:
+    """Also one that is frozen: it still leads, and is none of the cluster's brokers any more."""
+    source, fetch = play(*[error] * 50, [chunk(5, [b"a"])])
     assert [source.poll(0) for _ in range(50)] == [[]] * 50
     assert source.poll(0)[0].offsets.tolist() == [5]
     assert fetch.closed == 0

@@ -50,6 +50,18 @@ class Topics:
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
+class ToldAdmin(KafkaAdminClient):  # type: ignore[misc] # kafka-python is untyped
+    """kafka-python's client, which passes over a broker's refusal to show settings; here it is raised."""
+
+    @classmethod
+    def _describe_configs_process_responses(cls, responses: Any, *args: Any, **more: Any) -> Any:
+        for result in (result for response in responses for result in response.results):
+            refusal = for_code(result.error_code)
+            if refusal is not NoError:
+                raise refusal(result.resource_name)
+        return super()._describe_configs_process_responses(responses, *args, **more)
+
+
 class Cluster:
     """Questions to the cluster, each bounded by the request time-out. Connects at the first.
 
@@ -81,7 +93,7 @@ class Cluster:
         found = {topic["name"]: topic for topic in self._ask(_topics("describing", wanted), "describe_topics", wanted)}
         errors = {name: found[name]["error_code"] if name in found else UNKNOWN_TOPIC for name in wanted}
         if any(errors.values()):
-            raise self._missing({name: code for name, code in errors.items() if code})
+            raise self._missing(wanted, {name: code for name, code in errors.items() if code})
         partitions = tuple(
             SourcePartition(name, index)
             for name in wanted
@@ -90,7 +102,11 @@ class Cluster:
         ids = {name: str(found[name].get("topic_id", NO_ID)) for name in wanted}
         return Topics(partitions, {name: its for name, its in ids.items() if its != NO_ID})
 
-    def _missing(self, errors: Mapping[str, int]) -> SourceError:
+    def _missing(self, wanted: Sequence[str], errors: Mapping[str, int]) -> SourceError:
+        kinds = {for_code(code) for code in errors.values()}
+        if UNKNOWN_TOPIC not in errors.values() and all(kind.retriable for kind in kinds):
+            kind = min(kinds, key=lambda each: str(each.__name__))
+            return explain(kind(sorted(errors)), self._settings, _topics("describing", wanted))
         # anything but "unknown topic": a name that cannot be, no right to see it, no leader yet
         facts = [
             f"topic {name!r} cannot be read: {_reason(code)}" for name, code in errors.items() if code != UNKNOWN_TOPIC
@@ -153,7 +169,7 @@ class Cluster:
         doing = _topics("reading the settings of", [topic])
         found = self._ask(doing, "describe_configs", [resource], config_filter="all")
         entries = {name: str(entry["value"]) for kind in found.values() for name, entry in kind[topic].items()}
-        if not entries:  # the client passes over the broker's refusal
+        if not entries:  # a client in which ToldAdmin has no say
             where = f"Kafka at {address(self._settings)}"
             raise SourceError(not_allowed(where, doing, TopicAuthorizationFailedError))
         return entries
@@ -171,7 +187,7 @@ class Cluster:
     def _ask(self, doing: str, question: str, *args: object, **more: object) -> Any:
         try:
             if self._client is None:
-                self._client = connect(KafkaAdminClient, self._settings)
+                self._client = connect(ToldAdmin, self._settings)
             return getattr(self._client, question)(*args, **more)
         except TopicAlreadyExistsError:
             raise

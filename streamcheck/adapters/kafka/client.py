@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import (
     AuthorizationError,
+    BrokerNotAvailableError,
     BrokerResponseError,
     Cancelled,
     GroupAuthorizationFailedError,
@@ -20,6 +22,8 @@ from kafka.errors import (
     RequestTimedOutError,
     SaslAuthenticationFailedError,
     TransactionalIdAuthorizationFailedError,
+    UnknownBrokerIdError,
+    UnknownError,
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
@@ -89,8 +93,14 @@ LOGIN_FAULTS: dict[type[Exception], str] = {
     IllegalSaslStateError: "{where} has no SASL on this listener ({text}); check kafka.security_protocol and the port",
 }
 
+UNSETTLED = (BrokerNotAvailableError, UnknownBrokerIdError, UnknownError)
+"""Worth another try, though the client says otherwise: a leader that is frozen or gone is no broker of the cluster any
+more until another one leads."""
+
 SECRETS = frozenset({"sasl_plain_password", "ssl_password", "proxy_url", "socks5_proxy"})
 SAID_CHARACTERS_MAX = 500
+_WHOLE_REQUEST = re.compile(r"Request '.*' failed with response '.*'", re.DOTALL)
+_BROKERS_WORDS = re.compile(r"error_message='([^']+)'")
 FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 Client = type[KafkaConsumer] | type[KafkaProducer] | type[KafkaAdminClient]
@@ -220,11 +230,11 @@ def _explained(error: Exception, settings: Mapping[str, object], doing: str) -> 
     lasting = _lasting(root, where, doing) or (_settings_fault(root, settings) if cause is not None else None)
     if lasting is not None:
         return SourceError(lasting)
-    if isinstance(root, BrokerResponseError) and root.retriable and not isinstance(root, RequestTimedOutError):
+    if _answered(root) and may_pass(root):
         return BrokerUnavailable(
             f"{where} answers, but cannot do this yet ({doing}: {said(root)}): brokers start, or elect leaders"
         )
-    if isinstance(error, OSError) or getattr(error, "retriable", False):
+    if isinstance(error, OSError) or may_pass(error):
         last = "" if root is error else f", {said(root)}"
         login = ", kafka.sasl_*" if str(settings.get("security_protocol")).startswith("SASL") else ""
         return BrokerUnavailable(
@@ -237,9 +247,27 @@ def _explained(error: Exception, settings: Mapping[str, object], doing: str) -> 
     raise error
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether what the client raised is worth another try."""
+    return isinstance(error, UNSETTLED) or bool(getattr(error, "retriable", False))
+
+
+def _answered(error: Exception) -> bool:
+    """Whether a broker said so, or another one about it. The client's own time-out has an error code, too."""
+    if isinstance(error, RequestTimedOutError):
+        return False
+    return isinstance(error, BrokerResponseError | UnknownBrokerIdError)
+
+
 def said(error: object) -> str:
-    """An exception's text on one line: a broker's words are not ours, and logs are read on terminals."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
+    """An exception's text on one line: a broker's words are not ours, and logs are read on terminals.
+
+    Of a request that the client shows whole, with its response, the broker's words remain.
+    """
+    text = str(error)
+    words = _BROKERS_WORDS.search(text)
+    text = _WHOLE_REQUEST.sub(lambda _: words[1] if words else "refused", text)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= SAID_CHARACTERS_MAX else text[:SAID_CHARACTERS_MAX] + "…"
 
 

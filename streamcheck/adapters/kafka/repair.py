@@ -16,6 +16,8 @@ from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
 from kafka.producer.sender import Sender
 
+log = logging.getLogger(__name__)
+
 ASK_AGAIN_S = 0.1
 """Between two questions for a coordinator that is away; the client itself would ask without a pause."""
 
@@ -23,14 +25,20 @@ ASK_AGAIN_S = 0.1
 class PatientClient(KafkaNetClient):  # type: ignore[misc] # kafka-python is untyped
     """The network client of a producer: an answer where the stock one raises."""
 
+    _away: frozenset[Any] = frozenset()
+
     def await_ready(self, node_id: Any, timeout_ms: float = 30_000) -> bool:
         """Whether the node can be sent to, within the time."""
         try:
-            return bool(super().await_ready(node_id, timeout_ms=timeout_ms))
+            ready = bool(super().await_ready(node_id, timeout_ms=timeout_ms))
         except KafkaError as error:
-            logging.getLogger(__name__).info("broker %s cannot be reached yet: %s", node_id, error)
+            if node_id not in self._away:
+                log.info("broker %s cannot be reached yet (%s; asked again, said once)", node_id, type(error).__name__)
+            self._away |= {node_id}
             time.sleep(ASK_AGAIN_S)
             return False
+        self._away -= {node_id}
+        return ready
 
 
 def producer_client() -> type[KafkaNetClient]:

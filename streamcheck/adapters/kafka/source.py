@@ -9,7 +9,7 @@ from kafka.errors import AuthorizationError, LogTruncationError, OffsetOutOfRang
 
 from streamcheck.adapters.kafka.admin import Cluster, Topics
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
-from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain
+from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain, may_pass
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
 from streamcheck.adapters.kafka.watch import EVERY_S, View, Watch
 from streamcheck.core.types import SourcePartition
@@ -182,7 +182,7 @@ class KafkaSource:
         self._trouble = str(error)
         if self._failures == 1:
             log.warning("reading from Kafka at %s: %s (trying again; said once)", address(self._settings), error)
-        if isinstance(error, BrokerUnavailable) or getattr(error, "retriable", False):
+        if isinstance(error, BrokerUnavailable) or may_pass(error):
             return
         if self._failures > FAILURES_MAX:
             raise SourceError(
