@@ -69,6 +69,18 @@ def kill_supervisor(service: Service) -> list[float]:
     return [service.recovered(at)]
 
 
+def kill_decoders(service: Service, times: int, seed: int = 1) -> list[float]:
+    """SIGKILL to one process that decodes, while it does or waits: the run ends, and is started again."""
+    chance, seconds = random.Random(seed), []
+    for _ in range(times):
+        time.sleep(chance.uniform(0.0, 0.5))
+        before, lives = service.commit(), service.lives
+        at = service.kill_decoder(chance.randrange(service.world.workers))
+        service.until(lambda lives=lives: service.lives > lives, "the end of a run without its decoder")
+        seconds.append(service.recovered(at, before))
+    return seconds
+
+
 def come_back_as_zombie(service: Service, place: str) -> list[float]:
     """It freezes, a copy of its state is taken up elsewhere, and then it goes on."""
     service.kill()

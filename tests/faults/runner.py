@@ -90,10 +90,22 @@ class Service:
 
     def worker(self) -> int:
         """The process id of the supervisor's child, once there is one."""
-        tasks = Path(f"/proc/{self._running().pid}/task/{self._running().pid}/children")
-        found: list[str] = self.until(lambda: tasks.read_text().split(), "a worker")
-        self._workers.append(int(found[0]))
-        return int(found[0])
+        found: list[int] = self.until(self._children, "a worker")
+        self._workers.append(found[0])
+        return found[0]
+
+    def kill_decoder(self, which: int) -> float:
+        """SIGKILL to one of the processes that decode; the moment."""
+        assert self.world.workers > 1, "it decodes by itself"
+        found: list[int] = self.until(
+            lambda: decoders if len(decoders := self._children()) == self.world.workers else [], "all its decoders"
+        )
+        os.kill(found[which], signal.SIGKILL)
+        return time.monotonic()
+
+    def _children(self) -> list[int]:
+        running = self._running().pid
+        return [int(each) for each in Path(f"/proc/{running}/task/{running}/children").read_text().split()]
 
     def alone(self, worker: int) -> bool:
         """Whether a worker of this service still runs; its supervisor may be gone."""

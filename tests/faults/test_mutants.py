@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults import harm
 from tests.faults.conftest import Scenario
+from tests.faults.mutants.surroundings import REPLACED
 from tests.faults.runner import Service
 from tests.faults.verdict import Verdict
 from tests.faults.world import Feeder
@@ -27,6 +28,12 @@ def removed(scenario: Scenario, service: Service, feeder: Feeder) -> None:
     scenario.known, _ = harm.remove_unread(service, feeder)
 
 
+def decoder_lost(_scenario: Scenario, service: Service, _feeder: Feeder) -> None:
+    service.kill_decoder(0)
+    service.until(lambda: service.told(REPLACED), "the mutant to go on without it")
+    service.committed(3)
+
+
 @dataclass(frozen=True)
 class Mutant:
     """harm: what is done to it; shows: what the verdict must say."""
@@ -37,6 +44,7 @@ class Mutant:
     on_gap: str = "refuse"
     ticks: int = 2_600
     pace: int = PACE
+    workers: int = 1
     short: bool = False
 
 
@@ -63,6 +71,7 @@ MUTANTS = (
         short=True,
     ),
     Mutant("gap_unjournaled", removed, _broken("accounted for"), on_gap="skip"),
+    Mutant("decoder_forgotten", decoder_lost, _broken("accounted for"), workers=2),
     Mutant("new_partition_at_its_end", lambda _, s, f: harm.add_partitions(s, f), _broken("accounted for")),
 )
 
@@ -72,7 +81,7 @@ MUTANTS = (
     [pytest.param(each, id=each.name, marks=() if each.short else pytest.mark.long) for each in MUTANTS],
 )
 def test_is_noticed(mutant: Mutant, scenario) -> None:
-    more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": mutant.pace}
+    more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": mutant.pace, "workers": mutant.workers}
     with scenario(seed=41, mutant=mutant.name, **more) as (feeder, service):
         mutant.harm(scenario, service, feeder)
     assert scenario.verdict is not None

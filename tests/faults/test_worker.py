@@ -46,6 +46,14 @@ def test_supervisor(scenario, report) -> None:
 
 
 @pytest.mark.long
+def test_decoders(scenario, report) -> None:
+    with scenario(seed=17, workers=2) as (_, service):
+        seconds = harm.kill_decoders(service, times=5)
+    report("decoding process SIGKILL (`workers: 2`)", 5, scenario.verdict, seconds)
+    assert max(seconds) <= RECOVERY_S
+
+
+@pytest.mark.long
 def test_zombie(scenario, report) -> None:
     with scenario(seed=14) as (_, service):
         seconds = harm.come_back_as_zombie(service, "before-transaction")

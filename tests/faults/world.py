@@ -42,6 +42,7 @@ WAIT_S = 120.0
 CONFIG = """
 version: 1
 name: {name}
+workers: {workers}
 kafka: {{bootstrap_servers: "{bootstrap}"{client}}}
 start: earliest
 on_gap: {on_gap}
@@ -85,6 +86,8 @@ class World:
     idle_after: str = "1s"
     client: str = ""
     """More options of the config's `kafka`, as YAML: `, client_id: x`."""
+    workers: int = 1
+    """Processes that decode."""
     through: str = ""
     """The address that the service is given instead of `bootstrap`: that of a proxy, for one."""
     state: Path | None = None
@@ -131,6 +134,7 @@ class World:
                 name=self.name, bootstrap=self.through or self.bootstrap, client=self.client, on_gap=self.on_gap,
                 predictions=self.predictions, labels=self.labels, alerts=self.alerts, dead_letters=self.dead_letters,
                 late=self.late, journal=self.journal, state=self.state_dir, idle_after=self.idle_after,
+                workers=self.workers,
             )
         )  # fmt: skip
         return path

@@ -301,6 +301,11 @@ def test_strange_events_are_counted_for_what_they_are(broker, producer, make, ru
     odd_labels.good(truths[1_000:])
     month_ms = START_MS + 30 * 86_400_000
     odd_labels.good([label(row, ts=month_ms) for row in range(ROWS - 100, ROWS - 90)])
+    for hours, count in ((3, 20), (6, 5)):  # the last ones close the panes of those before
+        rows, at = range(ROWS, ROWS + count), {"ts": month_ms + hours * 3_600_000}
+        for predictions, labels in ((plain, plain_labels), (odd, odd_labels)):
+            predictions.good([prediction(row, id=f"{hours}-{row}", **at) for row in rows])
+            labels.good([label(row, id=f"{hours}-{row}", **at) for row in rows])
 
     logs = {}
     for name in ("plain", "odd"):
@@ -326,8 +331,9 @@ def test_strange_events_are_counted_for_what_they_are(broker, producer, make, ru
         fates = ("matched", "pending", "expired", "evicted", "duplicate")
         corrections = join["labels_corrections"] if kind == "labels" else 0
         assert join[kind] == sum(join[f"{kind}_{fate}"] for fate in fates) + corrections, join
-    assert join["labels"] == 100 + len(truths) + 200
-    assert (join["labels_matched"], join["labels_duplicate"], join["labels_pending"]) == (len(truths), 200, 100)
+    assert join["labels"] == 100 + len(truths) + 200 + 10 + 20
+    assert (join["labels_matched"], join["labels_duplicate"]) == (len(truths) + 20, 200)
+    assert (join["labels_expired"], join["labels_pending"]) == (100 + 10, 0)  # for nobody, and a month late
 
 
 def _caught_up(service) -> bool:

@@ -104,8 +104,8 @@ def inline() -> dict[str, object]:
 def pool():
     made = []
 
-    def make(workers: int) -> Pool:
-        made.append(Pool(workers, SCHEMAS, Task.BINARY, inline()))
+    def make(workers: int, **more: float) -> Pool:
+        made.append(Pool(workers, SCHEMAS, Task.BINARY, inline(), **more))
         return made[-1]
 
     yield make
@@ -173,6 +173,16 @@ def test_a_worker_that_is_killed_is_told_of(pool):
     os.kill(several._workers[0]._process.pid, signal.SIGKILL)
     with pytest.raises(WorkerLost, match=r"worker process \d+ ended with -9; .*fewer `workers`"):
         list(several.through(records * 2))
+
+
+def test_a_worker_that_is_frozen_is_told_of(pool):
+    several = pool(2, answer_s=0.5)
+    records = stream_of_records(6)
+    frozen = several._workers[0]._process
+    os.kill(frozen.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerLost, match=r"worker process \d+ has said nothing for 0.5 s: it is stuck"):
+        list(several.through(records * 2))
+    assert frozen.wait(DEADLINE_S) == -signal.SIGKILL, "it would hold up the end of the run"
 
 
 def test_workers_end_with_their_owner(tmp_path):

@@ -25,6 +25,8 @@ PART_ROWS = 4_096
 PART_BYTES = 8 << 20
 """The same in bytes, but for a single larger record."""
 STOP_S = 5.0
+ANSWER_S = 60.0
+"""For a part; it takes a second at most. A worker that says nothing for so long is stuck or frozen."""
 
 
 @dataclass(slots=True)
@@ -45,8 +47,9 @@ class _Mirror:
 class _Worker:
     """One process, its socket and its slots."""
 
-    def __init__(self, schemas: Sequence[Schema], task: Task | None) -> None:
+    def __init__(self, schemas: Sequence[Schema], task: Task | None, answer_s: float) -> None:
         self.channel, theirs = socket.socketpair()
+        self.channel.settimeout(answer_s)
         descriptors = [anonymous_file() for _ in range(2 * SLOTS)]
         passed = [theirs.fileno(), *descriptors]
         command = [sys.executable, "-m", "streamcheck.runtime.workers.child", *map(str, passed)]
@@ -63,6 +66,8 @@ class _Worker:
         """Say something."""
         try:
             send(self.channel, message)
+        except TimeoutError as error:
+            raise self._stuck() from error
         except OSError as error:
             raise self._lost() from error
 
@@ -72,10 +77,20 @@ class _Worker:
 
     def listen(self) -> Done:
         """What it says; waits for it."""
-        message = receive(self.channel, Done)
+        try:
+            message = receive(self.channel, Done)
+        except TimeoutError as error:
+            raise self._stuck() from error
         if message is None:
             raise self._lost()
         return message
+
+    def _stuck(self) -> WorkerLost:
+        self._process.kill()
+        return WorkerLost(
+            f"worker process {self._process.pid} has said nothing for {self.channel.gettimeout():g} s: it is stuck, or "
+            "was stopped from outside"
+        )
 
     def _lost(self) -> WorkerLost:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -111,7 +126,13 @@ class Pool:
     """A Decoding by several processes. Records that are columns already go through `inline`, in their turn."""
 
     def __init__(
-        self, workers: int, schemas: Sequence[Schema], task: Task | None, inline: Mapping[str, Decode]
+        self,
+        workers: int,
+        schemas: Sequence[Schema],
+        task: Task | None,
+        inline: Mapping[str, Decode],
+        *,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._schemas = tuple(schemas)
         self._of_topic = {topic: at for at, schema in enumerate(schemas) for topic in schema.topics}
@@ -120,7 +141,7 @@ class Pool:
         self._queue: deque[_Given | Batch] = deque()
         try:
             for _ in range(workers):
-                self._workers.append(_Worker(schemas, task))
+                self._workers.append(_Worker(schemas, task, answer_s))
         except BaseException:
             self.close()
             raise
