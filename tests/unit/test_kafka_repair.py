@@ -1,11 +1,14 @@
-"""Is kafka-python's lost request still there to be repaired, and is the repair taken off where it is not needed?"""
+"""Does kafka-python still lose a request and an answer, and are the repairs taken off where they are not needed?"""
 
+import socket
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConnectionError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.transport import KafkaTCPTransport
 from kafka.producer.sender import Sender
 
 from streamcheck.adapters.kafka import client, repair
@@ -88,3 +91,37 @@ def test_producers_alone_are_repaired(kind, expected) -> None:
 
     client.connect(Noted, {})
     assert made == [expected]
+
+
+def what_is_heard(repaired) -> list[object]:
+    """Of an answer whose sender has hung up before anyone looked: what reaches the protocol, and how it ends."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        theirs.sendall(b"refused: wrong password")
+        theirs.close()
+        heard: list[object] = []
+
+        async def ready(_socket) -> None:
+            """It is."""
+
+        transport = KafkaTCPTransport.__new__(KafkaTCPTransport)
+        transport._sock, transport._read, transport._closed, transport.host = ours, True, False, "a"
+        transport._net = SimpleNamespace(wait_read=ready)
+        transport._protocol = SimpleNamespace(data_received=heard.append, _sensors=None)
+        transport.abort = lambda error: heard.append(type(error))
+        with suppress(StopIteration):
+            repaired(transport)._read_from_sock().send(None)
+        return heard
+
+
+def test_the_client_drops_an_answer_before_the_end_of_a_connection(caplog) -> None:
+    caplog.set_level("CRITICAL", "kafka")
+    assert what_is_heard(lambda transport: transport) == [KafkaConnectionError], "kafka-python has put it right"
+    assert what_is_heard(repair.heard_out) == [b"refused: wrong password", KafkaConnectionError]
+
+
+def test_a_transport_that_has_changed_is_left_alone() -> None:
+    other = SimpleNamespace()
+    assert repair.heard_out(other) is other
+    assert vars(other) == {}

@@ -134,7 +134,7 @@ def test_no_database_at_all(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_bytes(b"version: 1\nname: payments\n" * 100)
     message = refusal(tmp_path)
     assert "is not a state database" in message
-    assert "move it aside" in message
+    assert "`streamcheck state rebuild CONFIG`, or restore" in message
 
 
 def test_empty_file_is_fresh(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_changed_value_is_found(used: Path, statement: str, named: str) -> None:
     with pytest.raises(StateError) as caught:
         load_anew(used)
     assert named in str(caught.value)
-    assert "move it aside" in str(caught.value)
+    assert "`streamcheck state rebuild CONFIG`, or restore" in str(caught.value)
 
 
 def test_parts_of_different_commits_are_no_state(used: Path) -> None:
@@ -206,7 +206,7 @@ def test_parts_of_different_commits_are_no_state(used: Path) -> None:
     with sqlite3.connect(used / "state.sqlite") as connection:
         connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", older)
     connection.close()
-    with pytest.raises(StateError, match=r"missing or of another commit.*move it aside"):
+    with pytest.raises(StateError, match=r"missing or of another commit.*state rebuild CONFIG"):
         load_anew(used)
 
 

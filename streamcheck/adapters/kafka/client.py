@@ -30,7 +30,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from streamcheck.adapters.kafka.repair import producer_client
+from streamcheck.adapters.kafka.repair import heard_out, producer_client
 from streamcheck.core.components import nearest
 from streamcheck.errors import ParameterError, SourceError, StreamcheckError
 from streamcheck.runtime.ports import SinkLost, SourceUnavailable
@@ -117,6 +117,9 @@ class NotingManager(KafkaConnectionManager):  # type: ignore[misc] # kafka-pytho
         if not connection.init_future.is_done:
             connection.init_future.add_errback(self._note)
         return connection
+
+    async def _build_transport(self, *args: Any, **more: Any) -> Any:
+        return heard_out(await super()._build_transport(*args, **more))
 
     def _note(self, error: BaseException) -> None:
         if self.failure is None or _vague(self.failure):

@@ -1,9 +1,12 @@
-"""Does a producer outlive its transaction coordinator? kafka-python 3.0.12 loses a request there; this puts that right.
+"""What kafka-python 3.0.12 loses, a request and an answer, put right; any other version is left alone.
 
-Where the coordinator cannot be reached, `await_ready` raises, though its caller expects a yes or a no; the request to
-commit is dropped, and commit_transaction() waits for ever. With a no it is kept and asked again elsewhere: it has
-never been sent, so nothing is in doubt. Without the repair the watchdog ends the process and a restart goes on: nothing
-but time hangs on it.
+A producer whose transaction coordinator cannot be reached: `await_ready` raises, though its caller expects a yes or a
+no; the request to commit is dropped, and commit_transaction() waits for ever. With a no it is kept and asked again
+elsewhere: it has never been sent, so nothing is in doubt. Without the repair the watchdog ends the process, and a
+restart goes on: nothing but time hangs on it.
+
+A broker that answers and hangs up at once, as it does after a refused login: where both are there when the client
+looks, as on a busy machine, it drops the answer, and the refusal looks like a broker that is away.
 """
 
 import functools
@@ -39,6 +42,20 @@ class PatientClient(KafkaNetClient):  # type: ignore[misc] # kafka-python is unt
             return False
         self._away -= {node_id}
         return ready
+
+
+def heard_out(transport: Any) -> Any:
+    """The same transport; what it has received counts before the end of the connection does."""
+    receive = getattr(transport, "_sock_recv", None)
+    if receive is None:
+        return transport
+
+    def received(*args: Any) -> tuple[bytes, Exception | None]:
+        data, error = receive(*args)
+        return data, None if data else error  # an end is still there at the next look
+
+    transport._sock_recv = received  # noqa: SLF001 - the very place where it is lost
+    return transport
 
 
 def producer_client() -> type[KafkaNetClient]:

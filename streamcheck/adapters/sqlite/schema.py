@@ -44,8 +44,8 @@ SETTINGS = (
 def start_afresh(path: Path) -> str:
     """The way out that every damaged state has."""
     return (
-        f"restore {path.parent} from a backup, or move it aside: streamcheck then begins anew, "
-        "from `start` in the config"
+        f"make it again with `streamcheck state rebuild CONFIG`, or restore {path.parent} from a backup; "
+        "`streamcheck state reset CONFIG` moves it aside and begins a new life"
     )
 
 
