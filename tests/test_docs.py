@@ -22,7 +22,11 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench/README.md"], key=lambda path: path.as_posix()
 )
-CONFIGS = sorted([*(ROOT / "configs").glob("*.yaml"), *(ROOT / "deploy").glob("payments*.yaml")])
+CONFIGS = sorted(
+    path
+    for path in (*(ROOT / "configs").glob("**/*.yaml"), *(ROOT / "deploy").glob("payments*.yaml"))
+    if not path.name.endswith((".test.yaml", ".incidents.yaml"))
+)
 EXECUTED = {"check", "explain", "list", "schema"}
 """Commands that need no broker and end at once; of the others the name and the options must exist."""
 
