@@ -1,12 +1,12 @@
 """How long does the decoder take per event, on one core, columns included? Prints one JSON line per case.
 
-python bench/decode.py [--events 200000] [--rounds 5]
+python -m bench decode [--events 200000] [--rounds 5]
 """
 
 import argparse
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,14 +114,10 @@ def measure(case: str, events: int, rounds: int) -> Result:
     return Result(case, events, size, best(rounds, decode, events), best(rounds, parse_only, events), rejects)
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--events", type=int, default=200_000)
-    arguments.add_argument("--rounds", type=int, default=5)
-    asked = arguments.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="bench decode", description=__doc__)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args(arguments)
     for case in ("plain", "iso8601", "hostile"):
         print(orjson.dumps(dataclasses.asdict(measure(case, asked.events, asked.rounds))).decode())
-
-
-if __name__ == "__main__":
-    main()

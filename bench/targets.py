@@ -87,16 +87,18 @@ TARGETS = (
 
 def shown(commit: str) -> str:
     """As Markdown: every target, with the figure where it has been measured."""
-    lines = ["| must reach | at least | hope | measured | |", "|---|--:|--:|--:|---|"]
+    lines = ["| must reach | at least | hope | measured | over | |", "|---|--:|--:|--:|--:|---|"]
     for target in TARGETS:
         path = RESULTS / commit / f"{target.source.split()[-1]}.json"
-        value = target.figure(json.loads(path.read_text())) if path.exists() else None
+        figures = json.loads(path.read_text()) if path.exists() else {}
+        value = target.figure(figures) if figures else None
         bounds = [format(bound, target.form) if bound is not None else "" for bound in (target.least, target.hope)]
         if target.most:
             bounds = [f"≤ {bound}" if bound else "" for bound in bounds]
-        told = ["", f"not measured: python -m bench {target.source}"]
+        told = ["", "", f"not measured: python -m bench {target.source}"]
         if value is not None:
-            told = [format(value, target.form), target.verdict(value)]
+            size = figures.get("events", figures.get("pending"))
+            told = [format(value, target.form), f"{size:,}", target.verdict(value)]
         lines.append(f"| {' | '.join([target.what, *bounds, *told])} |")
     return "\n".join(lines)
 
