@@ -58,13 +58,13 @@ def _streams(shape: Shape, *, row: bool) -> Config:
     }
 
 
-def over_kafka(config: Config, stream: Stream, run: str, folder: Path) -> Path:
+def over_kafka(config: Config, stream: Stream, run: str, folder: Path, client: str = "kafka-python") -> Path:
     """The file of a config that reads the stream. Every run has its own name, topics and state."""
     streams = {role: {**config["streams"][role], "topic": f"{stream.name}.{role}"} for role in config["streams"]}
     whole = {
         "version": 1,
         "name": run,
-        "kafka": {"bootstrap_servers": stream.bootstrap},
+        "kafka": {"bootstrap_servers": stream.bootstrap, "client": client},
         "start": "earliest",
         **config,
         "streams": streams,

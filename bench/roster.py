@@ -1,5 +1,6 @@
 """Who takes part, and how each is started: one line per contender."""
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,13 +19,22 @@ NAIVE, LOADS, ROW, PANE = "naive", "loads", "row", "pane"
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """needs: the peer's package, None where the project's own environment has all. rivers: it does the row work."""
+    """needs: the peer's package, None where the project's own environment has all. rivers: it does the row work.
+
+    extra: a module of streamcheck's own extras.
+    """
 
     key: str
     title: str
     start: Start
     needs: str | None = None
     rivers: bool = False
+    extra: str | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether the extra is installed, if it takes one."""
+        return self.extra is None or importlib.util.find_spec(self.extra) is not None
 
 
 def _loop(module: str, mode: str, *, peer: bool) -> Start:
@@ -36,9 +46,9 @@ def _loop(module: str, mode: str, *, peer: bool) -> Start:
     return start
 
 
-def _own(config: Callable[[Shape], configs.Config], *options: str) -> Start:
+def _own(config: Callable[[Shape], configs.Config], *options: str, client: str = "kafka-python") -> Start:
     def start(stream: Stream, folder: Path, run: str) -> list[str]:
-        return own_command(configs.over_kafka(config(stream.shape), stream, run, folder), *options)
+        return own_command(configs.over_kafka(config(stream.shape), stream, run, folder, client), *options)
 
     return start
 
@@ -62,6 +72,12 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender(ROW, "streamcheck, the same detectors", _own(configs.row_mode, "--river"), rivers=True),
     Contender(PANE, "streamcheck, its default monitors", _own(configs.pane_mode)),
+    Contender(
+        "pane-confluent",
+        "the same, read by confluent-kafka",
+        _own(configs.pane_mode, client="confluent"),
+        extra="confluent_kafka",
+    ),
     Contender("consume", "confluent-kafka, read only", _loop("confluent", "consume", peer=True), "confluent-kafka"),
     Contender(LOADS, "confluent-kafka, orjson.loads", _loop("confluent", "loads", peer=True), "confluent-kafka"),
 )

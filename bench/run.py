@@ -27,7 +27,7 @@ def chosen(only: str | None, *, peers: bool) -> list[Contender]:
     unknown = [key for key in keys if key not in BY_KEY]
     if unknown:
         raise SystemExit(f"no contender {', '.join(unknown)}; there are {', '.join(BY_KEY)}")
-    wanted = [contender for contender in CONTENDERS if contender.key in keys]
+    wanted = [contender for contender in CONTENDERS if contender.key in keys and contender.there]
     there = installed() if peers and any(contender.needs for contender in wanted) else {}
     return [contender for contender in wanted if contender.needs is None or contender.needs in there]
 

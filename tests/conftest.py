@@ -5,6 +5,7 @@ CI failed.
 """
 
 import gc
+import importlib.util
 import logging
 import os
 import warnings
@@ -36,6 +37,22 @@ def pytest_addoption(parser):
     """Golden files are written by hand of this option only; the long form of the faults takes half an hour."""
     parser.addoption("--golden-update", action="store_true", help="write what comes out now as the expected alerts")
     parser.addoption("--long", action="store_true", help="tests/faults: the long form (make faults)")
+
+
+NO_FAST_CLIENT = "NO CONFLUENT-KAFKA: reading by it is NOT tested here; pip install 'streamcheck[fast]'"
+
+
+def needs_client(client: str) -> str:
+    """The client; skips where it is not installed, under CI fails."""
+    if client == "confluent" and importlib.util.find_spec("confluent_kafka") is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_FAST_CLIENT)
+    return client
+
+
+@pytest.fixture(params=["kafka-python", "confluent"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Who reads."""
+    return needs_client(request.param)
 
 
 @pytest.fixture
@@ -119,10 +136,11 @@ def cluster(kafka: Kafka) -> KafkaCluster:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "NO KAFKA" in str(report.longrepr)]
-    if skipped:
-        reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
-        terminalreporter.write_line(f"{len(skipped)} tests skipped. {reason}", red=True, bold=True)
+    for need in ("NO KAFKA", "NO CONFLUENT-KAFKA"):
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if need in str(report.longrepr)]
+        if skipped:
+            reason = skipped[0].longrepr[2].removeprefix("Skipped: ")
+            terminalreporter.write_line(f"{len(skipped)} tests skipped. {reason}", red=True, bold=True)
     ran = [report for reports in terminalreporter.stats.values() for report in reports]
     faults = any(getattr(report, "nodeid", "").startswith("tests/faults/") for report in ran)
     if faults and not terminalreporter.config.getoption("--long"):

@@ -1,5 +1,7 @@
 """The outer world of `streamcheck run`: Kafka on both sides, SQLite between."""
 
+import logging
+import os
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +12,12 @@ from streamcheck.adapters.kafka.strays import KafkaStraySink
 from streamcheck.adapters.sqlite.aside import taken_over, takeover_allowed
 from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.cli.service import Wiring
+from streamcheck.cli.supervise import CAREFUL
+from streamcheck.config.kafka_options import CAREFUL_CLIENT
 from streamcheck.config.settings import Settings
 from streamcheck.core.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 def wire(plan: Plan, settings: Settings) -> Wiring:
@@ -19,7 +25,7 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
     assert settings.kafka is not None, "run refuses configs without kafka"
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
-    source = KafkaSource(client, topics, str(settings.kafka["group_id"]))
+    source = KafkaSource(client, topics, str(settings.kafka["group_id"]), client=_reader(settings))
     named, directory = settings.topics, Path(settings.state_dir)
     store = SqliteStore(directory, plan.name)
     may = takeover_allowed(directory)
@@ -36,3 +42,11 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
         workers=settings.workers,
         claimed=partial(taken_over, directory),
     )
+
+
+def _reader(settings: Settings) -> str:
+    """Who reads: what the config says, but for a worker whose predecessor was killed."""
+    if settings.kafka_client != CAREFUL_CLIENT and os.environ.get(CAREFUL):
+        log.warning("the worker before this one was killed: %s reads, until the next start by hand", CAREFUL_CLIENT)
+        return CAREFUL_CLIENT
+    return settings.kafka_client

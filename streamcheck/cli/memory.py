@@ -11,9 +11,18 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, GROUP_BYTES
 from streamcheck.adapters.kafka.fetch import FETCH_SETTINGS, POLL_KIB_MAX
+from streamcheck.adapters.kafka.librdkafka_options import (
+    DEFAULTS,
+    EVENT_BYTES_ASSUMED,
+    EXPANSION_ASSUMED,
+    OP_BYTES,
+    QUEUED_KIB_MAX,
+    QUEUED_RECORDS_MIN,
+)
 from streamcheck.adapters.kafka.strays import WAITING_BYTES_MAX
 from streamcheck.adapters.kafka.wire import RECORD_BYTES, RECORDS_MAX
 from streamcheck.adapters.web.server import HANDLERS_MAX
+from streamcheck.config.kafka_options import FAST_CLIENT
 from streamcheck.config.settings import Settings
 from streamcheck.config.values import size_text
 from streamcheck.core.board import SHOWN_MAX
@@ -112,6 +121,7 @@ def memory(plan: Plan, settings: Settings, partitions: int | None = None) -> Bud
 def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     data = (
         *_reading(plan, settings, partitions),
+        *_fast_client(settings),
         *_panes(plan, settings, partitions),
         *_workers(plan, settings),
         *_join(plan),
@@ -148,6 +158,23 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
             tree + texts,
             f"{_mib(CHUNK_BYTES + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
             f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
+        ),
+    )
+
+
+def _fast_client(settings: Settings) -> tuple[Part, ...]:
+    """What waits in librdkafka: up to its queue's limit, and one answer on top."""
+    if settings.kafka_client != FAST_CLIENT:
+        return ()
+    answer = int(str((settings.kafka or {}).get("fetch_max_bytes", DEFAULTS["fetch.max.bytes"])))
+    records = QUEUED_RECORDS_MIN + answer * EXPANSION_ASSUMED // EVENT_BYTES_ASSUMED
+    size = (QUEUED_KIB_MAX << 10) + answer * (1 + EXPANSION_ASSUMED) + records * OP_BYTES
+    return (
+        Part(
+            "confluent-kafka",
+            size,
+            f"{QUEUED_KIB_MAX >> 10} MiB waiting, one answer of {_mib(answer)} expanded {EXPANSION_ASSUMED}-fold, "
+            f"{records:,} records x {OP_BYTES} B. NO LIMIT: it expands batches as far as they go (docs/security.md)",
         ),
     )
 

@@ -95,7 +95,7 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
     plan, settings = where.loaded.plan, where.loaded.settings
     assert settings.kafka is not None
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
-    source = KafkaSource(where.client, topics, str(settings.kafka["group_id"]))
+    source = KafkaSource(where.client, topics, str(settings.kafka["group_id"]), client=settings.kafka_client)
     workshop = where.directory.with_name(f"{where.directory.name}.rebuild")
     aside.clear(workshop)
     workshop.mkdir(mode=0o700)

@@ -31,6 +31,10 @@ HEALTHY_S = 60.0
 LIFELINE = "STREAMCHECK_LIFELINE"
 """Environment variable: the worker's end of the socket, a file descriptor."""
 
+CAREFUL = "STREAMCHECK_CAREFUL_CLIENT"
+"""Environment variable: read by kafka-python, whatever the config says. Set once a signal that nobody here sent has
+ended a worker: what librdkafka makes of a batch may take all memory, or end the process (docs/security.md)."""
+
 ONCE = ("--reset-state", "--new-lineage")
 """Options that have done their work once a worker has opened its state."""
 
@@ -49,6 +53,7 @@ class Supervisor:
         self._command = list(command or (sys.executable, "-P", "-m", "streamcheck"))
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._killed = False
 
     def run(self) -> int:
         """The exit code to end with."""
@@ -59,6 +64,7 @@ class Supervisor:
                 code = self._one_life()
                 if self._stopping.is_set() or (code >= 0 and code not in (EXIT_CRASHED, EXIT_TEMPORARY)):
                     return max(code, 0)
+                self._killed = self._killed or code < 0
                 if time.monotonic() - began >= HEALTHY_S:
                     wait_s = WAIT_FIRST_S
                 log.warning("the worker ended with %s; starting it again in %g s", _said(code), wait_s)
@@ -70,6 +76,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             environment = {**os.environ, LIFELINE: str(theirs.fileno()), **_import_path()}
+            environment |= {CAREFUL: "1"} if self._killed else {}
             self._child = subprocess.Popen(  # noqa: S603 (our own command line, no shell)
                 [*self._command, *self._arguments, "--no-supervise"],
                 env=environment,

@@ -1,5 +1,6 @@
 """What does a config come to? The plan that the engine runs, and the settings of the runtime around it."""
 
+from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
 from streamcheck.config.models import Config
 from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
@@ -89,13 +90,15 @@ def _join(config: Config, segmentations: int) -> JoinRules | None:
 def compile_settings(config: Config, kafka: dict[str, object] | None) -> Settings:
     """The runtime's settings; kafka: the checked options, None where the config has none."""
     labels = config.streams.labels
+    options = None if kafka is None else {"group_id": config.name, **kafka}
+    client = CAREFUL_CLIENT if options is None else options.pop(CLIENT, CAREFUL_CLIENT)
     steps = [
         stream.time.step if stream is not None and stream.time else None
         for stream in (config.streams.predictions, labels)
     ]
     return Settings(
         name=config.name,
-        kafka=None if kafka is None else {"group_id": config.name, **kafka},
+        kafka=options,
         start=config.start,
         on_gap=config.on_gap,
         topics=Topics(
@@ -115,4 +118,5 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         owner=config.alerts.owner,
         open_bytes=config.limits.open_memory,
         workers=config.workers,
+        kafka_client=client,  # type: ignore[arg-type]  # checked: one of CLIENTS
     )

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from streamcheck.config.kafka_options import FAST_CLIENT
 from streamcheck.config.load import Loaded
 from streamcheck.config.models import LimitsSection
 from streamcheck.config.shares import calibrated
@@ -169,6 +170,8 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
         ("page and gauges", ":".join(map(str, settings.listen)) if settings.listen else "off"),
         ("limits", _limits(limits)),
     ]
+    if settings.kafka_client == FAST_CLIENT:
+        facts.insert(0, ("kafka", "read by confluent-kafka: batches expand without a limit (docs/security.md)"))
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
         facts.append(("join", _join(plan, limits.join_memory)))

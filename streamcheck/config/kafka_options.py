@@ -1,5 +1,6 @@
 """Which of kafka-python's options may a config set, and of which kind? Those of 3.0; a test compares the names."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from streamcheck.config.document import Findings, Path
@@ -94,10 +95,28 @@ OWNED: dict[str, str] = {
     "value_serializer": "streamcheck encodes its records itself",
 }
 ALLOW_PLAINTEXT_SASL = "allow_plaintext_sasl"
+CLIENT = "client"
+CAREFUL_CLIENT, FAST_CLIENT = CLIENTS = ("kafka-python", "confluent")
+"""Who reads: the client whose bounds hold for any bytes, or librdkafka, by the name of its Python package."""
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 MECHANISMS = (*WITH_PASSWORD, "GSSAPI", "AWS_MSK_IAM")
 NO_MECHANISM = {"OAUTHBEARER": "it takes a token provider, a Python object, which a config cannot hold"}
+
+_OWN_WAY = "librdkafka has no such option"
+_NO_PROXY = "librdkafka knows no proxy"
+_NO_KERBEROS = "confluent-kafka's packages come without it"
+NOT_CONFLUENT: dict[str, str] = {
+    "enable_incremental_fetch_sessions": _OWN_WAY,
+    "exclude_internal_topics": _OWN_WAY,
+    "proxy_url": _NO_PROXY,
+    "sasl_kerberos_domain_name": _NO_KERBEROS,
+    "sasl_kerberos_name": _NO_KERBEROS,
+    "sasl_kerberos_service_name": _NO_KERBEROS,
+    "socks5_proxy": _NO_PROXY,
+}
+"""Options that would do nothing, or not what they say, where confluent-kafka reads."""
+NOT_CONFLUENT_MECHANISMS = ("GSSAPI", "AWS_MSK_IAM")
 
 ELSEWHERE = {
     "sasl_username": "sasl_plain_username",
@@ -121,13 +140,17 @@ def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
     """The options as the client takes them; every mistake goes to `findings`, without a value that a variable held."""
     path: Path = ("kafka",)
     client: dict[str, Any] = {}
-    known = tuple(sorted((*OPTIONS, ALLOW_PLAINTEXT_SASL)))
+    known = tuple(sorted((*OPTIONS, ALLOW_PLAINTEXT_SASL, CLIENT)))
     for name, value in options.items():
         here = (*path, name)
         if name in OWNED:
             findings.mistake(here, f"streamcheck sets {name} itself: {OWNED[name]}; leave it out")
         elif name not in known:
             _unknown(here, name, known, findings)
+        elif name == CLIENT:
+            if value not in CLIENTS:
+                _unknown_value(here, "client", str(value), CLIENTS, findings)
+            client[name] = value
         else:
             kind = OPTIONS.get(name, SWITCH)
             converted = _convert(kind, value)
@@ -138,7 +161,19 @@ def check_kafka(options: dict[str, Any], findings: Findings) -> dict[str, Any]:
         findings.mistake(path, "bootstrap_servers is missing; write bootstrap_servers: HOST:PORT")
     allowed = client.pop(ALLOW_PLAINTEXT_SASL, False)
     _check_security(client, findings, plaintext_allowed=bool(allowed))
+    if client.get(CLIENT) == FAST_CLIENT:
+        _check_confluent(client, findings)
     return client
+
+
+def _check_confluent(client: Mapping[str, Any], findings: Findings) -> None:
+    """Only what the other client can do as well."""
+    for name in NOT_CONFLUENT.keys() & client.keys():
+        findings.mistake(("kafka", name), f"cannot be used with client: {FAST_CLIENT}: {NOT_CONFLUENT[name]}")
+    mechanism = client.get("sasl_mechanism")
+    if mechanism in NOT_CONFLUENT_MECHANISMS:
+        text = f"{mechanism} cannot be used with client: {FAST_CLIENT}: {_NO_KERBEROS}"
+        findings.mistake(("kafka", "sasl_mechanism"), text)
 
 
 def _unknown(here: Path, name: str, known: tuple[str, ...], findings: Findings) -> None:
@@ -212,6 +247,6 @@ def _check_sasl(client: dict[str, Any], findings: Findings) -> None:
 def _unknown_value(here: Path, what: str, value: str, known: tuple[str, ...], findings: Findings) -> None:
     """An unknown word where only some are known; one that a variable held is neither shown nor guessed at."""
     varies = findings.document.varies(here)
-    suggestion = None if varies else nearest(value.upper().replace("_SHA", "-SHA"), known)
+    suggestion = None if varies else nearest(value.upper().replace("_SHA", "-SHA"), known) or nearest(value, known)
     shown = findings.document.shown(here)
     findings.mistake(here, f"unknown {what} {shown}; known: {', '.join(known)}", suggestion)

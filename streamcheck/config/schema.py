@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from streamcheck.config.kafka_options import ALLOW_PLAINTEXT_SASL, COUNT, OPTIONS, OWNED, PROTOCOLS, SERVERS, SWITCH
+from streamcheck.config.kafka_options import (
+    ALLOW_PLAINTEXT_SASL,
+    CAREFUL_CLIENT,
+    CLIENT,
+    CLIENTS,
+    COUNT,
+    OPTIONS,
+    OWNED,
+    PROTOCOLS,
+    SERVERS,
+    SWITCH,
+)
 from streamcheck.config.models import Config
 from streamcheck.config.values import budget_text, duration_text, size_text
 from streamcheck.core.components import Param, components
@@ -100,6 +111,11 @@ def _kafka() -> dict[str, Any]:
     options[ALLOW_PLAINTEXT_SASL] = {
         "type": "boolean",
         "description": "Allow SASL_PLAINTEXT: passwords travel in the open.",
+    }
+    options[CLIENT] = {
+        "anyOf": [{"enum": list(CLIENTS)}, VARIABLE],
+        "default": CAREFUL_CLIENT,
+        "description": "Who reads the topics; confluent takes the extra streamcheck[fast] (docs/security.md).",
     }
     assert not OWNED.keys() & options.keys(), "an option is either the user's or streamcheck's own"
     return {"type": "object", "additionalProperties": False, "required": ["bootstrap_servers"], "properties": options}

@@ -32,7 +32,7 @@ class Settings:
     start: where a first run begins, a number being event time in ms. listen: host and port of the page, None for none.
     step_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
     owner: who answers for alerts about the service itself. open_bytes: rows of open panes at which those ahead wait.
-    workers: processes that decode; with 1, the one that does everything else.
+    workers: processes that decode; with 1, the one that does everything else. kafka_client: who reads the topics.
     """
 
     name: str
@@ -50,3 +50,4 @@ class Settings:
     owner: str | None = None
     open_bytes: int = 512 << 20
     workers: int = 1
+    kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"

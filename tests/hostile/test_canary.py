@@ -44,10 +44,11 @@ def files(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path) -> None:
-    topic = fill("canary-input")
-    broker.admin.create_acls(needed("canary", topic))
-    text = config(broker, "canary", topic)
+def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path, client) -> None:
+    name = f"canary-{client}"
+    topic = fill(f"{name}-input")
+    broker.admin.create_acls(needed(name, topic))
+    text = config(broker, name, topic, client=client)
     service = run(text, "-v", STREAMCHECK_CANARY=PASSWORD)
     service.until(lambda: "alert firing" in service.said(), "an alert")
     service.until(lambda: 'outcome="accepted"' in service.get("/metrics")[1], "gauges")
@@ -59,14 +60,14 @@ def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path) -> None:
     printed += "".join(shown(command, path, PASSWORD, "--json") for command in ("check", "explain"))
     printed += "".join(shown(command, path, PASSWORD) for command in STATE)
     printed += shown(f"state export {path}", tmp_path / "all.json", PASSWORD, "--journal", "journal.jsonl")
-    records = [record for name in OUTPUTS for record in committed(broker.cluster.bootstrap, f"canary.{name}")]
+    records = [record for output in OUTPUTS for record in committed(broker.cluster.bootstrap, f"{name}.{output}")]
     topics = b"".join((r.key or b"") + (r.value or b"") + repr(r.headers).encode() for r in records)
     assert len(records) > len(OUTPUTS)
     assert "page_hinkley" in printed
     assert "parts, 1 journal entr" in printed
-    assert "does not allow reading topic 'canary.journal'" in printed
+    assert f"does not allow reading topic '{name}.journal'" in printed
     assert "Traceback" not in printed
-    assert (tmp_path / "state-canary" / "state.sqlite").exists()
+    assert (tmp_path / f"state-{name}" / "state.sqlite").exists()
     assert (tmp_path / "all.json").stat().st_size > 1_000
     assert (tmp_path / "journal.jsonl").stat().st_size > 0
     assert "canary-4f" not in service.said() + pages + printed
@@ -90,8 +91,8 @@ def test_the_traceback_of_a_crash_shows_no_canary(broker, fill, run, tmp_path, v
 
 
 @pytest.mark.parametrize("verbose", [True, False])
-def test_a_wrong_canary_is_refused_without_being_shown(broker, run, tmp_path, verbose: bool) -> None:
-    text = config(broker, "wrong", "nothing")
+def test_a_wrong_canary_is_refused_without_being_shown(broker, run, tmp_path, client, verbose: bool) -> None:
+    text = config(broker, "wrong", "nothing", client=client)
     service = run(text, *(["-v"] if verbose else []), STREAMCHECK_CANARY="canary-4f-wrong\x1b")
     assert service.ended() == 1
     assert "refused the login" in service.said()

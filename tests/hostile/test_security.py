@@ -24,6 +24,7 @@ CONFIG = """
 version: 1
 name: {name}
 kafka:
+  client: {client}
   bootstrap_servers: {bootstrap}
   security_protocol: SASL_SSL
   sasl_mechanism: {mechanism}
@@ -47,7 +48,8 @@ prometheus: {{listen: "127.0.0.1:0"}}
 
 def config(broker: Broker, name: str, topic: str, **changes: str) -> str:
     filled = {"bootstrap": broker.cluster.addresses["SECURE"], "authority": str(broker.authority), "mechanism": "PLAIN"}
-    return CONFIG.format(**{**filled, "user": USER, "name": name, "topic": topic, **changes})
+    filled |= {"client": "kafka-python", "user": USER, "name": name, "topic": topic}
+    return CONFIG.format(**{**filled, **changes})
 
 
 Fill = Callable[[str], str]
@@ -90,15 +92,16 @@ def needed(name: str, topic: str) -> list[ACL]:
     ]
 
 
-def test_a_user_with_exactly_these_rights_can_run(broker, fill, run) -> None:
-    topic = fill("rights")
-    broker.admin.create_acls(needed("all-rights", topic))
-    service = run(config(broker, "all-rights", topic), "--until-end", STREAMCHECK_CANARY=PASSWORD)
+def test_a_user_with_exactly_these_rights_can_run(broker, fill, run, client) -> None:
+    name = f"all-rights-{client}"
+    topic = fill(f"rights-{client}")
+    broker.admin.create_acls(needed(name, topic))
+    service = run(config(broker, name, topic, client=client), "--until-end", STREAMCHECK_CANARY=PASSWORD)
     assert service.ended() == 0, service.said()
     assert "Authorization" not in service.said(), service.said()
     for output in ("alerts", "alerts.positions", "rejects", "late"):
-        assert committed(broker.cluster.bootstrap, f"all-rights.{output}"), output
-    assert broker.admin.list_group_offsets("all-rights")["all-rights"], "progress for lag tools"
+        assert committed(broker.cluster.bootstrap, f"{name}.{output}"), output
+    assert broker.admin.list_group_offsets(name)[name], "progress for lag tools"
 
 
 def exercise(login: dict[str, object], topic: str, name: str) -> str:

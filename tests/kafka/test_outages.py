@@ -10,11 +10,12 @@ from streamcheck.adapters.kafka import batches
 from streamcheck.adapters.kafka.client import BrokerUnavailable
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.core.types import SourcePartition
+from tests.conftest import needs_client
 
 pytestmark = pytest.mark.kafka
 
 
-@pytest.mark.parametrize("path", ["raw", "stock"])
+@pytest.mark.parametrize("path", ["raw", "stock", "confluent"])
 def test_a_flipped_bit_on_disk(path, kafka, cluster, topic, producer, monkeypatch) -> None:
     if path == "stock":
         monkeypatch.setattr(batches, "fits", lambda _: False)
@@ -34,7 +35,9 @@ def test_a_flipped_bit_on_disk(path, kafka, cluster, topic, producer, monkeypatc
     segment.write_bytes(data)
     cluster.restart()
 
-    source = KafkaSource({**kafka.settings, "fetch_max_wait_ms": 50}, [name], "damage", watch_every_s=0.3)
+    client = needs_client("confluent" if path == "confluent" else "kafka-python")
+    settings = {**kafka.settings, "fetch_max_wait_ms": 50}
+    source = KafkaSource(settings, [name], "damage", watch_every_s=0.3, client=client)
     try:
         source.start({where: 0})
         offsets: list[int] = []
@@ -51,13 +54,14 @@ def test_a_flipped_bit_on_disk(path, kafka, cluster, topic, producer, monkeypatc
     assert offsets == [*range(10), *range(20, 30)]
 
 
-def test_a_broker_that_goes_away_and_comes_back(kafka, cluster, topic, producer) -> None:
+def test_a_broker_that_goes_away_and_comes_back(kafka, cluster, topic, producer, client) -> None:
     name = topic()
     where = SourcePartition(name, 0)
     out = producer()
     out.send(name, b"before", partition=0).get(10)
     out.close()
-    source = KafkaSource({**kafka.settings, "fetch_max_wait_ms": 50}, [name], "away", watch_every_s=0.3)
+    settings = {**kafka.settings, "fetch_max_wait_ms": 50}
+    source = KafkaSource(settings, [name], "away", watch_every_s=0.3, client=client)
     values: list[bytes | None] = []
 
     def polled_until(condition) -> None:

@@ -1,12 +1,16 @@
 # ruff: noqa: E501 (tables: one row per mistake, its message whole)
 """Kafka options: kafka-python's own names, some of which streamcheck keeps for itself; no password over an open line."""
 
+from typing import Any
+
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
+from streamcheck.adapters.kafka.librdkafka_options import NAMES, options
 from streamcheck.config.document import Findings, read
 from streamcheck.config.environment import substitute
-from streamcheck.config.kafka_options import OPTIONS, OWNED, check_kafka
+from streamcheck.config.kafka_options import NOT_CONFLUENT, OPTIONS, OWNED, check_kafka
+from streamcheck.config.load import loads
 
 ENV = {"PASSWORD": "canary-7f3a", "TIMEOUT": "30000"}
 
@@ -190,3 +194,83 @@ def test_a_name_that_is_not_checked_is_warned_of() -> None:
         warning
         == "line 1: kafka.ssl_check_hostname: whoever holds any certificate of this authority can pose as the broker"
     )
+
+
+# ------------------------------------------------------------------ the second client
+CONFLUENT = "{bootstrap_servers: 'a:1', client: confluent, %s}"
+
+
+def test_the_client_is_chosen_beside_its_options() -> None:
+    text = "version: 1\nname: n\nkafka: {bootstrap_servers: 'a:1'%s}\nstreams: {predictions: {topic: t, features: {a: numeric}}}"
+    for chosen, client in (
+        ("", "kafka-python"),
+        (", client: kafka-python", "kafka-python"),
+        (", client: confluent", "confluent"),
+    ):
+        settings = loads(text % chosen, {}).settings
+        assert settings.kafka_client == client
+        assert settings.kafka == {"group_id": "n", "bootstrap_servers": ["a:1"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [
+        (
+            "proxy_url: 'http://p:1'",
+            "kafka.proxy_url: cannot be used with client: confluent: librdkafka knows no proxy",
+        ),
+        (
+            "enable_incremental_fetch_sessions: true",
+            "kafka.enable_incremental_fetch_sessions: cannot be used with client: confluent: librdkafka has no such option",
+        ),
+        (
+            "security_protocol: SASL_SSL, sasl_mechanism: GSSAPI",
+            "kafka.sasl_mechanism: GSSAPI cannot be used with client: confluent: confluent-kafka's packages come without it",
+        ),
+    ],
+)
+def test_what_librdkafka_cannot_do_is_a_mistake(options: str, mistake: str) -> None:
+    assert checked(CONFLUENT % options)[1] == [f"line 1: {mistake}"]
+    assert checked(CONFLUENT.replace("confluent", "kafka-python") % options)[1] == []
+
+
+def test_an_unknown_client_is_a_mistake() -> None:
+    assert checked("{bootstrap_servers: 'a:1', client: confluence}")[1] == [
+        "line 1: kafka.client: unknown client 'confluence'; known: kafka-python, confluent (did you mean 'confluent'?)"
+    ]
+
+
+def test_each_option_is_translated_refused_or_of_another_client() -> None:
+    others = {name for name in OPTIONS if name not in {*NAMES, *NOT_CONFLUENT, "group_id"}}
+    assert not NAMES.keys() & NOT_CONFLUENT.keys()
+    producers = {name for name in others if name not in KafkaConsumer.DEFAULT_CONFIG}
+    assert others - producers == {
+        *("api_version", "bootstrap_timeout_ms"),  # of the other clients, which go on asking and sending
+        *("metric_group_prefix", "metrics_enabled", "metrics_num_samples", "metrics_sample_window_ms"),
+    }
+
+
+def test_librdkafka_takes_every_translated_option() -> None:
+    confluent_kafka = pytest.importorskip(
+        "confluent_kafka", reason="NO CONFLUENT-KAFKA: pip install 'streamcheck[fast]'"
+    )
+    kinds = {"a text": "x", "a whole number": 60_000, "true or false": True, "HOST:PORT or a list of them": ["a:1"]}
+    special = {
+        "client_dns_lookup": "use_all_dns_ips", "sasl_mechanism": "PLAIN", "security_protocol": "SASL_PLAINTEXT",
+        "fetch_max_wait_ms": 500, "reconnect_backoff_ms": 50, "retry_backoff_ms": 100, "receive_message_max_bytes": 10_000_000,
+    }  # fmt: skip
+    files = {"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile", "ssl_password", "ssl_ciphers"}
+    given = {name: special.get(name, kinds[OPTIONS[name]]) for name in NAMES if name not in files}
+    confluent_kafka.Consumer(options(given, "g")).close()
+    for name in sorted(files):  # no such files: known, and refused for that, if at all
+        told = options({"bootstrap_servers": "a:1", "security_protocol": "SSL", name: "/x"}, "g")
+        assert "No such configuration property" not in refusal(confluent_kafka, told), name
+    assert "No such configuration property" in refusal(confluent_kafka, {"group.id": "g", "no.such": "x"})
+
+
+def refusal(confluent_kafka: Any, told: dict[str, object]) -> str:
+    try:
+        confluent_kafka.Consumer(told).close()
+    except confluent_kafka.KafkaException as error:
+        return str(error)
+    return ""

@@ -14,7 +14,9 @@ import pytest
 from streamcheck.adapters.kafka.watchdog import EXIT_STATUS
 from streamcheck.cli import supervise
 from streamcheck.cli.exits import EXIT_CRASHED, EXIT_TEMPORARY
-from streamcheck.cli.supervise import Supervisor
+from streamcheck.cli.kafka_wiring import _reader
+from streamcheck.cli.supervise import CAREFUL, Supervisor
+from streamcheck.config.load import loads
 
 WAIT_S = 30
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,29 @@ def test_a_worker_that_crashes_is_started_again(start: Start, tmp_path: Path, en
     process = start(f"if life < 4: {end}")
     assert process.wait(WAIT_S) == 0
     assert len(lives(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("end", "careful"), [("sys.exit(70)", "no"), ("os.abort()", "1"), ("os.kill(os.getpid(), 9)", "1")]
+)
+def test_behind_a_worker_that_was_killed_the_careful_client_reads(
+    start: Start, tmp_path: Path, end: str, careful: str
+) -> None:
+    code = f"""
+        Path(f"life-{{life}}").write_text(os.environ.get({CAREFUL!r}, "no"))
+        if life == 1: {end}
+        if life == 2: sys.exit(70)
+    """
+    assert start(code).wait(WAIT_S) == 0
+    assert [(tmp_path / f"life-{life}").read_text() for life in (1, 2, 3)] == ["no", careful, careful]
+
+
+def test_the_careful_client_is_the_one_that_the_variable_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "version: 1\nname: n\nkafka: {bootstrap_servers: 'a:1', client: confluent}\n"
+    settings = loads(text + "streams: {predictions: {topic: t, features: {a: numeric}}}", {}).settings
+    assert _reader(settings) == "confluent"
+    monkeypatch.setenv(CAREFUL, "1")
+    assert _reader(settings) == "kafka-python"
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])

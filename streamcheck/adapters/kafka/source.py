@@ -16,6 +16,9 @@ from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 from streamcheck.runtime.ports import GapError, PartitionStatus, RawBatch
 
+CLIENTS = ("kafka-python", "confluent")
+"""Who reads: the careful client, or the fast one (the extra `streamcheck[fast]`)."""
+
 log = logging.getLogger(__name__)
 
 FAILURES_MAX = 5
@@ -31,8 +34,8 @@ BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 class KafkaSource:
     """A runtime.ports.Source over Kafka, one thread of control. Nothing is connected before the first question.
 
-    settings: kafka-python's own names. group: under which progress is shown to lag tools; the source is no member of
-    that group and takes no positions from it.
+    settings: kafka-python's own names, whichever of CLIENTS reads. group: under which progress is shown to lag tools;
+    the source is no member of that group and takes no positions from it.
 
     Raised: ParameterError for a setting that is not the user's; SourceError for what only a person can mend (unknown
     topic, no right, damaged log); GapError for a position that is gone; BrokerUnavailable by `partitions`, `offsets_at`
@@ -48,8 +51,11 @@ class KafkaSource:
         *,
         decompressed_bytes_max: int = DECOMPRESSED_BYTES_MAX,
         watch_every_s: float = EVERY_S,
+        client: str = CLIENTS[0],
     ) -> None:
         check_settings(settings)
+        assert client in CLIENTS, client
+        self._client, self._group = client, group
         self._settings = dict(settings)
         self._topics = tuple(topics)
         self._decompressed_bytes_max = decompressed_bytes_max
@@ -159,12 +165,23 @@ class KafkaSource:
 
     def _connect(self) -> None:
         try:
-            fetch = open_fetch(self._settings, self._decompressed_bytes_max)
+            fetch = self._open()
         except Exception as error:
             raise explain(error, self._settings, "connecting") from error
         fetch.assign(self._positions)
         fetch.pause(self._paused)
         self._fetch = fetch
+
+    def _open(self) -> Fetch:
+        if self._client == CLIENTS[0]:
+            return open_fetch(self._settings, self._decompressed_bytes_max)
+        try:
+            from streamcheck.adapters.kafka.librdkafka import open_librdkafka  # noqa: PLC0415 (an extra)
+        except ImportError as error:
+            raise SourceError(
+                "kafka.client: confluent takes confluent-kafka: pip install 'streamcheck[fast]'"
+            ) from error
+        return open_librdkafka(self._settings, self._group, self._decompressed_bytes_max)
 
     def _disconnect(self) -> None:
         fetch, self._fetch = self._fetch, None
