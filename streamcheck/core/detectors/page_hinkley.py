@@ -4,9 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from streamcheck.core.components import State, param, register
 from streamcheck.core.detectors.base import Domain
 from streamcheck.core.detectors.river_base import Evidence, RiverDetector, strongest
+
+CHUNK_ROWS = 1_024
+"""Rows for which 1/n is known beforehand; a drift makes the rest of them be done again."""
 
 
 @dataclass(slots=True)
@@ -77,33 +82,47 @@ class PageHinkley(RiverDetector):
         low and at its high.
         """
         s = _Sums.of(self.river)
-        n, mean, rise, fall, least, most = s.n, s.mean, s.rise, s.fall, s.least, s.most
-        alpha, delta, threshold, after = self.alpha, self.delta, self.threshold, self.min_instances
-        up, down = self.mode != "down", self.mode != "up"
+        n, mean, rise, fall, least, most, drifting = s.n, s.mean, s.rise, s.fall, s.least, s.most, s.drifting
+        alpha, delta, end = self.alpha, self.delta, 0
         low, high = -1 - self.rising, -1 - self.falling
-        drifts, at_drift, drifting = [], None, s.drifting
-        for at, value in enumerate(rows):  # the recurrence needs each row's result for the next
+        drifts, at_drift = [], None
+        while end < len(rows):
             if drifting:
                 n, mean, rise, fall, least, most = 0.0, 0.0, 0.0, 0.0, math.inf, -1
                 drifting = False
-            n += 1.0
-            mean += (1.0 / n) * (value - mean)
-            excess = value - mean
-            rise = alpha * rise + excess - delta
-            fall = alpha * fall + excess + delta
-            least = min(least, rise)
-            most = max(most, fall)
-            if rise == least:
-                low = at
-            if fall == most:
-                high = at
-            if n >= after and ((up and rise - least > threshold) or (down and most - fall > threshold)):
-                drifting = True
-                drifts.append(at)
-                at_drift = self._evidence(n, rise - least, most - fall, at - low, at - high)
+            begin, end = end, self._alike(n, end, len(rows))
+            up, down = self._limits(n + 1.0)
+            shares = (1.0 / np.arange(n + 1.0, n + 1.0 + end - begin)).tolist()
+            for at, value, share in zip(range(begin, end), rows[begin:end], shares, strict=True):
+                mean += share * (value - mean)  # the recurrence needs each row's result for the next
+                excess = value - mean
+                rise = alpha * rise + excess - delta
+                fall = alpha * fall + excess + delta
+                if rise <= least:
+                    low, least = at, min(least, rise)
+                if fall >= most:
+                    high, most = at, max(most, fall)
+                if rise - least > up or most - fall > down:
+                    drifting, end = True, at + 1
+                    break
+            n += end - begin
+            if drifting:
+                drifts.append(end - 1)
+                at_drift = self._evidence(n, rise - least, most - fall, end - 1 - low, end - 1 - high)
         _Sums(n, mean, rise, fall, least, most, drifting).into(self.river)
         self.rising, self.falling = len(rows) - 1 - low, len(rows) - 1 - high
         return drifts, at_drift or self._evidence(n, rise - least, most - fall, self.rising, self.falling)
+
+    def _alike(self, n: float, begin: int, rows: int) -> int:
+        """Where the next rows end that all may drift, or all may not, after n rows; CHUNK_ROWS at most."""
+        quiet = self.min_instances - 1 - int(n)
+        return min(rows, begin + (quiet if quiet > 0 else CHUNK_ROWS))
+
+    def _limits(self, n: float) -> tuple[float, float]:
+        """Beyond which rise and fall the n-th row is a drift."""
+        may = n >= self.min_instances
+        up = self.threshold if may and self.mode != "down" else math.inf
+        return up, self.threshold if may and self.mode != "up" else math.inf
 
     def _evidence(self, n: float, rise: float, fall: float, rising: int, falling: int) -> Evidence:
         if n < self.min_instances:
