@@ -13,6 +13,7 @@ from bench.measure import Figures, measure
 from bench.roster import own_command
 from bench.surroundings import described, keep, surroundings
 from bench.table import spread
+from bench.tables import FORMATS, write
 
 WORKERS = (1, 2)
 Case = tuple[str, int]
@@ -20,8 +21,6 @@ Case = tuple[str, int]
 
 
 def main(arguments: Sequence[str]) -> None:
-    from bench.tables import FORMATS, write  # noqa: PLC0415 (pyarrow: the extra `files`)
-
     parser = argparse.ArgumentParser(prog="bench files", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -38,10 +37,7 @@ def main(arguments: Sequence[str]) -> None:
             turn = number % len(cases)
             for kind, workers in (*cases[turn:], *cases[:turn]):
                 run = f"{kind}-{workers}"
-                config = configs.over_files(
-                    configs.pane_mode(Shape()), run, Path(folder), flat=kind != "jsonl", workers=workers
-                )
-                command = own_command(config, "--files", *map(str, files[kind]))
+                command = backtest_command(kind, workers, Path(folder), files[kind])
                 figures = measure(run, command, 2 * args.events)
                 assert figures.said["predictions"] == 2 * args.events, f"{run} read {figures.said['predictions']} rows"
                 alerts.setdefault(kind, set()).add(figures.said["alerts"])
@@ -52,6 +48,13 @@ def main(arguments: Sequence[str]) -> None:
     print(f"\n{args.rounds} rounds of {args.events:,} predictions and as many labels, all in one partition each")
     print(f"commit {around['commit']}; {described(around)}\n\n{shown(rows)}\n")
     keep("files", around, {"events": args.events, "rounds": args.rounds, "cases": rows}, args.out)
+
+
+def backtest_command(kind: str, workers: int, folder: Path, files: tuple[Path, Path]) -> list[str]:
+    """The command line of a backtest in pane mode over predictions and labels."""
+    name, flat = f"{kind}-{workers}", kind != "jsonl"
+    config = configs.over_files(configs.pane_mode(Shape()), name, folder, flat=flat, workers=workers)
+    return own_command(config, "--files", *map(str, files))
 
 
 def _row(case: Case, found: dict[Case, list[Figures]]) -> dict[str, Any]:

@@ -1,49 +1,71 @@
-"""Where does the time of `streamcheck run` go? Per stage and event, in row mode and in pane mode."""
+"""Where does the time go, per stage and event? `streamcheck run` in both modes, and `backtest` over files."""
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench import tables
 from bench.events import Shape
+from bench.files import backtest_command
 from bench.measure import Figures, measure
 from bench.roster import BY_KEY, PANE, ROW
 from bench.run import add_options
-from bench.streams import Stream, broker, stream
+from bench.streams import broker, stream
 from bench.surroundings import described, keep, surroundings
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench profile", description=__doc__)
     add_options(parser, events=300_000, rounds=3)
-    parser.add_argument("--only", default=f"{ROW},{PANE}", help="modes, separated by commas (default: %(default)s)")
+    parser.add_argument("--only", default=f"{ROW},{PANE}", help="also parquet, jsonl, csv (default: %(default)s)")
     parser.add_argument("--functions", type=int, default=0, metavar="N", help="the N functions that take most, instead")
     args = parser.parse_args(arguments)
     around = surroundings()
     modes: dict[str, list[dict[str, Any]]] = {}
-    with broker(args.kafka) as bootstrap, tempfile.TemporaryDirectory() as folder:
-        filled = stream(bootstrap, Shape(), args.events, args.partitions)
-        for key in args.only.split(","):
+    with contextlib.ExitStack() as stack:
+        for key, start in starts(args, stack).items():
             if args.functions:
-                print(_run(key, filled, Path(folder), "--functions", str(args.functions)).said["functions"])
+                command = [*start(_name(key)), "--functions", str(args.functions)]
+                print(measure(key, command, args.events).said["functions"])
                 continue
-            runs = [_run(key, filled, Path(folder), "--stages") for _ in range(args.rounds)]
+            runs = [measure(key, [*start(_name(key)), "--stages"], args.events) for _ in range(args.rounds)]
             best = min(runs, key=lambda figures: figures.cpu_s)
             modes[key] = per_event(best)
-            cost_us = best.cpu_s / best.events * 1e6
-            print(f"\n{BY_KEY[key].title}: {cost_us:.2f} CPU µs per event, {best.rate:,.0f} events/s")
+            print(f"\n{key}: {best.cpu_s / best.events * 1e6:.2f} CPU µs per event, {best.rate:,.0f} events/s")
             print(shown(modes[key]))
     print(f"\nthe best of {args.rounds} rounds; commit {around['commit']}; {described(around)}", file=sys.stderr)
     if modes:
         keep("profile", around, {"events": args.events, "modes": modes}, args.out)
 
 
-def _run(key: str, filled: Stream, folder: Path, *options: str) -> Figures:
-    run = f"profile-{key}-{time.time_ns()}"
-    return measure(key, [*BY_KEY[key].start(filled, folder, run), *options], filled.events)
+def starts(args: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Callable[[str], list[str]]]:
+    """What makes the command line of a run, by its name, for each mode or format asked for. stack: holds the input."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    made: dict[str, Callable[[str], list[str]]] = {}
+    asked = args.only.split(",")
+    if modes := [BY_KEY[key] for key in asked if key in BY_KEY]:
+        filled = stream(stack.enter_context(broker(args.kafka)), Shape(), args.events, args.partitions)
+        for mode in modes:
+            made[mode.key] = partial(mode.start, filled, folder)
+    if formats := [key for key in asked if key not in BY_KEY]:
+        written = tables.write(folder, Shape(), args.events)
+        for kind in formats:
+            made[kind] = partial(_backtest, kind, folder, written[kind])
+    return made
+
+
+def _backtest(kind: str, folder: Path, files: tuple[Path, Path], _run: str) -> list[str]:
+    return backtest_command(kind, 1, folder, files)
+
+
+def _name(key: str) -> str:
+    return f"profile-{key}-{time.time_ns()}"
 
 
 def per_event(figures: Figures) -> list[dict[str, Any]]:

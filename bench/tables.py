@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as papq
 
 from bench.batches import Octets, Text
 from bench.events import LABEL_DELAY_MS, START_MS, STEP_MS, Columns, Predictions, Shape, columns, label_rows
@@ -17,6 +15,10 @@ ID = Text(b"e", ("id", 9))
 
 def write(folder: Path, shape: Shape, events: int) -> dict[str, tuple[Path, Path]]:
     """Predictions and labels in every format."""
+    import pyarrow as pa  # noqa: PLC0415 (the extra `files`, here and below)
+    import pyarrow.csv as pacsv  # noqa: PLC0415
+    import pyarrow.parquet as papq  # noqa: PLC0415
+
     files = {kind: (folder / f"predictions.{kind}", folder / f"labels.{kind}") for kind in FORMATS}
     texts = Predictions(shape)
     with files["jsonl"][0].open("wb") as predictions, files["jsonl"][1].open("wb") as labels:
@@ -34,7 +36,9 @@ def _lines(rows: Octets) -> bytes:
     return np.pad(rows, ((0, 0), (0, 1)), constant_values=ord("\n")).tobytes()
 
 
-def _predictions(shape: Shape, events: int) -> Iterator[pa.Table]:
+def _predictions(shape: Shape, events: int) -> Iterator[Any]:
+    import pyarrow as pa  # noqa: PLC0415
+
     for chunk in columns(shape, events):
         fields = {"id": _ids(chunk), "ts": START_MS + chunk.row * STEP_MS}
         fields |= {name: chunk.features[:, at] for at, name in enumerate(shape.feature_names)}
@@ -45,18 +49,22 @@ def _predictions(shape: Shape, events: int) -> Iterator[pa.Table]:
         yield pa.table(fields | {"segment": _texts(segment)})
 
 
-def _labels(_shape: Shape, events: int) -> Iterator[pa.Table]:
-    for chunk in columns(_shape, events):
+def _labels(shape: Shape, events: int) -> Iterator[Any]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    for chunk in columns(shape, events):
         known_ms = START_MS + LABEL_DELAY_MS + chunk.row * STEP_MS
         yield pa.table({"id": _ids(chunk), "ts": known_ms, "label": chunk.label})
 
 
-def _ids(chunk: Columns) -> pa.Array:
+def _ids(chunk: Columns) -> Any:
     return _texts(ID.rows(len(chunk.row), id=chunk.row))
 
 
-def _texts(rows: Octets) -> pa.Array:
+def _texts(rows: Octets) -> Any:
     """Texts of one length, from their bytes."""
+    import pyarrow as pa  # noqa: PLC0415
+
     count, width = rows.shape
     ends = np.arange(count + 1, dtype=np.int32) * width
     return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(rows.tobytes()))

@@ -34,12 +34,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.river:
         import river.drift  # noqa: F401, PLC0415 (pane mode runs without it)
-    stages = watch() if args.stages else None
-    profile = cProfile.Profile() if args.functions else None
     words = ["run", args.config, "--until-end", "--no-supervise", "--json"]
     if args.files:
         importlib.import_module("streamcheck.adapters.files.tables")
         words = ["backtest", args.config, "--predictions", args.files[0], "--labels", args.files[1]]
+    stages = watch() if args.stages else None
+    profile = cProfile.Profile() if args.functions else None
     clock = Clock()
     with contextlib.redirect_stdout(io.StringIO()) as out, profile or contextlib.nullcontext():
         command(words, standalone_mode=False)

@@ -10,8 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
+READ = "fetch, unpack"
 BOUNDARIES = {
-    "streamcheck.adapters.kafka.source:KafkaSource.poll": "fetch, unpack",
+    "streamcheck.adapters.kafka.source:KafkaSource.poll": READ,
+    "streamcheck.adapters.files.source:FilesSource.poll": READ,
     "streamcheck.runtime.decode.parser:Parser.parse": "parse",
     "streamcheck.runtime.decode.decoder:Decoder.decode": "columns",
     "streamcheck.core.partitions:Partition.feed": "assign, buffer",
