@@ -42,7 +42,7 @@ def command(stream: Stream, folder: Path, run: str) -> list[str]:
     path = configs.over_kafka(configs.features_only(stream.shape), stream, run, folder)
     more = {"name": "hostile", "dead_letter": {"topic": f"{run}.rejects"}}
     config = {**yaml.safe_load(path.read_text()), **more, "limits": {"message_bytes": f"{MESSAGE_BYTES_MAX}B"}}
-    return own_command(configs.write(config, path), "--river")
+    return own_command(configs.write(config, path), "--supervised")
 
 
 def read(bootstrap: str, topic: str) -> list[Any]:

@@ -1,7 +1,7 @@
 """`streamcheck run CONFIG --until-end`, or `backtest` over files, imports done before the clock starts, as everywhere.
 
-Unsupervised: the supervisor is a second process that only waits. With `--stages` or `--functions` it tells where the
-time went as well.
+Unsupervised: the supervisor is a second process that only waits; `--supervised` is for runs that may need it. With
+`--stages` or `--functions` it tells where the time went as well.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import io
 import json
 import pstats
 import re
+import subprocess
+import sys
 from typing import Any
 
 import streamcheck.adapters.sqlite.aside
@@ -30,20 +32,25 @@ def main() -> None:
     parser.add_argument("--river", action="store_true", help="the config names river's detectors: import it as well")
     parser.add_argument("--stages", action="store_true", help="tell where the time went, by stage")
     parser.add_argument("--functions", type=int, default=0, help="tell where the time went: so many functions")
+    parser.add_argument("--supervised", action="store_true", help="run it as users do, in processes of its own")
     parser.add_argument("--files", nargs=2, metavar=("PREDICTIONS", "LABELS"), help="backtest these instead")
     args = parser.parse_args()
     if args.river:
         import river.drift  # noqa: F401, PLC0415 (pane mode runs without it)
     words = ["run", args.config, "--until-end", "--no-supervise", "--json"]
+    supervised = [sys.executable, "-m", "streamcheck", *(word for word in words if word != "--no-supervise")]
     if args.files:
         importlib.import_module("streamcheck.adapters.files.tables")
         words = ["backtest", args.config, "--predictions", args.files[0], "--labels", args.files[1]]
     stages = watch() if args.stages else None
     profile = cProfile.Profile() if args.functions else None
     clock = Clock()
-    with contextlib.redirect_stdout(io.StringIO()) as out, profile or contextlib.nullcontext():
-        command(words, standalone_mode=False)
-    told = did(out.getvalue())
+    if args.supervised:
+        told = did(subprocess.run(supervised, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    else:
+        with contextlib.redirect_stdout(io.StringIO()) as out, profile or contextlib.nullcontext():
+            command(words, standalone_mode=False)
+        told = did(out.getvalue())
     if stages is not None:
         told["stages"] = stages.told()
     if profile is not None:
