@@ -1,4 +1,4 @@
-"""Detectors that do river's arithmetic themselves: is every number of theirs river's own, bit for bit, after any cut?"""
+"""Detectors that do river's arithmetic themselves: is each of their numbers river's, bit for bit, after any cut?"""
 
 import random
 from typing import Any

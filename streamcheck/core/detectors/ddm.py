@@ -70,7 +70,7 @@ class DDM(WarningDetector):
         return drifts, at_drift or self.evidence()
 
     def _until_drift(self, rows: list[float], begin: int, end: int) -> tuple[int, int]:
-        """Take in the rows from begin to end, or to the first drift: where that is, and the warnings in a row before."""
+        """Take in the rows to `end` or to the first drift. Returns where that is, and the warnings in a row before."""
         river, mean = self.river, self.inner("_p")
         n = np.arange(mean.n + 1.0, mean.n + 1.0 + end - begin)
         rates, rate = [], mean.get()
