@@ -73,8 +73,15 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender(ROW, "streamcheck, the same detectors", _own(configs.row_mode, "--river"), rivers=True),
     Contender(PANE, "streamcheck, its default monitors", _own(configs.pane_mode)),
     Contender(
+        "row-confluent",
+        "streamcheck[fast], the same detectors",
+        _own(configs.row_mode, "--river", client="confluent"),
+        rivers=True,
+        extra="confluent_kafka",
+    ),
+    Contender(
         "pane-confluent",
-        "the same, read by confluent-kafka",
+        "streamcheck[fast], its default monitors",
         _own(configs.pane_mode, client="confluent"),
         extra="confluent_kafka",
     ),

@@ -28,6 +28,9 @@ def chosen(only: str | None, *, peers: bool) -> list[Contender]:
     if unknown:
         raise SystemExit(f"no contender {', '.join(unknown)}; there are {', '.join(BY_KEY)}")
     wanted = [contender for contender in CONTENDERS if contender.key in keys and contender.there]
+    if len(wanted) < len(keys):
+        lacking = ", ".join(key for key in keys if not BY_KEY[key].there)
+        print(f"WITHOUT {lacking}: pip install 'streamcheck[fast]'", file=sys.stderr, flush=True)
     there = installed() if peers and any(contender.needs for contender in wanted) else {}
     return [contender for contender in wanted if contender.needs is None or contender.needs in there]
 
