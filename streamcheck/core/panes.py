@@ -150,23 +150,16 @@ class PaneRows:
         key = (column, by.name if by else "")
         fold = self._numeric_folds.get(key)
         if fold is None:
-            values, status, valid = self.values(column), self._status(column), self._columns[column].range
             groups, n_groups = self._grouping(by)
-            for start, stop in self._cuts:
-                part = fold_numeric(
-                    values[start:stop],
-                    status[start:stop],
-                    layout,
-                    valid,
-                    None if groups is None else groups[start:stop],
-                    n_groups,
-                )
-                if fold is None:
-                    fold = part
-                else:
-                    fold.add(part)
-            assert fold is not None
-            self._numeric_folds[key] = fold
+            fold = self._numeric_folds[key] = fold_numeric(
+                self.values(column),
+                self._status(column),
+                layout,
+                self._columns[column].range,
+                groups,
+                n_groups,
+                self._cuts,
+            )
         return fold.summary(self._group_of(by, segment))
 
     def coded_summary(self, column: str, by: Segmentation | None, segment: int) -> CategoricalSummary:

@@ -22,6 +22,34 @@ def rows(seed, n=5_000, n_groups=4):
     return values, status, codes, rng.integers(-1, n_groups, n).astype(np.int32)
 
 
+@pytest.mark.parametrize("groups", [None, 4])
+@pytest.mark.parametrize("all_ok", [True, False])
+def test_cuts_in_one_call_are_those_added_one_by_one(groups, all_ok):
+    values, status, _, numbers = rows(7)
+    status = np.zeros_like(status) if all_ok else status
+    values[status == 0] = np.random.default_rng(1).choice([1e140, -3e150, 0.0, -0.0, 12.5], int((status == 0).sum()))
+    status[2_000:2_100] = 1
+    cuts = [(0, 7), (7, 2_000), (2_000, 2_100), (2_100, 5_000)]  # one of them without a usable value
+    of = [(None, 1) if groups is None else (numbers[slice(*cut)], groups) for cut in cuts]
+    parts = [(values[slice(*cut)], status[slice(*cut)]) for cut in cuts]
+    alone = [fold_numeric(*part, LAYOUT, (5, 15), *group) for part, group in zip(parts, of, strict=True)]
+    for part in alone[1:]:
+        alone[0].add(part)
+    together = fold_numeric(values, status, LAYOUT, (5, 15), numbers if groups else None, groups or 1, cuts)
+    for name in together.__slots__:
+        if name != "layout":
+            assert getattr(together, name).tobytes() == getattr(alone[0], name).tobytes(), name
+
+
+@pytest.mark.parametrize("sample", [[0.0, 0.0], [0.0, 1.0, 1.0, 3.0], list(range(400))])
+def test_counts_of_bins_are_those_of_each_value(sample):
+    layout = Layout.build(np.array(sample, dtype=np.float64))
+    values = np.concatenate([layout.edges, np.nextafter(layout.edges, np.inf), np.repeat(sample, 2), [-1e300, 1e300]])
+    expected = np.bincount(layout.bins(values), minlength=layout.n_bins)
+    assert layout.counts(np.sort(values)).tolist() == expected.tolist()
+    assert layout.counts(np.empty(0)).tolist() == [0] * layout.n_bins
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_numeric_groups_against_brute_force(seed):
     values, status, _, groups = rows(seed)

@@ -125,6 +125,11 @@ class Layout:
         cuts = range(0, len(values), _GRID_ROWS)  # what fits into the cache
         return np.concatenate([grid.bins(values[at : at + _GRID_ROWS]) for at in cuts])
 
+    def counts(self, ordered: FloatArray) -> IntArray:
+        """How many of these finite values (n,), ascending, each bin holds: (n_bins,)."""
+        below = np.searchsorted(ordered, self.edges, side="left")
+        return np.diff(below, prepend=0, append=len(ordered)).astype(np.int64, copy=False)
+
     def export(self) -> State:
         """The state, sharing no memory."""
         return {"edges": self.edges.copy(), "weights": self.weights.copy(), "origin": self.origin}

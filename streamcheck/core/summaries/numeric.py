@@ -1,5 +1,6 @@
 """What is remembered of a numeric column in one pane: counts by status, sums, range, histogram, group by group."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -102,20 +103,41 @@ def fold_numeric(
     valid_range: tuple[float, float] | None = None,
     groups: CodeArray | None = None,
     n_groups: int = 1,
+    cuts: Sequence[tuple[int, int]] | None = None,
 ) -> NumericPane:
     """What do these rows come to? One answer for each of n_groups groups.
 
     values (n,) float64, finite where status (n,) is OK; groups (n,) in 0..n_groups-1, -1 for rows that belong to none
-    (None: all rows belong to group 0). Sums go through the rows in order: equal rows in equal cuts give equal bits.
+    (None: all rows belong to group 0). Sums go through the rows of each cut in order (from its first row to before its
+    last, ascending; None: all in one), then through the cuts: equal rows in equal cuts give equal bits.
 
     >>> pane = fold_numeric(np.array([1.0, 0.0, 5.0]), np.array([0, 1, 0], np.uint8), valid_range=(0.0, 2.0))
     >>> summary = pane.summary(0)
     >>> summary.rows, summary.missing, summary.out_of_range, summary.moment.mean
     (3, 1, 1, 3.0)
     """
+    cuts = cuts or [(0, len(values))]
     if groups is None:
         assert n_groups == 1, f"{n_groups} groups, and no row's group"
-        return _fold_all(values, status, layout, valid_range)
+        return _fold_all(values, status, layout, valid_range, cuts)
+    parts = (slice(*cut) for cut in cuts)
+    pane, *more = (
+        _fold_groups(values[at], status[at], layout, valid_range, groups[at], n_groups) for at in parts
+    )
+    for part in more:
+        pane.add(part)
+    return pane
+
+
+def _fold_groups(
+    values: FloatArray,
+    status: StatusArray,
+    layout: Layout | None,
+    valid_range: tuple[float, float] | None,
+    groups: CodeArray,
+    n_groups: int,
+) -> NumericPane:
+    """One cut, group by group."""
     place, by_status = tally(status, groups, n_groups)
     usable = (place >= 0) & (status == FieldStatus.OK)
     x, g = values[usable], place[usable]
@@ -146,19 +168,33 @@ def fold_numeric(
 
 
 def _fold_all(
-    values: FloatArray, status: StatusArray, layout: Layout | None, valid_range: tuple[float, float] | None
+    values: FloatArray,
+    status: StatusArray,
+    layout: Layout | None,
+    valid_range: tuple[float, float] | None,
+    cuts: Sequence[tuple[int, int]],
 ) -> NumericPane:
-    """All rows as the one group 0: the same bits as with groups, in a third of the time."""
-    by_status = np.bincount(status, minlength=len(FieldStatus))
-    ok = by_status[FieldStatus.OK]
-    x = values if ok == len(values) else values[status == FieldStatus.OK]
-    low, high = (x.min(), x.max()) if ok else (np.inf, -np.inf)
+    """All rows as the one group 0: the same bits as with groups, in a third of the time.
+
+    Only sums depend on the order of rows. Counts of bins come from sorted values, and with them the range: sorting is
+    cheaper than looking up the bin of each value.
+    """
+    all_ok = np.array([len(status), 0, 0, 0])  # as nearly always
+    by_status = np.bincount(status, minlength=len(FieldStatus)) if status.any() else all_ok
+    ok = int(by_status[FieldStatus.OK])
+    x, bounds = values, cuts
+    if ok < len(values):
+        usable = status == FieldStatus.OK
+        x, before = values[usable], np.concatenate(([0], np.cumsum(usable)))
+        bounds = [(int(before[start]), int(before[stop])) for start, stop in cuts]
+    ordered = np.sort(x) if layout is not None else None
+    low, high = (np.inf, -np.inf) if not ok else (x.min(), x.max()) if ordered is None else (ordered[0], ordered[-1])
     outside = 0
     if valid_range is not None and (low < valid_range[0] or high > valid_range[1]):
         outside = int(((x < valid_range[0]) | (x > valid_range[1])).sum())
     far = low < -VALUE_MAX or high > VALUE_MAX
     held = (np.clip(x, -VALUE_MAX, VALUE_MAX) if far else x) - (layout.origin if layout is not None else 0.0)
-    counts = None if layout is None else np.bincount(layout.bins(x), minlength=layout.n_bins).reshape(1, -1)
+    squares = held * held
     return NumericPane(
         rows=np.array([len(values)]),
         ok=by_status[FieldStatus.OK :][:1],
@@ -166,18 +202,23 @@ def _fold_all(
         wrong_type=by_status[FieldStatus.WRONG_TYPE :][:1],
         non_finite=by_status[FieldStatus.NON_FINITE :][:1],
         out_of_range=np.array([outside]),
-        total=_in_order(held),
-        square=_in_order(held * held),
+        total=_in_order(held, bounds),
+        square=_in_order(squares, bounds),
         low=np.array([low + 0.0]),  # no minus zero, which comes and goes with the order of rows
         high=np.array([high + 0.0]),
-        counts=counts,
+        counts=None if layout is None or ordered is None else layout.counts(ordered).reshape(1, -1),
         layout=layout,
     )
 
 
-def _in_order(values: FloatArray) -> FloatArray:
-    """Their sum as (1,), one after the other: `values.sum()` goes in pairs, and bits would depend on where a cut is."""
-    return np.add.accumulate(values)[-1:] if len(values) else np.zeros(1)
+def _in_order(values: FloatArray, bounds: Iterable[tuple[int, int]]) -> FloatArray:
+    """Their sum as (1,), within bounds one after the other: `sum()` goes in pairs."""
+    total: FloatArray | None = None
+    for start, stop in bounds:
+        part = np.add.accumulate(values[start:stop])[-1:] if stop > start else np.zeros(1)
+        total = part if total is None else total + part
+    assert total is not None, "no cut"
+    return total
 
 
 def tally(status: StatusArray, groups: CodeArray | None, n_groups: int) -> tuple[IntArray, IntArray]:
