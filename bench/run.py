@@ -53,6 +53,18 @@ def rounds(stream: Stream, contenders: Sequence[Contender], count: int) -> Itera
                 yield figures
 
 
+def complete(measured: Iterator[Figures], contenders: int) -> list[Figures]:
+    """Everything; once interrupted, the rounds that are complete, if there is one."""
+    found: list[Figures] = []
+    try:
+        for figures in measured:
+            found.append(figures)  # noqa: PERF402 - what there is when interrupted must stay
+    except KeyboardInterrupt:
+        if len(found) < contenders:
+            raise
+    return found[: len(found) // contenders * contenders]
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench run", description=__doc__)
     add_options(parser, events=1_000_000)
@@ -66,10 +78,10 @@ def main(arguments: Sequence[str]) -> None:
         filled = stream(bootstrap, Shape(), args.events, 1 if args.verify else args.partitions)
         if args.verify:
             raise SystemExit(0 if verify(filled, [each for each in contenders if each.rivers]) else 1)
-        found = list(rounds(filled, contenders, args.rounds))
-    rows = table.rows(found)
-    setup = {"events": args.events, "partitions": args.partitions, "rounds": args.rounds}
-    size = f"{args.rounds} rounds of {args.events:,} predictions and as many labels"
+        found = complete(rounds(filled, contenders, args.rounds), len(contenders))
+    rows, count = table.rows(found), len(found) // len(contenders)
+    setup = {"events": args.events, "partitions": args.partitions, "rounds": count}
+    size = f"{count} rounds of {args.events:,} predictions and as many labels"
     print(f"\n{size}, on {args.partitions} partitions each")
     print(f"commit {around['commit']}; {described(around)}\n\n{table.shown(rows)}\n")
     if args.only is None or args.out:
