@@ -44,7 +44,8 @@ class Asked:
 class Input:
     """An input that ends. told: for the result. done, rows: how far it has come, of `total`.
 
-    bounded: whether reading may stop where nothing counts any more.
+    bounded: whether reading may stop where nothing counts any more. leave_unread: to be called where those who decode
+    read for themselves.
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Input:
     saved: Saved | None = None
     bounded: bool = False
     enough: Callable[[SourcePartition], None] = field(default=lambda _: None)
+    leave_unread: Callable[[], None] = field(default=lambda: None)
 
 
 def open_input(config: str, loaded: Loaded, asked: Asked) -> Input:
@@ -95,6 +97,7 @@ def _files(config: str, loaded: Loaded, asked: Asked, life: "Life | None", saved
         told={"kind": "files", "files": {str(each.source): [str(path) for path in each.paths] for each in logs}},
         life=life if asked.journal is not None else None,
         saved=saved,
+        leave_unread=source.leave_unread,
     )
 
 

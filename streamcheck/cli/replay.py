@@ -29,6 +29,7 @@ from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened
 from streamcheck.runtime.ports import AlertSink
 from streamcheck.runtime.telemetry import Telemetry
+from streamcheck.runtime.workers import Pool
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,8 @@ def replay(
 
         scope = _scope(given, courses, opened, bounds_ms)
         decoder = decoding(candidates[0].plan, settings.workers) if not scope.groups else _inline(candidates[0].plan)
+        if isinstance(decoder, Pool):
+            given.leave_unread()
         with closing(decoder):
             loop = Backtest(
                 given.life,

@@ -102,8 +102,10 @@ class Stop:
 
 
 def decoding(plan: Plan, workers: int) -> Decoding:
-    """Who decodes: this process, or so many workers beside it."""
-    return Inline(decoders(plan)) if workers == 1 else Pool(workers, _schemas(plan), plan.task, decoders(plan))
+    """Who decodes: this process, or so many workers beside it (which can read files as well)."""
+    if workers == 1:
+        return Inline(decoders(plan))
+    return Pool(workers, _schemas(plan), plan.task, decoders(plan), "streamcheck.cli.worker")
 
 
 def _schemas(plan: Plan) -> list[Schema]:

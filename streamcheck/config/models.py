@@ -258,7 +258,9 @@ class Config(Section):
     )
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Bounds on memory and disk.")
     workers: Annotated[int, count_rule(1, 64)] = Field(
-        1, description="Processes that decode, from 2 on beside the one that judges; any number gives the same alerts."
+        1,
+        description="Processes that decode (and read files), from 2 on beside the one that judges; any number gives "
+        "the same alerts.",
     )
     on_gap: Annotated[Literal["refuse", "skip"], choice_rule("refuse", "skip")] = Field(
         "refuse",

@@ -25,7 +25,7 @@ from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
 from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened, match_topics, new_lineage, refuse_fewer, resume
 from streamcheck.runtime.past import Life
-from streamcheck.runtime.ports import Clock, GapError, Records, Saved, Source
+from streamcheck.runtime.ports import Clock, GapError, Polled, Saved, Source
 from streamcheck.runtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Backtest(Loop):
         super().__init__(opened, source, store, outbox, strays, decoding, clock, telemetry, rules, listener)
         self._life = life
         self._scope = scope
-        self._polled: Sequence[Records] = ()
+        self._polled: Sequence[Polled] = ()
         self._over: frozenset[SourcePartition] = frozenset()
         self.gaps: list[tuple[SourcePartition, int, int]] = []
         held = self.engine.partitions.items()
@@ -133,7 +133,7 @@ class Backtest(Loop):
                 if partition.idle and source not in self._over:
                     take(engine.wake(source))
 
-    def _poll(self, timeout_s: float) -> Sequence[Records]:
+    def _poll(self, timeout_s: float) -> Sequence[Polled]:
         self._polled = super()._poll(timeout_s)
         return self._polled
 
@@ -218,6 +218,9 @@ class Backtest(Loop):
     def _limits(self, reading: EngineReading) -> tuple[tuple[str, int], ...]:
         """Files wait for one another all the time, which is nothing to be told."""
         return tuple((name, hits) for name, hits in super()._limits(reading) if name != "open_memory")
+
+    def _settle(self) -> None:
+        """Those who decode go on meanwhile: nothing here is judged by silence."""
 
     def _admit_new(self) -> None:
         """What is to be read is named once and for all."""

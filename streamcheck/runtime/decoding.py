@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from streamcheck.core.types import Batch
-from streamcheck.runtime.ports import Records
+from streamcheck.runtime.ports import Polled, Records, Unread
 
 Decode = Callable[[Records], Batch]
 
@@ -16,7 +16,7 @@ class Decoding(Protocol):
     def pending(self) -> bool:
         """Whether records have been handed over that have not come back."""
 
-    def through(self, polled: Iterable[Records]) -> Iterator[Batch]:
+    def through(self, polled: Iterable[Polled]) -> Iterator[Batch]:
         """Hand over records; yields batches that are ready, of earlier records first."""
 
     def drain(self) -> Iterator[Batch]:
@@ -34,9 +34,10 @@ class Inline:
     def __init__(self, decoders: Mapping[str, Decode]) -> None:
         self._decoders = decoders
 
-    def through(self, polled: Iterable[Records]) -> Iterator[Batch]:
+    def through(self, polled: Iterable[Polled]) -> Iterator[Batch]:
         """The batch of each."""
         for records in polled:
+            assert not isinstance(records, Unread), f"{records.source}: only workers read by themselves"
             yield self._decoders[records.source.topic](records)
 
     def drain(self) -> Iterator[Batch]:

@@ -32,7 +32,7 @@ from streamcheck.runtime.ports import (
     JournalSink,
     OutboxEntry,
     PartitionStatus,
-    Records,
+    Polled,
     Source,
     SourceUnavailable,
     Store,
@@ -192,7 +192,7 @@ class Loop:
             self._commit(force=False)
         self._deliver(now_s)
 
-    def _poll(self, timeout_s: float) -> Sequence[Records]:
+    def _poll(self, timeout_s: float) -> Sequence[Polled]:
         return self._source.poll(timeout_s)
 
     def _feed(self, batches: Iterable[Batch]) -> None:
@@ -264,11 +264,15 @@ class Loop:
     def _look(self) -> None:
         """Where reading stands, and whether partitions have been added."""
         self._status_at_s = self._clock.monotonic()
-        self._feed(self._decoding.drain())  # what is judged below stands on all that was polled
+        self._settle()
         self._admit_new()
         self._status = self._source.status()
         if self._ends is None and all(s.high_watermark is not None for s in self._status.values()):
             self._ends = {source: s.high_watermark or 0 for source, s in self._status.items()}
+
+    def _settle(self) -> None:
+        """Silence is judged by all that was polled."""
+        self._feed(self._decoding.drain())
 
     def _admit_new(self) -> None:
         """Partitions that have been added join."""

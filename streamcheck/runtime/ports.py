@@ -1,12 +1,14 @@
 """What the loop asks of the world: a source, a store, sinks, a clock. Adapters implement these; the core knows none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from streamcheck.core.columns import ColumnBatch
+from streamcheck.core.plan import Schema
 from streamcheck.core.types import IntArray, SourcePartition
 from streamcheck.errors import DeliveryError, SourceError
 
@@ -45,6 +47,80 @@ class RawBatch:
 
 Records = RawBatch | ColumnBatch
 """What a source hands over: bytes, or what it has as columns already."""
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A part of a file that can be read by itself, in any process.
+
+    begin, end: bytes from the beginning of a line on and up to one; end None: the whole file. skip: rows to leave out.
+    """
+
+    path: str
+    begin: int = 0
+    end: int | None = None
+    skip: int = 0
+
+
+class Reader(Protocol):
+    """Reads one section; offsets are row numbers from 0."""
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the section that have been read, about."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that have been passed, those that were skipped included."""
+
+    def read(self) -> Records | None:
+        """The next rows; None at the end. Raises SourceError."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+OpenSection = Callable[[Section, Schema], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What has come of one turn at a section: rows passed and bytes read so far, and whether that was all of it."""
+
+    rows: int
+    bytes: int
+    ended: bool
+
+
+class Handed(Protocol):
+    """A section that has been handed over. number: no other has it."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102
+
+    @property
+    def section(self) -> Section: ...  # noqa: D102
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been taken; turns that come after are none."""
+
+    def took(self, taken: Taken) -> int:
+        """Be told of each turn, in the order in which they were handed over. Returns the offset of its row 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unread:
+    """The next records of ONE source partition, which nobody has read yet: who decodes them reads them as well.
+
+    They are the next turn at a section; one with bounds has only one.
+    """
+
+    source: SourcePartition
+    handed: Handed
+
+
+Polled = RawBatch | ColumnBatch | Unread
+"""What comes of a poll: records, or where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +192,7 @@ class Source(Protocol):
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
         """Begin reading at these offsets. Raises GapError where retention has removed one."""
 
-    def poll(self, timeout_s: float) -> Sequence[Records]:
+    def poll(self, timeout_s: float) -> Sequence[Polled]:
         """The next records of any partitions; an empty list when none came in time.
 
         Raises SourceUnavailable while the broker is away, GapError where retention overtook reading.

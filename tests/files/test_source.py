@@ -20,7 +20,7 @@ from streamcheck.core.plan import Column, Kind, Role, Schema, TimeField, TimeUni
 from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import SourceError
 from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.ports import GapError
+from streamcheck.runtime.ports import GapError, Section
 
 SOURCE = SourcePartition("t", 0)
 COLUMNS = (
@@ -201,7 +201,7 @@ def test_lines_that_are_blank_bad_too_long_or_last(tmp_path: Path, monkeypatch: 
 def test_a_line_without_end_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"x" * 3_000_000)
     monkeypatch.setattr(jsonl, "BLOCK_BYTES", 10_000)
-    reader = jsonl.Lines(tmp_path / "a.jsonl", SOURCE, 300)
+    reader = jsonl.Lines(Section(str(tmp_path / "a.jsonl")), SOURCE, 300)
     batch = reader.read()
     reader.close()
     assert batch is not None

@@ -34,6 +34,17 @@ def told(path: Path) -> Iterator[None]:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+class Cut:
+    """A file up to byte `end`."""
+
+    def __init__(self, file: io.FileIO, end: int) -> None:
+        self._file, self._end = file, end
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes: `size` of them or fewer, none at the end only."""
+        return self._file.read(min(size, self._end - self._file.tell()))
+
+
 class ZstdFrames:
     """Unpacks all frames of a .zst file; raises EOFError where the last one is cut off."""
 

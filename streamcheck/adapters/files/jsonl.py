@@ -6,39 +6,41 @@ from pathlib import Path
 
 import numpy as np
 
-from streamcheck.adapters.files.blocks import told, unpacked
+from streamcheck.adapters.files.blocks import Cut, told, unpacked
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
-from streamcheck.runtime.ports import RawBatch
+from streamcheck.runtime.ports import RawBatch, Section
 
 BLOCK_BYTES = 4 << 20
 
 
 class Lines:
-    """The lines of one file from line `skip` on. Offsets are line numbers from 0; blank lines are no records.
+    """The lines of one section from line `skip` on. Offsets are line numbers from 0; blank lines are no records.
 
     bytes_max: of a longer line no more than one byte beyond that is kept from block to block, enough for it to be
     rejected as too large.
     """
 
-    def __init__(self, path: Path, source: SourcePartition, bytes_max: int, skip: int = 0) -> None:
-        self._path, self._source = path, source
-        self._bytes_max, self._skip = bytes_max, skip
+    def __init__(self, section: Section, source: SourcePartition, bytes_max: int) -> None:
+        path = Path(section.path)
+        self._path, self._source, self._section = path, source, section
+        self._bytes_max = bytes_max
         self._line = 0
         self._carry = b""
-        self._begun = False
+        self._begun = section.begin > 0
         with told(path):
             self._file = io.FileIO(path)
-            self._blocks = unpacked(self._file, path)
+            self._file.seek(section.begin)
+            self._blocks = unpacked(self._file, path) if section.end is None else Cut(self._file, section.end)
 
     @property
     def done_bytes(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._file.tell()
+        """Bytes of the section that have been read."""
+        return self._file.tell() - self._section.begin
 
     @property
     def rows(self) -> int:
-        """Rows of the file that have been passed, those that were skipped included."""
+        """Rows of the section that have been passed, those that were skipped included."""
         return self._line
 
     def close(self) -> None:
@@ -51,7 +53,7 @@ class Lines:
             lines = self._next_lines()
             if lines is None:
                 return None
-            first = max(self._skip - self._line, 0)
+            first = max(self._section.skip - self._line, 0)
             numbers = np.arange(self._line, self._line + len(lines), dtype=np.int64)[first:]
             self._line += len(lines)
             lines = lines[first:]

@@ -2,53 +2,20 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 
-from streamcheck.adapters.files.jsonl import Lines
-from streamcheck.adapters.files.paths import Form, form_of
-from streamcheck.core.plan import Schema
+from streamcheck.adapters.files.log import FileLog, open_reader
+from streamcheck.adapters.files.sections import Ahead
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
-from streamcheck.runtime.ports import GapError, PartitionStatus, Records
+from streamcheck.runtime.ports import GapError, PartitionStatus, Polled, Reader, Records, Section
+
+__all__ = ["FileLog", "FilesSource"]
 
 POLL_BLOCKS = 4
 """Blocks that one poll hands over at most: 16 MiB of lines, however many files there are."""
-
-
-class Reader(Protocol):
-    """Reads one file; offsets are row numbers from 0."""
-
-    @property
-    def done_bytes(self) -> int:
-        """Bytes of the file that have been read, about."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of the file that have been passed, those that were skipped included."""
-
-    def read(self) -> Records | None:
-        """The next rows; None at the end."""
-
-    def close(self) -> None:
-        """Release the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileLog:
-    """One source partition: files that are read one after the other, as if they were one.
-
-    first_offset: of the first row. step_ms: for rows without a time: row by row, this much later, from 1970 on.
-    """
-
-    source: SourcePartition
-    paths: tuple[Path, ...]
-    schema: Schema
-    step_ms: int | None = None
-    first_offset: int = 0
 
 
 class FilesSource:
@@ -56,22 +23,27 @@ class FilesSource:
 
     Offsets are row numbers (of JSON Lines: line numbers), counted on from file to file. Reading may begin at any row;
     of text, what lies before it is read again. Polls take a block of each partition that is not paused, in turn.
+
     """
 
     def __init__(self, logs: Sequence[FileLog]) -> None:
+        self._unread = False
         self._logs = {log.source: log for log in sorted(logs, key=lambda log: log.source)}
         assert len(self._logs) == len(logs), "one log for each source partition"
-        self._readings: dict[SourcePartition, _Reading] = {}
+        self._readings: dict[SourcePartition, _Reading | Ahead] = {}
         self._turns: deque[SourcePartition] = deque()
         self._paused: frozenset[SourcePartition] = frozenset()
-        self.rows = 0
-        """Rows handed over, rows met again included."""
         self.total_bytes = sum(path.stat().st_size for log in logs for path in log.paths)
 
     @property
     def done_bytes(self) -> int:
         """How much of `total_bytes` has been read, about."""
         return sum(reading.done_bytes for reading in self._readings.values())
+
+    @property
+    def rows(self) -> int:
+        """Rows that have been read."""
+        return sum(reading.rows for reading in self._readings.values())
 
     @property
     def first_offsets(self) -> dict[SourcePartition, int]:
@@ -86,6 +58,13 @@ class FilesSource:
         """Files have none."""
         return {}
 
+    def leave_unread(self) -> None:
+        """From the next start on, hand over where blocks are instead of what is in them: who decodes reads.
+
+        (A log that begins behind its first row, or whose rows have their time by their number, is read here.)
+        """
+        self._unread = True
+
     def start(self, positions: Mapping[SourcePartition, int]) -> None:
         """Begin reading at these rows."""
         self.close()
@@ -95,20 +74,20 @@ class FilesSource:
                 raise SourceError(f"{source}: no file was named for it; there are {', '.join(map(str, self._logs))}")
             if position < log.first_offset:
                 raise GapError(source, position, (log.first_offset, log.first_offset))
-            self._readings[source] = _Reading(log, position)
+            ahead = self._unread and log.step_ms is None and position == log.first_offset
+            self._readings[source] = Ahead(log) if ahead else _Reading(log, position)
         self._turns = deque(sorted(self._readings))
         self._paused = frozenset()
 
-    def poll(self, timeout_s: float) -> list[Records]:  # noqa: ARG002 - files never make one wait
+    def poll(self, timeout_s: float) -> list[Polled]:  # noqa: ARG002 - files never make one wait
         """A block of each of those whose turn it is: not paused, not at their end."""
-        found: list[Records] = []
+        found: list[Polled] = []
         for _ in range(len(self._turns)):
             source = self._turns[0]
             self._turns.rotate(-1)
             reading = self._readings[source]
             records = reading.read() if source not in self._paused and not reading.ended else None
             if records is not None:
-                self.rows += len(records.offsets)
                 found.append(records)
             if len(found) == POLL_BLOCKS:
                 break
@@ -150,6 +129,7 @@ class _Reading:
         self._log = log
         self.position = position
         self.ended = False
+        self.rows = 0
         self._base = log.first_offset
         """The offset of the current file's row 0."""
         self._at = 0
@@ -165,10 +145,12 @@ class _Reading:
         while self._at < len(self._log.paths):
             path = self._log.paths[self._at]
             if self._reader is None:
-                self._reader = open_reader(path, self._log, max(self.position - self._base, 0))
+                section = Section(str(path), skip=max(self.position - self._base, 0))
+                self._reader = open_reader(section, self._log.source, self._log.schema)
             records = self._reader.read()
             if records is not None:
                 self.position = self._base + records.next_offset
+                self.rows += len(records.offsets)
                 return self._placed(records)
             self._base += self._reader.rows
             self._before_bytes += path.stat().st_size
@@ -190,15 +172,3 @@ class _Reading:
             self._reader.close()
         self._reader = None
 
-
-def open_reader(path: Path, log: FileLog, skip: int) -> Reader:
-    """A reader of one file from row `skip` on. Raises SourceError."""
-    form = form_of(path)
-    if form is Form.JSONL:
-        return Lines(path, log.source, log.schema.message_bytes_max, skip)
-    assert form is not None, f"{path}: paths.expand refuses such files"
-    try:
-        from streamcheck.adapters.files.tables import CsvRows, ParquetRows  # noqa: PLC0415 (pyarrow is an extra)
-    except ImportError as error:
-        raise SourceError(f"{path}: reading {form} takes pyarrow: pip install 'streamcheck[files]'") from error
-    return (CsvRows if form is Form.CSV else ParquetRows)(path, log.source, log.schema, skip)

@@ -79,7 +79,9 @@ def _labels(schema: Schema) -> bool:
 class ParquetRows:
     """The rows of one Parquet file from row `skip` on, whole row groups before it unread."""
 
-    def __init__(self, path: Path, source: SourcePartition, schema: Schema, skip: int = 0) -> None:
+    def __init__(
+        self, path: Path, source: SourcePartition, schema: Schema, skip: int = 0, batch_rows: int | None = None
+    ) -> None:
         self._path, self._source, self._schema = path, source, schema
         with told_by_arrow(path):
             metadata = papq.read_metadata(path)
@@ -96,7 +98,7 @@ class ParquetRows:
             self._rows = int(starts[-1])
             names = sorted({name for wanted in paths_of(schema) for name in _asked_for(known, wanted)})
             self._batches = iter(
-                self._file.iter_batches(BATCH_ROWS, row_groups=range(first, len(counts)), columns=names)
+                self._file.iter_batches(batch_rows or BATCH_ROWS, row_groups=range(first, len(counts)), columns=names)
             )
 
     @property

@@ -1,17 +1,22 @@
 """A worker: decodes one part after the other until its owner is gone. Started by the pool, never by hand."""
 
 import itertools
+import logging
 import signal
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.types import Batch, Dictionary, SourcePartition
+from streamcheck.core.plan import Schema
+from streamcheck.core.types import Dictionary, SourcePartition
+from streamcheck.errors import SourceError
 from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.ports import RawBatch
+from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Taken
 from streamcheck.runtime.workers.memory import Shared
-from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, receive, send
+from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, Read, receive, receive_work, send
 
 _NOWHERE = SourcePartition("", 0)  # the owner knows where records come from
 
@@ -19,7 +24,8 @@ _NOWHERE = SourcePartition("", 0)  # the owner knows where records come from
 class _Stream:
     """One stream's decoder, and what the owner knows of its dictionaries."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, schema: Schema, decoder: Decoder) -> None:
+        self.schema = schema
         self.decode = decoder.decode
         self._told: list[tuple[Dictionary | None, int, int]] = []
 
@@ -35,8 +41,8 @@ class _Stream:
         return tuple(found)
 
 
-def decoded(stream: _Stream, part: Part, source: Shared) -> Batch:
-    """The part's batch; its offsets are the positions of the records."""
+def given(part: Part, source: Shared) -> RawBatch:
+    """The records that the owner has laid down; their offsets are their positions."""
     source.fit(part.size)
     lengths = source.read(np.int32, part.records)
     timestamps = source.read(np.int64, part.records)
@@ -45,30 +51,107 @@ def decoded(stream: _Stream, part: Part, source: Shared) -> Batch:
     values: list[bytes | None] = [data[a:b] for a, b in itertools.pairwise(bounds)]
     for at in np.flatnonzero(lengths < 0).tolist():
         values[at] = None
-    return stream.decode(RawBatch(_NOWHERE, np.arange(part.records), timestamps, (), values, part.records))
+    return RawBatch(_NOWHERE, np.arange(part.records), timestamps, (), values, part.records)
 
 
-def main(channel: socket.socket, inputs: list[Shared], outputs: list[Shared]) -> None:
+class _Sections:
+    """Sections that this worker reads, by number, and how many rows there were in those that have ended."""
+
+    def __init__(self, opening: OpenSection | None) -> None:
+        self._opening = opening
+        self._open: dict[int, Reader] = {}
+        self._ended: dict[int, Taken] = {}
+
+    def read(self, asked: Read, schema: Schema) -> tuple[Records, Taken]:
+        """The records of one turn, all of them where a section has bounds. Raises SourceError."""
+        if asked.number in self._ended:
+            return nothing(), self._ended[asked.number]
+        assert self._opening is not None, f"{asked.section.path}: this worker was given nothing to read with"
+        reader = self._open.get(asked.number)
+        if reader is None:
+            reader = self._open[asked.number] = self._opening(asked.section, schema)
+        records = reader.read()
+        bounded = asked.section.end is not None
+        while bounded and isinstance(records, RawBatch) and (more := reader.read()) is not None:
+            assert isinstance(more, RawBatch)
+            records = together(records, more)
+        taken = Taken(reader.rows, reader.done_bytes, bounded or records is None)
+        if taken.ended:
+            self._open.pop(asked.number).close()
+            if not bounded:
+                self._ended[asked.number] = taken
+        return nothing() if records is None else records, taken
+
+
+def together(one: RawBatch, other: RawBatch) -> RawBatch:
+    """Two batches of one section as one."""
+    return RawBatch(
+        one.source,
+        np.concatenate([one.offsets, other.offsets]),
+        np.concatenate([one.timestamps, other.timestamps]),
+        [*one.keys, *other.keys],
+        [*one.values, *other.values],
+        other.next_offset,
+    )
+
+
+def nothing() -> RawBatch:
+    """No records."""
+    return RawBatch(_NOWHERE, np.empty(0, np.int64), np.empty(0, np.int64), (), (), 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker:
+    """What it has to work with."""
+
+    streams: Sequence[_Stream]
+    sections: _Sections
+    inputs: Sequence[Shared]
+    outputs: Sequence[Shared]
+
+    def done(self, work: Part | Read) -> Done:
+        """Do it, and lay what comes of it down."""
+        stream, taken = self.streams[work.schema], None
+        records: Records
+        if isinstance(work, Part):
+            records = given(work, self.inputs[work.slot])
+        else:
+            try:
+                records, taken = self.sections.read(work, stream.schema)
+            except SourceError as error:
+                return Done(work.slot, 0, 0, (), (), failure=str(error))
+        batch = stream.decode(records)
+        columns = (batch.offsets, batch.times, batch.keys, batch.numeric, batch.codes, batch.status)
+        size = self.outputs[work.slot].write((*columns, batch.rejects.offsets))
+        return Done(
+            work.slot, size, len(batch), batch.rejects.reasons, stream.news(batch.dictionaries), taken
+        )
+
+
+def main(channel: socket.socket, inputs: list[Shared], outputs: list[Shared], opening: OpenSection | None) -> None:
     """Work until the owner is gone."""
     hello = receive(channel, Hello)
     if hello is None:
         return
-    streams = [_Stream(Decoder(schema, hello.task)) for schema in hello.schemas]
-    while (part := receive(channel, Part)) is not None:
-        stream = streams[part.schema]
-        batch = decoded(stream, part, inputs[part.slot])
-        columns = (batch.offsets, batch.times, batch.keys, batch.numeric, batch.codes, batch.status)
-        size = outputs[part.slot].write((*columns, batch.rejects.offsets))
-        done = Done(part.slot, size, len(batch), batch.rejects.reasons, stream.news(batch.dictionaries))
+    streams = [_Stream(schema, Decoder(schema, hello.task)) for schema in hello.schemas]
+    worker = _Worker(streams, _Sections(opening), inputs, outputs)
+    while (work := receive_work(channel)) is not None:
+        done = worker.done(work)
         try:
             send(channel, done)
         except ConnectionError:
             return
 
 
-if __name__ == "__main__":
+def serve(opening: OpenSection | None = None) -> None:
+    """Be the worker that the command line names. opening: how sections are read, where there are any."""
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the owner decides when to stop
         signal.signal(number, signal.SIG_IGN)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     own, *shared = (int(text) for text in sys.argv[1:])
     files = [Shared(descriptor) for descriptor in shared]
-    main(socket.socket(fileno=own), files[:SLOTS], files[SLOTS:])
+    main(socket.socket(fileno=own), files[:SLOTS], files[SLOTS:], opening)
+
+
+if __name__ == "__main__":
+    serve()

@@ -7,9 +7,10 @@ from typing import TypeVar
 import msgspec
 
 from streamcheck.core.plan import Schema, Task
+from streamcheck.runtime.ports import Section, Taken
 
-SLOTS = 2
-"""Parts that a worker may have: one that it decodes, one that waits, so that it never waits for the owner."""
+SLOTS = 8
+"""Parts that a worker may have, so that it goes on while the owner closes a pane: some 25,000 events ahead."""
 
 _LENGTH = struct.Struct("<I")
 _Message = TypeVar("_Message", bound=msgspec.Struct)
@@ -22,7 +23,7 @@ class Hello(msgspec.Struct, frozen=True):
     task: Task | None
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, tag=True):
     """Records to decode. In the slot's input of `size` bytes: lengths (records,) int32, -1 for none; timestamps
     (records,) int64; the values, `bytes` in all.
     """
@@ -34,11 +35,21 @@ class Part(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Read(msgspec.Struct, frozen=True, tag=True):
+    """The next turn at a section, to read and decode."""
+
+    slot: int
+    schema: int
+    number: int
+    section: Section
+
+
 class Done(msgspec.Struct, frozen=True):
     """Their columns. In the slot's output of `size` bytes, for rows, then rejects: positions of both, and the columns.
 
     reasons: of the rejects. dictionaries: of each coded column a number that changes when it begins anew, and the
-    categories that are new since the worker last spoke.
+    categories that are new since the worker last spoke. taken: what has come of a turn at a section; failure: why it
+    cannot be read.
     """
 
     slot: int
@@ -46,6 +57,8 @@ class Done(msgspec.Struct, frozen=True):
     rows: int
     reasons: tuple[str, ...]
     dictionaries: tuple[tuple[int, tuple[str, ...]], ...]
+    taken: Taken | None = None
+    failure: str | None = None
 
 
 def send(channel: socket.socket, message: msgspec.Struct) -> None:
@@ -56,9 +69,22 @@ def send(channel: socket.socket, message: msgspec.Struct) -> None:
 
 def receive(channel: socket.socket, kind: type[_Message]) -> _Message | None:
     """The next message; None where the other end has gone."""
-    head = _exactly(channel, _LENGTH.size)
-    body = None if head is None else _exactly(channel, _LENGTH.unpack(head)[0])
+    body = _body(channel)
     return None if body is None else msgspec.msgpack.decode(body, type=kind)
+
+
+def receive_work(channel: socket.socket) -> Part | Read | None:
+    """What is to be done next; None where the other end has gone."""
+    body = _body(channel)
+    return None if body is None else _decode_work(body)
+
+
+_decode_work = msgspec.msgpack.Decoder(Part | Read).decode
+
+
+def _body(channel: socket.socket) -> bytes | None:
+    head = _exactly(channel, _LENGTH.size)
+    return None if head is None else _exactly(channel, _LENGTH.unpack(head)[0])
 
 
 def _exactly(channel: socket.socket, length: int) -> bytes | None:
