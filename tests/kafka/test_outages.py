@@ -11,6 +11,7 @@ from streamcheck.adapters.kafka.client import BrokerUnavailable
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.core.types import SourcePartition
 from tests.conftest import needs_client
+from tests.hostile import log
 
 pytestmark = pytest.mark.kafka
 
@@ -52,6 +53,37 @@ def test_a_flipped_bit_on_disk(path, kafka, cluster, topic, producer, monkeypatc
         source.close()
     assert faults == [(at, "corrupt batch") for at in range(10, 20)]
     assert offsets == [*range(10), *range(20, 30)]
+
+
+def test_a_malformed_batch_holds_up_nothing_but_itself(kafka, cluster, topic, producer, client) -> None:
+    """Its checksum is right, its records are none. librdkafka says nothing of it."""
+    name = topic(2)
+    first, second = SourcePartition(name, 0), SourcePartition(name, 1)
+    out = producer(linger_ms=30)
+    for start in (0, 10, 20):
+        for at in range(start, start + 10):
+            for partition in (0, 1):
+                out.send(name, b"value-%d" % at, partition=partition)
+        out.flush()
+    (segment,) = (path for path in cluster.segments(name) if path.parent.name.endswith("-0"))
+    log.damage(segment, 10, log.malformed)
+    settings = {**kafka.settings, "fetch_max_wait_ms": 50}
+    source = KafkaSource(settings, [name], "malformed", watch_every_s=0.3, client=client)
+    offsets: dict[SourcePartition, list[int]] = {first: [], second: []}
+    faults: list[tuple[SourcePartition, int, str]] = []
+    try:
+        source.start({first: 0, second: 0})
+        deadline = time.monotonic() + 40
+        while any(status.position < 30 for status in source.status().values()):
+            assert time.monotonic() < deadline, (offsets, faults)
+            for batch in source.poll(0.3):
+                offsets[batch.source] += batch.offsets.tolist()
+                faults += [(batch.source, *fault) for fault in batch.faults]
+    finally:
+        source.close()
+    assert offsets[second] == list(range(30))
+    assert offsets[first] == [*range(10), *range(20, 30)]
+    assert faults == [(first, at, "malformed batch") for at in range(10, 20)]
 
 
 def test_a_broker_that_goes_away_and_comes_back(kafka, cluster, topic, producer, client) -> None:

@@ -37,9 +37,12 @@ log = logging.getLogger(__name__)
 STEP_RECORDS = 8_192
 """Taken from the queue at once; a poll takes several steps, up to POLL_KIB_MAX."""
 
-STALL_S = 3.0
+STALL_S, STALL_BESIDE_OTHERS_S = 3.0, 15.0
 """A partition that is behind and delivers nothing for so long is looked at by the careful client: of a malformed batch
-librdkafka says nothing, it asks for it again and again."""
+librdkafka says nothing, it asks for it again and again. While others deliver, it may only be waiting for its turn."""
+
+TICK_S = 0.5
+"""What one poll counts for that, at most: nobody asked for records between two polls."""
 
 CAREFUL_MS = 500
 """How long one poll waits for the careful client."""
@@ -102,7 +105,8 @@ class LibrdkafkaFetch(Fetch):
         self._open_careful = careful
         self._other: Fetch | None = None
         self._positions: dict[SourcePartition, int] = {}
-        self._moved_s: dict[SourcePartition, float] = {}
+        self._moved_s: dict[SourcePartition, float] = {}  # by the time that was spent polling
+        self._polling_s, self._polled_at_s = 0.0, time.monotonic()
         self._quiet_at: dict[SourcePartition, int] = {}
         self._careful: dict[SourcePartition, tuple[int, float]] = {}  # up to and with this offset, since when
         self._paused: frozenset[SourcePartition] = frozenset()
@@ -133,7 +137,7 @@ class LibrdkafkaFetch(Fetch):
             return
         self._positions.update(positions)
         self._names = {(source.topic, source.partition): source for source in self._positions}
-        self._moved_s.update(dict.fromkeys(positions, time.monotonic()))
+        self._moved_s.update(dict.fromkeys(positions, self._polling_s))
         self._consumer.incremental_assign([Place(*source, at) for source, at in positions.items()])
         paused = [Place(*source) for source in positions if source in self._paused]
         if paused:
@@ -147,7 +151,7 @@ class LibrdkafkaFetch(Fetch):
             self._consumer.pause([Place(*source) for source in sorted(pause)])
         if resume:
             self._consumer.resume([Place(*source) for source in sorted(resume)])
-        self._moved_s.update(dict.fromkeys(resume, time.monotonic()))
+        self._moved_s.update(dict.fromkeys(resume, self._polling_s))
         self._paused = sources
 
     def positions(self) -> dict[SourcePartition, int]:
@@ -185,16 +189,18 @@ class LibrdkafkaFetch(Fetch):
             size += self._take(messages, taken)
             full = len(messages) == STEP_RECORDS and size < limit and self._raise_next is None
             messages = self._consumer.consume(STEP_RECORDS, 0) if full else []
-        if not taken:
-            self._mind_stalls()
-            if self._raise_next is not None:
-                error, self._raise_next = self._raise_next, None
-                raise error
+        now_s = time.monotonic()
+        self._polling_s += min(now_s - self._polled_at_s, TICK_S)
+        self._polled_at_s = now_s
+        self._mind_stalls(STALL_BESIDE_OTHERS_S if taken else STALL_S)
+        if not taken and self._raise_next is not None:
+            error, self._raise_next = self._raise_next, None
+            raise error
         return taken
 
     def _take(self, messages: list[Message], taken: dict[SourcePartition, list[Chunk]]) -> int:
         """Sort messages into chunks by partition; bytes of them."""
-        size, now_s = 0, time.monotonic()
+        size = 0
         for source, run in self._runs(messages):
             if source not in self._positions or source in self._careful:
                 continue  # it was taken away from this client meanwhile
@@ -202,14 +208,24 @@ class LibrdkafkaFetch(Fetch):
             if error is not None:
                 self._told(source, run[0], error)
                 continue
-            records = _records(run, self._positions[source])
-            self._moved_s[source] = now_s
+            records = _records(run)
+            self._moved_s[source] = self._polling_s
+            if not self._plausible(source, records):
+                self._hand_over(source, self._positions[source])
+                continue
+            records = records.since(self._positions[source])
             if len(records.offsets):
                 end = int(records.offsets[-1]) + 1
                 self._positions[source] = end
                 taken.setdefault(source, []).append(Chunk(records, end))
                 size += records.size
         return size
+
+    def _plausible(self, source: SourcePartition, records: Records) -> bool:
+        """Whether offsets rise and are there: librdkafka checks no length in a batch, and may read on anywhere."""
+        offsets, high = records.offsets, self.high_watermark(source)
+        rising = bool((offsets[1:] > offsets[:-1]).all())
+        return rising and (high is None or int(offsets[-1]) < high)
 
     def _runs(self, messages: list[Message]) -> Iterator[tuple[SourcePartition, list[Message]]]:
         """Stretches of one partition's records; an error is a stretch of its own."""
@@ -237,9 +253,9 @@ class LibrdkafkaFetch(Fetch):
         code, where = error.code(), TopicPartition(*source)
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001
             self._positions[source] = max(self._positions[source], message.offset() or 0)
-            self._moved_s[source] = time.monotonic()
+            self._moved_s[source] = self._polling_s
             self._quiet_at[source] = self.high_watermark(source) or 0
-        elif code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+        elif code == KafkaError._AUTO_OFFSET_RESET and message.offset() == self._positions[source]:  # noqa: SLF001
             self._raise_next = OffsetOutOfRangeError({where: message.offset()})
         elif code == KafkaError._LOG_TRUNCATION:  # noqa: SLF001
             self._raise_next = LogTruncationError({where: None})
@@ -255,9 +271,9 @@ class LibrdkafkaFetch(Fetch):
         self._consumer.incremental_unassign([Place(*source)])
         self._careful[source] = (until, time.monotonic())
 
-    def _mind_stalls(self) -> None:
+    def _mind_stalls(self, patience_s: float) -> None:
         """Hand over what is behind, could be read, and does not move."""
-        before_s = time.monotonic() - STALL_S
+        before_s = self._polling_s - patience_s
         for source, at in self._positions.items():
             if source in self._careful or source in self._paused or self._moved_s[source] > before_s:
                 continue
@@ -290,15 +306,15 @@ class LibrdkafkaFetch(Fetch):
         return taken
 
 
-def _records(messages: list[Message], begin: int) -> Records:
-    """Columns of one partition's records from an offset on."""
+def _records(messages: list[Message]) -> Records:
+    """Columns of one partition's records."""
     n = len(messages)
     offsets = np.fromiter(map(Message.offset, messages), np.int64, n)
     stamps = np.fromiter(map(operator.itemgetter(1), map(Message.timestamp, messages)), np.int64, n)
     values = list(map(Message.value, messages))
     keys = list(map(Message.key, messages))
     size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
-    return Records(offsets, stamps, keys, values, size).since(begin)
+    return Records(offsets, stamps, keys, values, size)
 
 
 def open_librdkafka(settings: Mapping[str, object], group: str, decompressed_bytes_max: int) -> LibrdkafkaFetch:
