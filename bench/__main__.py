@@ -14,6 +14,7 @@ COMMANDS = {
     "hostile": "what malformed events cost, and that they change nothing",
     "memory": "a run against the memory that `explain` prints",
     "noaa": "a known drift in real data",
+    "parsers": "ways from JSON to columns, beside the one that was chosen",
 }
 
 
