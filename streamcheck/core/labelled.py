@@ -1,7 +1,8 @@
 """Rows whose label has joined: blocks for detectors, windows for gauges and thresholds, per segment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +49,10 @@ class LabelledPane:
             yield 0, index
             return
         numbers = self.joined.segments[self.segmentations.index(by)][index]
-        for number in np.unique(numbers).tolist():
-            yield number, index[numbers == number]
+        order = np.argsort(numbers, kind="stable")
+        found, starts = np.unique(numbers[order], return_index=True)
+        for number, at in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
+            yield number, index[at]
 
 
 class LabelledInstance(PaneInstance):
@@ -91,16 +94,17 @@ class LabelledInstance(PaneInstance):
             return []
         return self.judge(span, Signal(estimate.value, estimate.value, 1.0, estimate.n, estimate.value, estimate.value))
 
-    def _blocks(self, rows: LabelledRows) -> list[LabelledRows]:
-        """Complete blocks; what is left waits for the next pane."""
+    def _blocks(self, rows: LabelledRows) -> Sequence[Any]:
+        """The measure's summaries of complete blocks; what is left waits for the next pane."""
+        assert isinstance(self.measure, LabelledMeasure), self.spec.id
         new = np.stack([rows.prediction, rows.label, kept_score(rows)])
         pending = np.concatenate([self._open_block, new], axis=1)
         size = self.spec.block_rows
         complete = pending.shape[1] // size
         self._open_block = pending[:, complete * size :].copy()
-        blocks = [pending[:, i * size : (i + 1) * size] for i in range(complete)]
-        scored = rows.score is not None
-        return [LabelledRows(b[0], b[1], shown_score(b[2]) if scored else None, rows.task) for b in blocks]
+        whole = pending[:, : complete * size]
+        score = shown_score(whole[2]) if rows.score is not None else None
+        return self.measure.summaries(LabelledRows(whole[0], whole[1], score, rows.task), size)
 
     def export(self) -> State:
         """The state, sharing no memory."""

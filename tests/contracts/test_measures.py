@@ -336,3 +336,15 @@ def test_estimates_of_hostile_rows_are_finite_or_none(name):
         if estimate is not None:
             assert all(math.isfinite(number) for number in dataclasses.astuple(estimate))
             assert estimate.low <= estimate.value <= estimate.high
+
+
+@labelled
+def test_blocks_say_what_their_rows_say(name):
+    """To the last bit, to a detector and to a reference, though all blocks are summarised in one go."""
+    measure = build("measure", name, {})
+    reference = filled(measure, panes(measure, 11, 40))
+    rows = panes(measure, 13, 1, rows=1_000)[0]
+    together, alone = measure.summaries(rows, 50), [rows.cut(at, at + 50) for at in range(0, 1_000, 50)]
+    assert [measure.signal(block, reference) for block in together] == [measure.signal(b, reference) for b in alone]
+    assert repr(filled(measure, together).export()) == repr(filled(measure, alone).export())
+    assert not measure.summaries(rows.cut(0, 0), 50)

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Estimate, mean_interval, wilson
 from streamcheck.core.measures.base import LabelledMeasure, Measure
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows, Moment
-from streamcheck.core.types import FloatArray, Signal
+from streamcheck.core.types import BoolArray, FloatArray, Signal
 
 DISPERSION_EVENTS_MIN = 30
 """A share with fewer events (or fewer non-events) in the reference says nothing about its scatter between panes."""
@@ -206,8 +206,33 @@ class LabelledMean(MeanMeasure, LabelledMeasure):
         return Estimate(moment.mean, *mean_interval(moment.n, moment.mean, moment.variance), moment.n)
 
 
+class Share(NamedTuple):
+    """What a share remembers of a block: rows that count, and rows."""
+
+    events: int
+    rows: int
+
+
 class LabelledRate(RateMeasure, LabelledMeasure):
     """A share of labelled rows; subclasses say which. The interval is Wilson's."""
+
+    def which(self, rows: LabelledRows) -> tuple[BoolArray, BoolArray | None]:
+        """The rows (n,) that count, and those that are asked about; None: all."""
+        raise NotImplementedError
+
+    def count(self, summary: LabelledRows | Share) -> tuple[int, int]:
+        """Rows that count, and rows."""
+        if isinstance(summary, Share):
+            return summary
+        events, asked = self.which(summary)
+        return int(events.sum()), len(summary) if asked is None else int(asked.sum())
+
+    def summaries(self, rows: LabelledRows, size: int) -> list[Share]:
+        """The shares of all blocks, counted in one go."""
+        events, asked = self.which(rows)
+        counts = events.reshape(-1, size).sum(axis=1).tolist()
+        asked_about = [size] * len(counts) if asked is None else asked.reshape(-1, size).sum(axis=1).tolist()
+        return list(map(Share, counts, asked_about))
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The share with its interval; None when no row is asked about."""

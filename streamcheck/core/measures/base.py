@@ -1,5 +1,6 @@
 """What every measure offers: a pane's summary and the reference in, one Signal out."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -73,3 +74,7 @@ class LabelledMeasure(Measure):
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The quality of these rows with its 95 % interval; None when they do not hold enough to say anything."""
         raise NotImplementedError
+
+    def summaries(self, rows: LabelledRows, size: int) -> Sequence[Any]:
+        """What `signal` and the accumulator take, for each block of `size` rows; there are whole blocks only."""
+        return [rows.cut(at, at + size) for at in range(0, len(rows), size)]

@@ -2,10 +2,13 @@
 
 from typing import ClassVar
 
+import numpy as np
+
 from streamcheck.core.components import register
 from streamcheck.core.measures._moments import LabelledRate
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
+from streamcheck.core.types import BoolArray
 
 
 @register
@@ -16,6 +19,6 @@ class ErrorRate(LabelledRate):
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "error rate"
 
-    def count(self, summary: LabelledRows) -> tuple[int, int]:
+    def which(self, rows: LabelledRows) -> tuple[BoolArray, BoolArray | None]:
         """Wrong predictions, of all rows."""
-        return int((summary.prediction != summary.label).sum()), len(summary)
+        return np.asarray(rows.prediction != rows.label), None

@@ -7,6 +7,7 @@ from streamcheck.core.measures._labelled import positive
 from streamcheck.core.measures._moments import LabelledRate
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
+from streamcheck.core.types import BoolArray
 
 
 @register
@@ -23,7 +24,7 @@ class Precision(LabelledRate):
     direction: ClassVar[int] = -1
     unit: ClassVar[str] = "precision"
 
-    def count(self, summary: LabelledRows) -> tuple[int, int]:
+    def which(self, rows: LabelledRows) -> tuple[BoolArray, BoolArray | None]:
         """True positives, of the rows predicted positive."""
-        said = positive(summary.prediction)
-        return int((said & positive(summary.label)).sum()), int(said.sum())
+        said = positive(rows.prediction)
+        return said & positive(rows.label), said

@@ -7,6 +7,7 @@ from streamcheck.core.measures._labelled import positive
 from streamcheck.core.measures._moments import LabelledRate
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
+from streamcheck.core.types import BoolArray
 
 
 @register
@@ -23,7 +24,7 @@ class Recall(LabelledRate):
     direction: ClassVar[int] = -1
     unit: ClassVar[str] = "recall"
 
-    def count(self, summary: LabelledRows) -> tuple[int, int]:
+    def which(self, rows: LabelledRows) -> tuple[BoolArray, BoolArray | None]:
         """True positives, of the positive rows."""
-        true = positive(summary.label)
-        return int((true & positive(summary.prediction)).sum()), int(true.sum())
+        true = positive(rows.label)
+        return true & positive(rows.prediction), true

@@ -27,6 +27,11 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.label)
 
+    def cut(self, start: int, stop: int) -> "LabelledRows":
+        """The rows from start to before stop; views, nothing is copied."""
+        score = None if self.score is None else self.score[start:stop]
+        return LabelledRows(self.prediction[start:stop], self.label[start:stop], score, self.task)
+
     def error(self) -> FloatArray:
         """Each row's error (n,): 0 or 1 for classes, |prediction - label| for numbers, at most the largest float."""
         if self.task is not Task.REGRESSION:
