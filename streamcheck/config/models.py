@@ -224,7 +224,8 @@ class Config(Section):
     kafka: dict[str, Any] | None = Field(
         None,
         repr=False,
-        description="Options of kafka-python, handed on as they are; ${ENV} for secrets. Not needed for files.",
+        description="Options of kafka-python, handed on as they are, and `client`: who reads; ${ENV} for secrets. "
+        "Not needed for files.",
     )
     start: Start = Field(
         "latest",
