@@ -20,7 +20,8 @@ import click
 import numpy as np
 
 from bench.surroundings import keep, surroundings
-from streamcheck.core.join import Join, entry_bytes
+from streamcheck.core.join import Join
+from streamcheck.core.join_size import entry_bytes
 from streamcheck.core.joining import Labels, Predictions
 from streamcheck.core.plan import JoinRules
 from streamcheck.core.types import IntArray, KeyArray

@@ -80,6 +80,10 @@ class FailingStore:
         """What was committed last."""
         return self.inner.load()
 
+    def read(self, key: str) -> bytes:
+        """Pass on."""
+        return self.inner.read(key)
+
     def commit(self, commit: Commit) -> None:
         """Commit, unless the script says otherwise."""
         self.commits += 1

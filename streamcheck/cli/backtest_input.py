@@ -4,7 +4,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -255,12 +255,15 @@ def read_state(named: str, name: str) -> Saved:
 
 
 def _committed(directory: Path, name: str) -> Saved:
-    from streamcheck.adapters.sqlite.view import SqliteView  # noqa: PLC0415 (only with --state)
+    from streamcheck.adapters.sqlite.scratch import ScratchStore  # noqa: PLC0415 (only with --state)
+    from streamcheck.adapters.sqlite.view import SqliteView  # noqa: PLC0415
 
     view = SqliteView(directory, name)
     try:
         saved = view.load()
+        assert saved is not None, "a view of a fresh file is refused"
+        shelf = ScratchStore()
+        shelf.take(view.shelf())
+        return replace(saved, read=shelf.read)
     finally:
         view.close()
-    assert saved is not None, "a view of a fresh file is refused"
-    return saved

@@ -29,7 +29,8 @@ from streamcheck.core.board import SHOWN_MAX
 from streamcheck.core.buffers import LATE_PART
 from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import RowDetector
-from streamcheck.core.join import entry_bytes, label_bytes
+from streamcheck.core.join import SPILL_PARTS
+from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_each
 from streamcheck.core.keys import by_name, is_row
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
@@ -73,6 +74,8 @@ EVENT_BYTES = 600
 CLOSE_COPIES = 2
 """The rows of a pane that closes, once more: in one piece, with their order; or as the join's delta in bytes."""
 PANE_ENTRY_BYTES = 250
+SPILL_COPIES = 2
+"""Of predictions that leave memory: as they were, and in the order in which they lie on disk."""
 DELTA_BYTES = 250
 ALERT_BYTES = 2_048
 SHOWN_BYTES = 12_000
@@ -227,13 +230,24 @@ def _join(plan: Plan) -> tuple[Part, ...]:
         return ()
     rules = plan.join
     entry, label = entry_bytes(len(plan.segmentations), plan.limits.segments), label_bytes()
+    held = rules.predictions_max if rules.memory_max is None else rules.memory_max
     panes = min(rules.horizon_ms // plan.time.pane_ms + 2, rules.predictions_max + rules.labels_max)
     return (
         Part(
             "label join",
-            rules.predictions_max * entry + panes * PANE_ENTRY_BYTES,
-            f"{rules.predictions_max:,} predictions x {entry} B (limits.join_memory); {panes:,} panes x "
-            f"{PANE_ENTRY_BYTES} B",
+            held * entry + rules.shelf_bytes + panes * PANE_ENTRY_BYTES,
+            f"{held:,} predictions x {entry} B, filters of {_mib(rules.shelf_bytes)} (limits.join_memory); {panes:,} "
+            f"panes x {PANE_ENTRY_BYTES} B",
+        ),
+        Part(
+            "label join, on disk",
+            int(rules.predictions_max * shelf_bytes_each()),
+            f"{rules.predictions_max:,} predictions x {shelf_bytes_each():.2f} B: who has a label, what is where",
+        ),
+        Part(
+            "label join, on its way to disk",
+            SPILL_COPIES * (held // SPILL_PARTS) * entry,
+            f"{SPILL_COPIES} x an eighth of those in memory",
         ),
         Part(
             "early labels",

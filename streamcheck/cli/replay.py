@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
 from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot
 from streamcheck.config.load import Loaded, load
@@ -108,9 +109,12 @@ def replay(
 ) -> Replayed:
     """Everything up to the end of the input, or until told to stop. Closes the input."""
     settings, clock, stop = candidates[0].loaded.settings, WallClock(), Stop()
-    with closing(given.source):
+    with closing(given.source), ExitStack() as scratch:
+        below = given.saved.read if given.saved is not None else None
+        stores = [scratch.enter_context(closing(ScratchStore(below))) for _ in candidates]
         opened = [
-            open_backtest(each.plan, given.first_offsets, given.life, given.saved, given.source) for each in candidates
+            open_backtest(each.plan, given.first_offsets, given.life, given.saved, given.source, store)
+            for each, store in zip(candidates, stores, strict=True)
         ]
         pairs = enumerate(zip(candidates, opened, strict=True))
         courses = [_course(*each, bounds_ms, traced=traced and not at) for at, each in pairs]
@@ -122,7 +126,7 @@ def replay(
             courses[0].hear(outcome)
             told(given.done(), given.total(), given.rows())
 
-        scope = _scope(given, courses, opened, bounds_ms)
+        scope = _scope(given, courses, opened, stores, bounds_ms)
         decoder = decoding(candidates[0].plan, settings.workers) if not scope.groups else _inline(candidates[0].plan)
         if isinstance(decoder, Pool):
             given.leave_unread()
@@ -138,6 +142,7 @@ def replay(
                 LoopRules(commit_every_s=COMMIT_EVERY_S, open_bytes_max=min(settings.open_bytes, OPEN_BYTES_MAX)),
                 listen,
                 scope,
+                stores[0],
             )
             began = time.perf_counter()
             with stop.on_signals():
@@ -161,13 +166,17 @@ def _horizon_ms(plan: Plan) -> int:
 
 
 def _scope(
-    given: Input, courses: Sequence[Course], opened: Sequence[Opened], bounds_ms: tuple[int | None, int | None]
+    given: Input,
+    courses: Sequence[Course],
+    opened: Sequence[Opened],
+    stores: Sequence[ScratchStore],
+    bounds_ms: tuple[int | None, int | None],
 ) -> Scope:
     first = courses[0].candidate.plan
     alike: list[Lane] = []
     others: dict[tuple[object, ...], tuple[Plan, list[Lane]]] = {}
-    for course, its in zip(courses[1:], opened[1:], strict=True):
-        lane = Lane(its, course.windows, course.hear)
+    for course, its, store in zip(courses[1:], opened[1:], stores[1:], strict=True):
+        lane = Lane(its, course.windows, course.hear, store)
         plan = course.candidate.plan
         if _streams(plan) == _streams(first):
             alike.append(lane)

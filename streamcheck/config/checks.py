@@ -191,10 +191,6 @@ def _check_outputs(usable: Usable, findings: Findings) -> None:
             ("alerts",),
             "no topic for alerts is named, so they are shown but not published; write alerts: {topic: NAME}",
         )
-    if "join_disk" in config.limits.model_fields_set:
-        findings.warning(
-            ("limits", "join_disk"), "has no effect in this release: predictions wait in memory, within join_memory"
-        )
 
 
 def _loopback(host: str) -> bool:

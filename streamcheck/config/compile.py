@@ -6,7 +6,7 @@ from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
 from streamcheck.config.values import path_parts
-from streamcheck.core.join import entry_bytes
+from streamcheck.core.join_size import room
 from streamcheck.core.plan import (
     Column,
     JoinRules,
@@ -83,8 +83,15 @@ def _join(config: Config, segmentations: int) -> JoinRules | None:
     labels, limits = config.streams.labels, config.limits
     if labels is None:
         return None
-    waiting = limits.join_memory // entry_bytes(segmentations, limits.segments)
-    return JoinRules(labels.horizon, labels.corrections == "last", waiting, limits.pending_labels)
+    held = room(limits.join_memory, limits.join_disk, segmentations, limits.segments)
+    return JoinRules(
+        labels.horizon,
+        labels.corrections == "last",
+        held.predictions_max,
+        limits.pending_labels,
+        held.memory_max,
+        held.shelf_bytes,
+    )
 
 
 def compile_settings(config: Config, kafka: dict[str, object] | None) -> Settings:

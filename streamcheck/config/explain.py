@@ -174,7 +174,7 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
         facts.insert(0, ("kafka", "read by confluent-kafka: batches expand without a limit (docs/security.md)"))
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
-        facts.append(("join", _join(plan, limits.join_memory)))
+        facts.append(("join", _join(plan, limits.join_memory, limits.join_disk)))
     return facts
 
 
@@ -204,12 +204,13 @@ def _labels(plan: Plan) -> str:
     return f"{', '.join(plan.labels.topics)}: joined for {duration_text(plan.join.horizon_ms)}, {counts}"
 
 
-def _join(plan: Plan, join_memory: int) -> str:
+def _join(plan: Plan, join_memory: int, join_disk: int) -> str:
     """What event rate the join's limits bear at the configured horizon."""
     assert plan.join is not None
     seconds = plan.join.horizon_ms / 1000
     return (
-        f"{plan.join.predictions_max:,} predictions ({size_text(join_memory)}) and "
-        f"{plan.join.labels_max:,} early labels may wait; that bears {plan.join.predictions_max / seconds:,.1f} "
-        f"predictions/s over {duration_text(plan.join.horizon_ms)}; beyond that the oldest are evicted and counted"
+        f"{plan.join.predictions_max:,} predictions ({size_text(join_disk)} of disk), {plan.join.memory_max or 0:,} of "
+        f"them in memory ({size_text(join_memory)}), and {plan.join.labels_max:,} early labels may wait; that bears "
+        f"{plan.join.predictions_max / seconds:,.1f} predictions/s over {duration_text(plan.join.horizon_ms)}, "
+        f"{(plan.join.memory_max or 0) / seconds:,.1f} in memory; beyond that the oldest are evicted and counted"
     )

@@ -185,10 +185,10 @@ class LimitsSection(Section):
         1_000, description="Values per segmentation; the rest counts as __other__."
     )
     join_memory: Annotated[int, size_rule("1MiB", "1024GiB")] = Field(
-        512 * 2**20, description="Memory for predictions that wait for their label."
+        512 * 2**20, description="Memory for predictions that wait for their label; how fast they are found."
     )
     join_disk: Annotated[int, size_rule("1MiB", "1024TiB")] = Field(
-        20 * 2**30, description="Disk for predictions beyond join_memory."
+        20 * 2**30, description="Disk for predictions that wait for their label, those in memory too; how many may."
     )
     pending_labels: Annotated[int, count_rule(1)] = Field(
         1_000_000, description="Labels that wait for their prediction."

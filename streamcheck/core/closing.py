@@ -19,7 +19,7 @@ from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Column, Kind, Plan, Role, Target
-from streamcheck.core.readings import JoinReading
+from streamcheck.core.readings import JoinPlaces, JoinReading
 from streamcheck.core.rows import Rows, concatenate
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, SourcePartition, StreamRole
@@ -202,6 +202,15 @@ class Closing:
     def join_reading(self) -> JoinReading:
         """The join's books; all zero where there is no join."""
         return JoinReading() if self.join is None else self.join.reading()
+
+    def join_places(self) -> JoinPlaces:
+        """Where its predictions lie."""
+        return JoinPlaces() if self.join is None else self.join.places()
+
+    @property
+    def evicting(self) -> str:
+        """The limit for which predictions leave the join before their time: disk, where there is a shelf on it."""
+        return "join_disk" if self.join is not None and self.join.has_shelf else "join_memory"
 
     @property
     def uncommitted(self) -> int:

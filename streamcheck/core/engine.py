@@ -316,6 +316,7 @@ class Engine:
             open_rows=sum(p.open_rows for p in self.partitions.values()),
             alerts=self.sequence,
             limits=self._limits(),
+            places=self.closing.join_places(),
         )
 
     def _limits(self) -> tuple[tuple[str, int], ...]:
@@ -324,7 +325,7 @@ class Engine:
             ("pane_rows", sum(p.excess for p in self.partitions.values())),
             ("segments", self.board.overflowed()),
             ("monitor_memory", self.board.room.refused),
-            ("join_memory", join.predictions_evicted),
+            (self.closing.evicting, join.predictions_evicted),
             ("pending_labels", join.labels_evicted),
             ("categories", self.board.cut_categories),
             ("classes", self.closing.overflowed),

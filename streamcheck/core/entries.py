@@ -14,6 +14,11 @@ SLAB_ROWS = 1 << SLAB_BITS
 """Rows of a slab, the piece in which room is given out and taken back: at 50 B a row, 0.8 MB."""
 GROWTH = 1.25
 """By which the arrays grow where more entries come than were foreseen; they are copied then, one after the other."""
+ROWS_FORESEEN_MAX = 1 << 24
+"""Entries for which room is asked of the system at once, which gives memory only to what is used. Beyond it they are
+copied as they grow."""
+ONE_PANE = 1 << 18
+"""What a pane may bring before the oldest beyond the limit are forgotten, or put away."""
 _LOW = SLAB_ROWS - 1
 
 
@@ -132,6 +137,11 @@ class Entries:
         for name, column in self.columns.items():
             self.columns[name] = grown = np.empty((*column.shape[:-1], rows), column.dtype)
             grown[..., : column.shape[-1]] = column
+
+
+def foreseen(entries_max: int) -> int:
+    """Rows to ask room for, where at most so many are kept from pane to pane."""
+    return min(entries_max + ONE_PANE, ROWS_FORESEEN_MAX)
 
 
 class Mortals(Entries):

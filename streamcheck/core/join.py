@@ -5,92 +5,44 @@ predictions = matched + pending + expired + evicted + duplicates
 labels = matched + corrections + duplicates + pending + expired + evicted
 """
 
-import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streamcheck.core.bits import GROWTH as BITS_GROWTH
 from streamcheck.core.bits import Bits
 from streamcheck.core.components import State
-from streamcheck.core.entries import Entries, Mortals
-from streamcheck.core.id_table import NOWHERE, PLACE_BYTES, IdTable
-from streamcheck.core.ids import KEY_BYTES
+from streamcheck.core.entries import Mortals, foreseen
+from streamcheck.core.id_table import NOWHERE, IdTable
+from streamcheck.core.join_size import segment_dtype
 from streamcheck.core.joining import (
     Correction,
     Joined,
     Labels,
+    Meeting,
     Predictions,
+    Spill,
     distinct,
     first_of_each,
     groups,
+    no_rows,
+    nothing,
     together,
 )
+from streamcheck.core.kept import Kept
 from streamcheck.core.plan import JoinRules
-from streamcheck.core.readings import JoinReading
-from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray, KeyArray
+from streamcheck.core.readings import JoinPlaces, JoinReading
+from streamcheck.core.redo import Redo
+from streamcheck.core.shelf import Reader, Shelf
+from streamcheck.core.types import CodeArray, FloatArray, IntArray, KeyArray
 
-VALUE_BYTES, SCORE_BYTES, TIME_BYTES = 8, 8, 8
-"""Exact: float64, float64 and int64 as they came. Once matched, value and time give their room to label and ordinal."""
-MATCHED_BYTES = BITS_GROWTH / 8
-"""A bit that says whether a label came, and the room that bits have left over."""
-LIVING_BYTES = 1
-ROWS_FORESEEN_MAX = 1 << 24
-"""Entries for which room is asked of the system at once, which gives memory only to what is used. Beyond it they are
-copied as they grow."""
-ONE_PANE = 1 << 18
-"""What a pane may bring before the oldest beyond the limit are forgotten."""
+SPILL_PARTS = 8
+"""An eighth of what memory holds goes to disk at once."""
 _WAITING_EXCESS = 1_024
-CONTENT = ("keys", "slots", "released", "waiting_keys", "changed_keys")
+CONTENT = ("keys", "recalled_numbers", "slots", "again_keys", "released", "waiting_keys", "changed_keys")
 """Parts of a delta; without any of them it says nothing."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Meeting:
-    """n labels against what they met. slots: of their prediction, waiting: of an earlier label that waits, -1 without.
-
-    before: the value that counted before each; known: whether there was one; last: the label after which none of its id
-    follows in the pane; order, begins: see joining.groups.
-    """
-
-    slots: IntArray
-    waiting: IntArray
-    before: FloatArray
-    known: BoolArray
-    last: BoolArray
-    order: IntArray
-    begins: BoolArray
-
-
-def entry_bytes(n_segmentations: int, segments_max: int) -> int:
-    """Memory that one waiting prediction takes at most, with all that finds it again.
-
-    Key 16, value 8, score 8, time 8, two for each segmentation, its place in the hash table 8.6, its bit 0.2.
-
-    >>> entry_bytes(1, 1_000), entry_bytes(4, 1_000)
-    (51, 57)
-    """
-    segments = n_segmentations * segment_dtype(segments_max).itemsize
-    row = KEY_BYTES + VALUE_BYTES + SCORE_BYTES + TIME_BYTES + segments
-    return math.ceil(row + PLACE_BYTES + MATCHED_BYTES)
-
-
-def label_bytes() -> int:
-    """Memory that one waiting label takes at most: as many more may lie between them that wait no more."""
-    return 2 * math.ceil(KEY_BYTES + VALUE_BYTES + LIVING_BYTES + PLACE_BYTES)
-
-
-def segment_dtype(segments_max: int) -> np.dtype[np.signedinteger]:
-    """The smallest that holds every segment's number."""
-    return np.dtype(np.int16) if segments_max < np.iinfo(np.int16).max else np.dtype(np.int32)
-
-
-def _foreseen(entries_max: int) -> int:
-    return min(entries_max + ONE_PANE, ROWS_FORESEEN_MAX)
 
 
 class Join:
@@ -101,34 +53,44 @@ class Join:
 
     def __init__(self, rules: JoinRules, n_segmentations: int, segments_max: int = 2**31 - 1) -> None:
         self.rules = rules
-        segments = (segment_dtype(segments_max), n_segmentations)
-        self._kept = Entries(
-            {"value": (np.float64, None), "score": (np.float64, None), "time": (np.int64, None), "segments": segments},
-            _foreseen(rules.predictions_max),
-        )
-        self._matched = Bits()
+        self._n_segmentations = n_segmentations
+        self._memory_max = rules.predictions_max if rules.memory_max is None else rules.memory_max
+        self._kept = Kept((segment_dtype(segments_max), n_segmentations), foreseen(self._memory_max))
+        self._base = 0
+        """Numbers below it have been to the shelf."""
         self._slots = IdTable()
-        self._waiting = Mortals({"value": (np.float64, None)}, _foreseen(2 * rules.labels_max))
+        self._shelf: Shelf | None = None
+        self._waiting = Mortals({"value": (np.float64, None)}, foreseen(2 * rules.labels_max))
         self._waiting_slots = IdTable()
-        # Of each pane: its end, the first prediction and the first waiting label after it.
-        self._panes: deque[tuple[int, int, int]] = deque()
+        # Of each pane: its end, and what comes after it: number and slot of a prediction, a label that waits.
+        self._panes: deque[tuple[int, int, int, int]] = deque()
         self._next_ordinal = 0
         self._counts: dict[str, int] = dict.fromkeys(JoinReading.__dataclass_fields__, 0)
 
     @property
     def nbytes(self) -> int:
         """Bytes held by what waits."""
-        parts = (self._kept, self._slots, self._matched, self._waiting, self._waiting_slots)
-        return sum(part.nbytes for part in parts)
+        parts = (self._kept, self._slots, self._waiting, self._waiting_slots)
+        return sum(part.nbytes for part in parts) + (0 if self._shelf is None else self._shelf.nbytes)
+
+    @property
+    def has_shelf(self) -> bool:
+        """Whether there is one for what memory has no room for."""
+        return self._shelf is not None
+
+    def attach(self, read: Reader, salt: int) -> None:
+        """Put on a shelf what memory has no room for; before the first pane, or `restore`."""
+        self._shelf = Shelf(read, salt, self.rules.shelf_bytes)
 
     # ------------------------------------------------------------------ one pane
     def step(self, end_ms: int, predictions: Predictions, labels: Labels) -> tuple[Joined, list[Correction], State]:
         """First the pane's predictions enter, then its labels.
 
-        Returns completed rows, corrections, and the delta to keep.
+        Returns completed rows, corrections, and the delta to keep. A prediction on the shelf comes back with its label.
         """
         self._expire(end_ms - self.rules.horizon_ms)
         before = self._kept.next, self._waiting.next
+        recalled = self._recall(labels.keys)
         entered, released, early = self._enter(predictions)
         by_predictions = self._complete(released, early)
         met = self._meet(labels)
@@ -138,20 +100,47 @@ class Join:
         corrected = self._correct(labels, met)
         corrections = self._corrections(met.slots[corrected], labels.value[corrected])
         changed = distinct(np.concatenate([completed, met.slots[corrected]]))
-        kept, at = self._kept.columns, self._kept.place(changed)
-        matched = {"slots": changed, "labels": kept["value"][at], "ordinals": kept["time"][at]}
-        delta = {"end": end_ms, **entered, **matched, **self._wait(labels, met)}
+        delta = {"end": end_ms, **entered, **recalled, **self._changed(changed), **self._wait(labels, met)}
         if (self._kept.next, self._waiting.next) != before:  # nothing else is forgotten with a pane
-            self._panes.append((end_ms, self._kept.next, self._waiting.next))
-        final = kept["value"][self._kept.place(completed)]
+            self._panes.append((end_ms, self._kept.newest, self._kept.next, self._waiting.next))
+        final = self._kept.columns["value"][self._kept.place(completed)]
         self._evict()
         return together(by_predictions, by_labels, final), corrections, delta
 
+    def _recall(self, sought: KeyArray) -> State:
+        """Predictions whose labels have come, from the shelf back to memory. Returns what the delta keeps of them."""
+        rows = None
+        if self._shelf is not None and self._shelf.runs:
+            lone = sought[self._slots.find(sought, self._kept) == NOWHERE]
+            rows = self._shelf.recall(lone[first_of_each(lone)])
+        if rows is None:
+            return no_rows(self._n_segmentations)
+        columns = {name: rows[name] for name in ("value", "score", "time", "segments")}
+        first = self._kept.come_back(rows["keys"], rows["numbers"], **columns)
+        self._slots.add(rows["keys"], first, self._kept)
+        return {f"recalled_{name}": column for name, column in rows.items()}
+
+    def _changed(self, slots: IntArray) -> State:
+        """Label and ordinal of these entries: by number, or by key where they have been to the shelf."""
+        at, numbers, columns = self._kept.place(slots), self._kept.numbers(slots), self._kept.columns
+        here = numbers >= self._base
+        again = at[~here]
+        return {
+            "slots": numbers[here],
+            "labels": columns["value"][at[here]],
+            "ordinals": columns["time"][at[here]],
+            "again_keys": self._kept.keys[again],
+            "again_labels": columns["value"][again],
+            "again_ordinals": columns["time"][again],
+        }
+
     def _enter(self, new: Predictions) -> tuple[State, IntArray, FloatArray]:
         """The pane's predictions, the first of each id. Returns what the delta keeps of them, and, of those whose label
-        has come before them, number and label.
+        has come before them, slot and label.
         """
         unknown = np.flatnonzero(self._slots.find(new.keys, self._kept) == NOWHERE)
+        if self._shelf is not None and self._shelf.runs:
+            unknown = unknown[~self._shelf.holds(new.keys[unknown])]
         fresh = unknown[first_of_each(new.keys[unknown])]
         keys = new.keys[fresh]
         columns: dict[str, npt.NDArray[Any]] = {
@@ -160,7 +149,7 @@ class Join:
             "time": new.times[fresh],
             "segments": new.segments[:, fresh],
         }
-        first = self._kept.append(keys, **columns)
+        number, first = self._kept.newest, self._kept.enter(keys, **columns)
         self._slots.add(keys, first, self._kept)
         self._counts["predictions"] += len(new.keys)
         self._counts["predictions_duplicate"] += len(new.keys) - len(fresh)
@@ -174,9 +163,9 @@ class Join:
         early = self._waiting.columns["value"][self._waiting.place(waiting[met])]
         self._waiting.kill(waiting[met])
         self._counts["labels_pending"] -= len(met)
-        return {"first": first, "keys": keys, **columns, "released": keys[met]}, first + met, early
+        return {"first": number, "keys": keys, **columns, "released": keys[met]}, first + met, early
 
-    def _meet(self, labels: Labels) -> _Meeting:
+    def _meet(self, labels: Labels) -> Meeting:
         keys, value = labels.keys, labels.value
         slots = self._slots.find(keys, self._kept)
         waiting = np.full(len(keys), NOWHERE)
@@ -185,7 +174,7 @@ class Join:
             waiting[lone] = self._waiting_slots.find(keys[lone], self._waiting)
         before, known = np.zeros(len(keys)), np.zeros(len(keys), np.bool_)
         found = np.flatnonzero(slots != NOWHERE)
-        known[found] = self._matched.get(slots[found])
+        known[found] = self._kept.matched.get(self._kept.numbers(slots[found]))
         before[found] = self._kept.columns["value"][self._kept.place(slots[found])]
         found = np.flatnonzero(waiting != NOWHERE)
         known[found] = True
@@ -202,24 +191,24 @@ class Join:
                 before[order[again]] = np.where(known, before, value)[head[again]]
             known[order[again]] = True
         self._counts["labels"] += len(keys)
-        return _Meeting(slots, waiting, before, known, last, order, begins)
+        return Meeting(slots, waiting, before, known, last, order, begins)
 
-    def _complete(self, numbers: IntArray, label: FloatArray) -> Joined:
+    def _complete(self, slots: IntArray, label: FloatArray) -> Joined:
         """Number these predictions as completed rows; label and ordinal take the place of value and time."""
-        kept, at = self._kept.columns, self._kept.place(numbers)
-        ordinals = np.arange(self._next_ordinal, self._next_ordinal + len(numbers))
+        kept, at = self._kept.columns, self._kept.place(slots)
+        ordinals = np.arange(self._next_ordinal, self._next_ordinal + len(slots))
         joined = Joined(
             ordinals, kept["value"][at], label, kept["score"][at], kept["time"][at], self._segments(at)
         )
         kept["value"][at], kept["time"][at] = label, ordinals
-        self._matched.set(numbers)
-        self._next_ordinal += len(numbers)
-        self._counts["predictions_pending"] -= len(numbers)
-        self._counts["predictions_matched"] += len(numbers)
-        self._counts["labels_matched"] += len(numbers)
+        self._kept.matched.set(self._kept.numbers(slots))
+        self._next_ordinal += len(slots)
+        self._counts["predictions_pending"] -= len(slots)
+        self._counts["predictions_matched"] += len(slots)
+        self._counts["labels_matched"] += len(slots)
         return joined
 
-    def _correct(self, labels: Labels, met: _Meeting) -> IntArray:
+    def _correct(self, labels: Labels, met: Meeting) -> IntArray:
         """Count repeated labels. Returns those that correct a completed row, in their order; nothing where none may."""
         differs = met.known & (met.before != labels.value)
         self._counts["labels_corrections"] += int(differs.sum())
@@ -239,7 +228,7 @@ class Join:
             for ordinal, value, of in zip(ordinals, values.tolist(), segments, strict=True)
         ]
 
-    def _wait(self, labels: Labels, met: _Meeting) -> State:
+    def _wait(self, labels: Labels, met: Meeting) -> State:
         """Labels without a prediction wait for it, each id once. Returns what the delta keeps of them."""
         new = np.flatnonzero((met.slots == NOWHERE) & ~met.known)
         keys, value = labels.keys[new], labels.value[new]
@@ -267,13 +256,13 @@ class Join:
     def _expire(self, before_ms: int) -> None:
         """Forget what entered in panes that ended at `before_ms` or earlier."""
         while self._panes and self._panes[0][0] <= before_ms:
-            _, prediction, label = self._panes.popleft()
+            _, prediction, _, label = self._panes.popleft()
             self._forget_predictions(prediction, "predictions_expired")
             self._forget_labels(label, "labels_expired")
 
     def _evict(self) -> None:
         """Forget the oldest beyond the limits, and what found its prediction meanwhile."""
-        self._forget_predictions(self._kept.next - self.rules.predictions_max, "predictions_evicted")
+        self._forget_predictions(self._kept.newest - self.rules.predictions_max, "predictions_evicted")
         pending = self._counts["labels_pending"]
         if pending > self.rules.labels_max:
             oldest = self._waiting.living()
@@ -286,20 +275,19 @@ class Join:
         living = self._waiting.living()
         at = self._waiting.place(living)
         keys, value = self._waiting.keys[at], self._waiting.columns["value"][at]
-        renumbered = [int(np.searchsorted(living, mark)) for _, _, mark in self._panes]
+        renumbered = [int(np.searchsorted(living, mark)) for *_, mark in self._panes]
         self._waiting.forget(self._waiting.next)
         begin = self._waiting.append(keys, value=value)
         self._waiting_slots.make_again(self._waiting)
         self._panes = deque(
-            (end_ms, prediction, begin + mark)
-            for (end_ms, prediction, _), mark in zip(self._panes, renumbered, strict=True)
+            (end_ms, prediction, slot, begin + mark)
+            for (end_ms, prediction, slot, _), mark in zip(self._panes, renumbered, strict=True)
         )
 
     def _forget_predictions(self, until: int, reason: str) -> None:
-        first = self._kept.head
-        self._kept.forget(until)
-        self._matched.forget(self._kept.head)
-        pending = self._kept.head - first - self._matched.count(first, self._kept.head)
+        pending = self._kept.forget_numbers(until)
+        if self._shelf is not None:
+            self._shelf.head = self._kept.oldest
         self._counts[reason] += pending
         self._counts["predictions_pending"] -= pending
 
@@ -310,63 +298,101 @@ class Join:
         self._counts[reason] += gone
         self._counts["labels_pending"] -= gone
 
+    # ------------------------------------------------------------------ the shelf
+    def spill(self) -> Spill | None:
+        """Put the oldest in memory on the shelf, where there are too many; None where nothing is to be done.
+
+        To be committed before the next pane, with all deltas so far.
+        """
+        if self._shelf is None:
+            return None
+        chunks, gone = self._shelf.tidy()
+        surplus = len(self._kept) - self._memory_max
+        if surplus <= 0:
+            return Spill(chunks, gone) if gone else None
+        until = self._kept.head + min(len(self._kept), surplus + self._memory_max // SPILL_PARTS)
+        end_ms, number, slot, label = next(pane for pane in self._panes if pane[2] >= until)
+        rows = self._kept.rows(slot)
+        if len(rows["numbers"]):
+            chunks = {**chunks, **self._shelf.put(rows)}
+        self._kept.forget(slot)
+        self._base = max(self._base, number)
+        return Spill(chunks, gone, end_ms, self._checkpoint(end_ms, label))
+
+    def _checkpoint(self, end_ms: int, until: int) -> State:
+        """A delta that brings nothing but the labels that entered before `until` and wait still."""
+        waiting = self._waiting.living()
+        waiting = waiting[waiting < until]
+        at = self._waiting.place(waiting)
+        marks = [[pane[0], int(np.searchsorted(waiting, pane[3]))] for pane in self._panes if pane[0] <= end_ms]
+        return {
+            **nothing(self._n_segmentations, end_ms, self._base),
+            "waiting_keys": self._waiting.keys[at],
+            "waiting_values": self._waiting.columns["value"][at],
+            "marks": marks,
+        }
+
     # ------------------------------------------------------------------ state
     def reading(self) -> JoinReading:
         """The books."""
         return JoinReading(**self._counts)
+
+    def places(self) -> JoinPlaces:
+        """Where predictions lie."""
+        on_disk = 0 if self._shelf is None else self._shelf.rows - self._shelf.dead
+        return JoinPlaces(len(self._kept), on_disk, self.nbytes)
 
     def oldest_pane_end(self) -> int | None:
         """Deltas of panes that ended before this are needed no more."""
         return self._panes[0][0] if self._panes else None
 
     def export(self) -> State:
-        """Heads and books; the entries themselves are in the deltas."""
+        """Heads and books; the entries themselves are in the deltas, and in chunks of the shelf."""
         return {
-            "head": self._kept.head,
-            "next": self._kept.next,
+            "head": self._kept.oldest,
+            "next": self._kept.newest,
+            "base": self._base,
             "next_ordinal": self._next_ordinal,
-            "panes": [[end_ms, prediction] for end_ms, prediction, _ in self._panes],
+            "panes": [[end_ms, number] for end_ms, number, _, _ in self._panes],
             "counts": dict(self._counts),
+            "shelf": None if self._shelf is None else self._shelf.export(),
         }
 
     def restore(self, state: State, deltas: Iterable[State]) -> None:
-        """Make the join again. deltas: those of `step` within the horizon, ascending by pane."""
-        self._kept.begin(state["head"])
-        self._matched.begin(state["head"])
-        marks: dict[int, int] = {}
+        """Make the join again. deltas: those of `step` and `spill` that are kept, ascending by pane."""
+        self._kept.number_from(max(state["head"], state["base"]))
+        self._kept.oldest, self._base = state["head"], state["base"]
+        self._kept.matched.begin(state["head"])
+        marks: dict[int, tuple[int, int]] = {}
+        redo = Redo(self._kept, self._slots, self._waiting, self._waiting_slots, self._base)
         for delta in deltas:
-            self._redo(delta)
-            marks[delta["end"]] = self._waiting.next
-        assert self._kept.next == state["next"], f"join deltas end at {self._kept.next}, state at {state['next']}"
+            first = self._waiting.next
+            redo.apply(delta)
+            marks |= {end_ms: (0, first + mark) for end_ms, mark in delta.get("marks", ())}
+            marks[delta["end"]] = (self._kept.next, self._waiting.next)
+        found = self._kept.newest
+        assert found == state["next"], f"join deltas end at {found}, state at {state['next']}"
         self._slots.make_again(self._kept)
         self._next_ordinal = state["next_ordinal"]
-        self._panes = deque((end_ms, prediction, marks[end_ms]) for end_ms, prediction in state["panes"])
+        self._panes = deque((end_ms, number, *marks[end_ms]) for end_ms, number in state["panes"])
         self._counts = dict(state["counts"])
+        self._restore_shelf(state["shelf"])
         oldest = self._waiting.living()
-        # Evicted ones, the oldest always, are in the deltas still.
-        evicted = len(oldest) - self._counts["labels_pending"]
-        if evicted:
-            self._waiting.forget(int(oldest[evicted - 1]) + 1)
+        # Evicted and expired ones, the oldest always, are in the deltas still.
+        gone = len(oldest) - self._counts["labels_pending"]
+        if gone:
+            self._waiting.forget(int(oldest[gone - 1]) + 1)
         self._waiting_slots.make_again(self._waiting)
 
-    def _redo(self, delta: State) -> None:
-        kept = self._kept
-        skip = max(0, kept.head - delta["first"])
-        columns = {name: delta[name][..., skip:] for name in ("value", "score", "time", "segments")}
-        keys = delta["keys"][skip:]
-        kept.append(keys, **columns)
-        still = delta["slots"] >= kept.head
-        at = kept.place(delta["slots"][still])
-        kept.columns["value"][at], kept.columns["time"][at] = delta["labels"][still], delta["ordinals"][still]
-        self._matched.set(delta["slots"][still])
-        # A label that waits anew, having been evicted, is younger than before.
-        self._silence(np.concatenate([delta["released"], delta["waiting_keys"]]))
-        first = self._waiting.append(delta["waiting_keys"], value=delta["waiting_values"])
-        self._waiting_slots.add(delta["waiting_keys"], first, self._waiting)
-        found = self._waiting_slots.find(delta["changed_keys"], self._waiting)
-        there = found != NOWHERE
-        self._waiting.columns["value"][self._waiting.place(found[there])] = delta["changed_values"][there]
-
-    def _silence(self, keys: KeyArray) -> None:
-        found = self._waiting_slots.find(keys, self._waiting)
-        self._waiting.kill(found[found != NOWHERE])
+    def _restore_shelf(self, state: State | None) -> None:
+        if self._shelf is not None:
+            self._shelf.head = self._kept.oldest
+        if state is None or not state["runs"]:
+            return
+        assert self._shelf is not None, "predictions lie on a shelf, and there is none"
+        here = Bits()
+        here.begin(self._kept.oldest)
+        slots = np.arange(self._kept.head, self._kept.next)
+        here.set(self._kept.numbers(slots[self._kept.alive(slots)]))
+        for matched in self._shelf.restore(state, here):
+            self._kept.matched.set(matched)

@@ -1,10 +1,12 @@
 """What goes into the join and what comes out of it, as columns."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.ids import mixed
+from streamcheck.core.components import State
+from streamcheck.core.ids import NO_KEYS, mixed
 from streamcheck.core.types import BoolArray, CodeArray, FloatArray, IntArray, KeyArray
 
 UNUSABLE = -1.7e308
@@ -54,6 +56,37 @@ class Correction:
     segments: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Meeting:
+    """n labels against what they met. slots: of their prediction, waiting: of an earlier label that waits, -1 without.
+
+    before: the value that counted before each; known: whether there was one; last: the label after which none of its id
+    follows in the pane; order, begins: see `groups`.
+    """
+
+    slots: IntArray
+    waiting: IntArray
+    before: FloatArray
+    known: BoolArray
+    last: BoolArray
+    order: IntArray
+    begins: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spill:
+    """What goes to disk with a commit: chunks to write, keys to delete.
+
+    end_ms: deltas of panes up to this one are needed no more but for labels that wait, which `checkpoint` holds, the
+    delta to put in its place; None where nothing left memory.
+    """
+
+    chunks: Mapping[str, Callable[[], State]]
+    gone: frozenset[str]
+    end_ms: int | None = None
+    checkpoint: State | None = None
+
+
 def together(first: Joined, then: Joined, label: FloatArray) -> Joined:
     """Both, with the labels that count at the end of the pane."""
     return Joined(
@@ -95,3 +128,42 @@ def first_of_each(keys: KeyArray) -> IntArray:
     """Positions of the first of each key, ascending."""
     order, begins = groups(keys)
     return np.sort(order[begins])
+
+
+def no_rows(n_segmentations: int) -> State:
+    """What a delta says where nothing came back from the shelf."""
+    return {
+        "recalled_keys": NO_KEYS,
+        "recalled_numbers": np.empty(0, np.int64),
+        "recalled_value": np.empty(0),
+        "recalled_score": np.empty(0),
+        "recalled_time": np.empty(0, np.int64),
+        "recalled_matched": np.empty(0, np.bool_),
+        "recalled_segments": np.empty((n_segmentations, 0), np.int32),
+    }
+
+
+def nothing(n_segmentations: int, end_ms: int, first: int) -> State:
+    """The delta of a pane in which nothing happened. first: the number that the next prediction gets."""
+    none, numbers = np.empty(0), np.empty(0, np.int64)
+    return {
+        "end": end_ms,
+        "first": first,
+        "keys": NO_KEYS,
+        "value": none,
+        "score": none,
+        "time": numbers,
+        "segments": np.empty((n_segmentations, 0), np.int32),
+        **no_rows(n_segmentations),
+        "slots": numbers,
+        "labels": none,
+        "ordinals": numbers,
+        "again_keys": NO_KEYS,
+        "again_labels": none,
+        "again_ordinals": numbers,
+        "released": NO_KEYS,
+        "waiting_keys": NO_KEYS,
+        "waiting_values": none,
+        "changed_keys": NO_KEYS,
+        "changed_values": none,
+    }

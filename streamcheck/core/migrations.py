@@ -7,9 +7,10 @@ raises VERSION and adds, for each part that has changed, one pure function from 
 from collections.abc import Callable, Mapping
 
 from streamcheck.core.components import State
+from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 1
+VERSION = 2
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -18,8 +19,24 @@ OLDEST = 1
 Migration = Callable[[State], State]
 """From one version to the next: a new state, the given one left as it was."""
 
-MIGRATIONS: Mapping[tuple[int, str], Migration] = {}
-"""By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `segments`, `window`).
+
+
+def _engine_1(old: State) -> State:
+    """No prediction had been to the shelf."""
+    join = old["closing"]["join"]
+    if join is None:
+        return old
+    return {**old, "closing": {**old["closing"], "join": {**join, "base": 0, "shelf": None}}}
+
+
+def _join_1(old: State) -> State:
+    """Nothing came back from there."""
+    return {**nothing(len(old["segments"]), old["end"], old["first"]), **old}
+
+
+MIGRATIONS: Mapping[tuple[int, str], Migration] = {(1, "engine"): _engine_1, (1, "join"): _join_1}
+"""By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `segments`, `shelf`,
+`window`).
 
 A family without an entry has not changed between the two versions. What a monitor is made of stands in its part, so
 that the state of one detector can be found and changed.

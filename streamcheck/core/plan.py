@@ -102,12 +102,18 @@ class TimeRules:
 
 @dataclass(frozen=True, slots=True)
 class JoinRules:
-    """How predictions and labels meet. corrections: whether the last or the first label of an id counts."""
+    """How predictions and labels meet. corrections: whether the last or the first label of an id counts.
+
+    memory_max: predictions of which as many are held in memory, the others on a shelf (None: all in memory);
+    shelf_bytes: memory for filters that find those. Neither changes a result.
+    """
 
     horizon_ms: int
     corrections_last: bool = True
     predictions_max: int = 2_000_000
     labels_max: int = 1_000_000
+    memory_max: int | None = None
+    shelf_bytes: int = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,15 @@ class JoinReading:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinPlaces:
+    """Where the predictions of the join lie, those with a label too, and what memory the join takes in all."""
+
+    memory: int = 0
+    disk: int = 0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineReading:
     """Everything the engine shows at one moment. limits: how often each limit has bitten, by name."""
 
@@ -91,3 +100,4 @@ class EngineReading:
     open_rows: int
     alerts: int
     limits: tuple[tuple[str, int], ...] = ()
+    places: JoinPlaces = JoinPlaces()

@@ -1,5 +1,6 @@
 """The engine's state as keyed, checksummed bytes: what changed since the last commit, and back again."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,16 @@ from streamcheck.core.alerts import digest
 from streamcheck.core.buffers import Mark
 from streamcheck.core.components import State
 from streamcheck.core.engine import Engine
+from streamcheck.core.joining import Spill
 from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Plan
+from streamcheck.core.shelf import PREFIX
 from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import StateError
+
+Read = Callable[[str], bytes]
+"""A part of the state by its key, as it was committed. Raises StateError where it is missing or damaged."""
 
 _KIND = "streamcheck.state"
 _JOIN = "join/"
@@ -104,12 +110,31 @@ class Saver:
             partition.forget_floors()
         states: dict[str, Callable[[], State]] = {"engine": partial(_engine_state, engine)}
         states |= engine.board.take_changes()
-        deltas = {f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}": d for end_ms, d in engine.closing.take_deltas().items()}
+        deltas = {_delta_key(end_ms): d for end_ms, d in engine.closing.take_deltas().items()}
         self._join_keys += deltas
         gone = self._expired()
         # catching up, the horizon may pass between two commits: such panes are never written
-        states |= {key: partial(_itself, delta) for key, delta in deltas.items() if key not in gone}
-        return StateChange(_Encoded(states), (gone | engine.board.take_stale()) - deltas.keys() - states.keys())
+        written: dict[str, Callable[[], State]]
+        written = {key: partial(_itself, delta) for key, delta in deltas.items() if key not in gone}
+        gone = (gone | engine.board.take_stale()) - deltas.keys()
+        spill = None if engine.closing.join is None else engine.closing.join.spill()
+        if spill is not None:
+            gone |= spill.gone | self._replace(spill, written)
+            states |= spill.chunks
+        states |= written
+        return StateChange(_Encoded(states), gone - states.keys())
+
+    def _replace(self, spill: Spill, written: dict[str, Callable[[], State]]) -> frozenset[str]:
+        """Deltas of what went to the shelf make room for one checkpoint. Returns those that a store may hold."""
+        if spill.end_ms is None or spill.checkpoint is None:
+            return frozenset()
+        last = _delta_key(spill.end_ms)
+        gone = frozenset(key for key in self._join_keys if key <= last)
+        for key in sorted(gone & written.keys()):
+            del written[key]
+        self._join_keys = [last, *(key for key in self._join_keys if key > last)]
+        written[last] = partial(_itself, spill.checkpoint)
+        return gone
 
     def _expired(self) -> frozenset[str]:
         join = self.engine.closing.join
@@ -125,8 +150,15 @@ class Saver:
         self._join_keys = sorted(key for key in saved if key.startswith(_JOIN))
 
 
-def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
-    """The engine of a saved state.
+def attach(engine: Engine, read: Read) -> None:
+    """Let the engine's join keep on a shelf what memory has no room for; before anything is fed."""
+    salt = hashlib.blake2b(engine.lineage.encode(), digest_size=8).digest()
+    if engine.closing.join is not None:
+        engine.closing.join.attach(lambda key: decode_part(key, read(key)), int.from_bytes(salt, "little"))
+
+
+def restore(plan: Plan, saved: Mapping[str, bytes], read: Read | None = None) -> Restored:
+    """The engine of a saved state. read: how to read parts that are not loaded; without it, all stays in memory.
 
     Raises StateError when it is damaged, newer, or of a config with other streams or times.
     """
@@ -142,12 +174,14 @@ def restore(plan: Plan, saved: Mapping[str, bytes]) -> Restored:
             "give the config another `name`, or reset its state with --reset-state"
         )
     engine = Engine(plan, core["lineage"])
+    if read is not None:
+        attach(engine, read)
     for saved_partition in core["partitions"]:
         _restore_partition(engine, saved_partition)
     engine.restore_core(core["engine"])
     deltas = sorted(key for key in saved if key.startswith(_JOIN))
     engine.closing.restore(core["closing"], (decode_part(key, saved[key]) for key in deltas))
-    rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith(_JOIN)}
+    rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith((_JOIN, PREFIX))}
     restarted = engine.board.restore(_Decoded(rest))
     return Restored(engine, tuple(restarted))
 
@@ -165,6 +199,10 @@ def meaning(plan: Plan) -> str:
         time.max_jump_ms,
         plan.segmentations,
     )
+
+
+def _delta_key(end_ms: int) -> str:
+    return f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}"
 
 
 def _itself(state: State) -> State:

@@ -8,7 +8,7 @@ its time went in silence.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
@@ -22,10 +22,9 @@ from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.limits import UNCOMMITTED_MAX
 from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
-from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened, match_topics, new_lineage, refuse_fewer, resume
 from streamcheck.runtime.past import Life
-from streamcheck.runtime.ports import Clock, GapError, Polled, Saved, Source
+from streamcheck.runtime.ports import Clock, Commit, GapError, Polled, Saved, Source, Store
 from streamcheck.runtime.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,9 @@ log = logging.getLogger(__name__)
 class Lane:
     """One config more, over the same input as the first: its engine, what counts for it, who hears of it."""
 
-    def __init__(self, opened: Opened, windows: Windows, listener: Listener) -> None:
+    def __init__(self, opened: Opened, windows: Windows, listener: Listener, store: Store) -> None:
         self.engine: Engine = opened.engine
+        self._store = store
         self._saver = opened.saver
         self._windows = windows
         self._listener = listener
@@ -49,8 +49,9 @@ class Lane:
         self._listener(outcome)
 
     def forget(self) -> None:
-        """Let go of what a store would have been given."""
-        self._saver.take()
+        """Let go of what the store of a run would have been given."""
+        change = self._saver.take()
+        self._store.commit(Commit(change.put, change.delete))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Scope:
 
 
 class Backtest(Loop):
-    """A loop over sources that end. gaps: what retention had removed before it was read."""
+    """A loop over sources that end. store: for what the label join has no memory for.
+
+    gaps: what retention had removed before it was read.
+    """
 
     def __init__(
         self,
@@ -96,8 +100,9 @@ class Backtest(Loop):
         rules: LoopRules,
         listener: Listener,
         scope: Scope,
+        store: Store,
     ) -> None:
-        store, strays = ForgetfulStore(), StrayPost(None, None)
+        strays = StrayPost(None, None)
         super().__init__(opened, source, store, outbox, strays, decoding, clock, telemetry, rules, listener)
         self._life = life
         self._scope = scope
@@ -245,17 +250,24 @@ def _pass_what_holds_no_events(engine: Engine, source: SourcePartition, position
 
 
 def open_backtest(
-    plan: Plan, first_offsets: Mapping[SourcePartition, int], life: Life | None, saved: Saved | None, source: Source
+    plan: Plan,
+    first_offsets: Mapping[SourcePartition, int],
+    life: Life | None,
+    saved: Saved | None,
+    source: Source,
+    store: Store,
 ) -> Opened:
     """A new engine at the beginning of the input: that of a life whose journal is known, else one of its own.
 
-    saved: a state to go on from instead; nothing is ever written to it. Raises SourceError where the life has read
-    other partitions than there are, StateError for a state that is none of this config's.
+    saved: a state to go on from instead; nothing is ever written to it. store: for what the label join has no memory
+    for. Raises SourceError where the life has read other partitions than there are, StateError for a state that is none
+    of this config's.
     """
     if saved is not None:
-        return _resumed(plan, first_offsets, life, saved, source)
+        return _resumed(plan, first_offsets, life, replace(saved, read=store.read), source)
     lineage = new_lineage(plan.name, first_offsets, b"backtest") if life is None else life.lineage
     engine = Engine(plan, lineage)
+    saving.attach(engine, store.read)
     engine.open(first_offsets)
     if life is not None:
         engine.replay_journal(life.entries)

@@ -20,7 +20,7 @@ ADVICE = {
     "classes": "classes beyond the limit are never right; is the prediction a class at all?",
     "delivery": "reading waits until what is to be published (alerts, journal, strays) is taken again",
     "firing_shown": "alerts fire that are not on the page; all of them are in the alerts topic",
-    "join_memory": "predictions left the join before their label came: raise limits.join_memory, or lower the horizon",
+    "join_disk": "predictions left the join before their label came: raise limits.join_disk, or lower the horizon",
     "monitor_memory": "references, windows or segments found no room: raise limits.monitor_memory, or lower "
     "limits.segments",
     "open_memory": "partitions that run ahead had to wait for one that is behind (nothing is lost); more may be open "

@@ -1,5 +1,6 @@
 """A store for demos, backtests and tests: it lasts as long as the process."""
 
+from streamcheck.core.shelf import PREFIX as SHELF
 from streamcheck.errors import StateError
 from streamcheck.runtime.ports import Commit, Saved
 
@@ -23,7 +24,18 @@ class MemoryStore:
     def load(self) -> Saved | None:
         """What was committed last; None for a fresh store."""
         self._refuse_if_closed()
-        return None if self._saved is None else Saved(dict(self._saved.state), self._saved.outbox)
+        if self._saved is None:
+            return None
+        loaded = {key: value for key, value in self._saved.state.items() if not key.startswith(SHELF)}
+        return Saved(loaded, self._saved.outbox, self.read)
+
+    def read(self, key: str) -> bytes:
+        """A part of the shelf."""
+        self._refuse_if_closed()
+        found = None if self._saved is None else self._saved.state.get(key)
+        if found is None:
+            raise StateError(f"the state has no part {key!r}")
+        return found
 
     def commit(self, commit: Commit) -> None:
         """Apply one step, all or nothing."""
@@ -75,6 +87,10 @@ class ForgetfulStore:
     def load(self) -> Saved | None:
         """Nothing."""
         return None
+
+    def read(self, key: str) -> bytes:
+        """There is no shelf here."""
+        raise StateError(f"this store keeps nothing, {key!r} neither")
 
     def commit(self, commit: Commit) -> None:
         """Forget it."""

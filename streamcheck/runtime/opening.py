@@ -63,6 +63,7 @@ def open_engine(
     if saved is None:
         positions = start()
         engine = Engine(plan, new_lineage(plan.name, positions, nonce))
+        saving.attach(engine, store.read)
         outcome = engine.open(positions)
         log.info("a new state: lineage %s, %d partitions", engine.lineage, len(positions))
         return Opened(engine, saving.Saver(engine), outcome.journal, topics=source.topic_ids())
@@ -80,7 +81,7 @@ def resume(plan: Plan, saved: Saved) -> Opened:
     book = AlertBook.restore(state.pop(BOOK)) if BOOK in state else AlertBook()
     base = _base(state.pop(BASE)) if BASE in state else None
     topics = _topics(state.pop(TOPICS)) if TOPICS in state else {}
-    restored = saving.restore(plan, state)
+    restored = saving.restore(plan, state, saved.read)
     opened = Opened(
         restored.engine,
         saving.Saver(restored.engine),

@@ -10,7 +10,7 @@ import numpy as np
 from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import IntArray, SourcePartition
-from streamcheck.errors import DeliveryError, SourceError
+from streamcheck.errors import DeliveryError, SourceError, StateError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,19 +235,27 @@ class Commit:
     outbox: tuple[OutboxEntry, ...] = ()
 
 
+def _no_shelf(key: str) -> bytes:
+    raise StateError(f"the state has no part {key!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a store holds: keyed state and the outbox entries not yet delivered."""
+    """What a store holds: keyed state and the outbox entries not yet delivered. read: see Store.read."""
 
     state: Mapping[str, bytes] = field(default_factory=dict)
     outbox: tuple[OutboxEntry, ...] = ()
+    read: Callable[[str], bytes] = field(default=_no_shelf, compare=False, repr=False)
 
 
 class Store(Protocol):
     """Durable state. Raises StateError when what it finds is damaged, newer, or of another config."""
 
     def load(self) -> Saved | None:
-        """What was committed last; None for a fresh store."""
+        """What was committed last, but for the shelf (see core/shelf.py); None for a fresh store."""
+
+    def read(self, key: str) -> bytes:
+        """A part of the shelf. Raises StateError where it is missing or damaged."""
 
     def commit(self, commit: Commit) -> None:
         """Apply one step durably, all or nothing."""

@@ -300,6 +300,7 @@ def open_past(plan: Plan, store: Store, source: Source, life: Life) -> Opened:
     saved = store.load()
     if saved is None:
         engine = Engine(plan, life.lineage)
+        saving.attach(engine, store.read)
         engine.open(life.positions)
         opened, known = Opened(engine, saving.Saver(engine), topics=source.topic_ids(), fresh=False), 0
     else:

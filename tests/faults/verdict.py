@@ -133,10 +133,10 @@ def _taken_up(world: World, plan: Plan, broken: list[str]) -> opening.Opened | N
         store = SqliteStore(world.state_dir, world.name)
         try:
             saved = store.load()
+            if saved is not None:
+                return opening.resume(plan, saved)
         finally:
             store.close()
-        if saved is not None:
-            return opening.resume(plan, saved)
         broken.append("there is no state")
     except (StreamcheckError, AssertionError) as error:
         broken.append(f"the state cannot be taken up: {error}")

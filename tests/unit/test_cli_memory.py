@@ -37,6 +37,7 @@ def test_the_sum_is_that_of_its_parts_and_grows_with_partitions():
     ("limit", "part"),
     [
         ("join_memory: 16MiB", "label join"),
+        ("join_disk: 1GiB", "label join, on disk"),
         ("pending_labels: 1000", "early labels"),
         ("open_memory: 8MiB", "rows of open panes"),
         ("pane_memory: 1MiB", "a pane that closes"),

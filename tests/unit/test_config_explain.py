@@ -71,7 +71,8 @@ def test_auto_standardises_numbers_and_never_errors() -> None:
 def test_the_rate_that_the_join_bears() -> None:
     facts = dict(explain(load(ROOT / "configs" / "payments.yaml", {})).facts)
     assert facts["join"].startswith(
-        "10,129,639 predictions (512MiB) and 1,000,000 early labels may wait; that bears 16.7 predictions/s over 7d;"
+        "138,524,989 predictions (20GiB of disk), 7,064,090 of them in memory (512MiB), and 1,000,000 early labels may "
+        "wait; that bears 229.0 predictions/s over 7d, 11.7 in memory;"
     )
     assert facts["budget"] == "1 per week for 40 monitors; 6 outside it"
     assert facts["limits"] == "1,000 values per segmentation, 1,000,000 rows per partition and pane, 1MiB per event"

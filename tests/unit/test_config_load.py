@@ -41,7 +41,14 @@ def test_what_the_full_config_comes_to() -> None:
     assert plan.name == "payments"
     assert plan.task is Task.BINARY
     assert plan.time == TimeRules(10_000, 5_000, 30_000, 86_400_000)
-    assert plan.join == JoinRules(604_800_000, corrections_last=True, predictions_max=10_129_639, labels_max=1_000_000)
+    assert plan.join == JoinRules(
+        604_800_000,
+        corrections_last=True,
+        predictions_max=138_524_989,
+        labels_max=1_000_000,
+        memory_max=7_064_090,
+        shelf_bytes=128 << 20,
+    )
     assert plan.segmentations == (Segmentation(("tier",)), Segmentation(("country",)))
     assert plan.budget == Budget(1.0, 604_800_000)
     assert plan.limits == Limits(1_000, 1_000_000)

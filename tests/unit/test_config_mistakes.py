@@ -126,7 +126,6 @@ def test_one_mistake_one_line(old: str, new: str, mistake: str) -> None:
         (", owner: me", "", "line 14: alerts: nobody owns the alerts of 23 of 23 monitors; write alerts: {owner: TEAM}"),
         ("topic: payments.alerts, ", "", "line 14: alerts: no topic for alerts is named, so they are shown but not published; write alerts: {topic: NAME}"),
         ("alerts: {", "time: {lateness: 1d, pane: 1s}\nalerts: {", "line 14: time.lateness: keeps 86,400 panes open at once; longer panes save memory"),
-        ("alerts: {", "limits: {join_disk: 1GiB}\nalerts: {", "line 14: limits.join_disk: has no effect in this release: predictions wait in memory, within join_memory"),
     ],
 )
 def test_one_warning(old: str, new: str, warning: str) -> None:

@@ -108,6 +108,11 @@ def _join_pending(scrape: Scrape) -> Iterator[Sample]:
     yield ("labels",), scrape.snapshot.engine.join.labels_pending
 
 
+def _join_places(scrape: Scrape) -> Iterator[Sample]:
+    yield ("memory",), scrape.snapshot.engine.places.memory
+    yield ("disk",), scrape.snapshot.engine.places.disk
+
+
 def _join_entered(scrape: Scrape) -> Iterator[Sample]:
     yield ("predictions",), scrape.snapshot.engine.join.predictions
     yield ("labels",), scrape.snapshot.engine.join.labels
@@ -161,6 +166,10 @@ GAUGES = (
           _of_service(lambda snapshot: snapshot.engine.open_rows)),
     Gauge("streamcheck_join_pending", ("stream",), "Predictions without a label yet, labels without a prediction yet.",
           _join_pending),
+    Gauge("streamcheck_join_predictions", ("place",), "Predictions within the horizon, in memory and on disk only.",
+          _join_places),
+    Gauge("streamcheck_join_memory_bytes", (), "Memory that the label join takes.",
+          _of_service(lambda snapshot: snapshot.engine.places.memory_bytes)),
     Gauge("streamcheck_join_entered", ("stream",), "Predictions and labels that came to the join.",
           _join_entered, "counter"),
     Gauge("streamcheck_join", ("stream", "outcome"), "What became of predictions and labels in the join.",

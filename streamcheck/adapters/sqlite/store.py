@@ -19,6 +19,7 @@ from streamcheck.adapters.sqlite.schema import (
     start_afresh,
     write_about,
 )
+from streamcheck.core.shelf import PREFIX as SHELF
 from streamcheck.errors import StateError, StateUnavailable
 from streamcheck.runtime.ports import Commit, OutboxEntry, Saved
 
@@ -107,7 +108,15 @@ class SqliteStore:
         expected = tuple(range(self._delivered + 1, self._sequence + 1))
         if tuple(entry.sequence for entry in outbox) != expected:
             raise self._damaged("the outbox has gaps")
-        return Saved(state, outbox)
+        return Saved(state, outbox, self.read)
+
+    def read(self, key: str) -> bytes:
+        """A part of the shelf. Raises StateError where it is missing or damaged."""
+        with self._explained("read"):
+            row = self._open().execute("SELECT value, checksum FROM state WHERE key = ?", (key,)).fetchone()
+        if row is None or not isinstance(row[0], bytes) or checksum(key.encode(), row[0]) != row[1]:
+            raise self._damaged(f"state {key!r}")
+        return row[0]
 
     def commit(self, commit: Commit) -> None:
         """Apply one step durably, all or nothing. Outbox entries must follow the last one without a gap."""
@@ -190,7 +199,9 @@ class SqliteStore:
         return _sum(found or ())
 
     def _state(self, connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
-        for key, value, stored in connection.execute("SELECT key, value, checksum FROM state ORDER BY key"):
+        # Not the shelf, which may be much larger than memory: its parts are checked as they are read.
+        wanted = "SELECT key, value, checksum FROM state WHERE key NOT GLOB ? ORDER BY key"
+        for key, value, stored in connection.execute(wanted, (f"{SHELF}*",)):
             if not isinstance(value, bytes) or checksum(str(key).encode(), value) != stored:
                 raise self._damaged(f"state {key!r}")
             yield key, value

@@ -1,12 +1,14 @@
 """What does a state database hold? A consistent look that changes nothing, also while a run holds the directory."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from streamcheck.adapters.sqlite.count import counted_commits, lost_commits
 from streamcheck.adapters.sqlite.lock import SharedLock
 from streamcheck.adapters.sqlite.schema import FORMAT, checksum, open_view, start_afresh
 from streamcheck.adapters.sqlite.store import STATE_FILE, SqliteStore, outbox_checksum
+from streamcheck.core.shelf import PREFIX as SHELF
 from streamcheck.core.wording import counted
 from streamcheck.errors import StateError
 from streamcheck.runtime.ports import OutboxEntry
@@ -71,6 +73,13 @@ class SqliteView(SqliteStore):
         """Bytes of each part of the state, by key."""
         with self._explained("read"):
             return dict(self._open().execute("SELECT key, length(value) FROM state ORDER BY key"))
+
+    def shelf(self) -> Iterator[tuple[str, bytes]]:
+        """All parts that `load` leaves out, by key."""
+        with self._explained("read"):
+            keys = [row[0] for row in self._open().execute("SELECT key FROM state WHERE key GLOB ?", (f"{SHELF}*",))]
+        for key in keys:
+            yield key, self.read(key)
 
     def faults(self) -> list[str]:
         """Everything that is damaged, each by itself, with the way out."""
