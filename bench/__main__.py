@@ -7,6 +7,7 @@ COMMANDS = {
     "run": "contenders side by side (the default)",
     "axes": "more features, more segments, larger events",
     "files": "backtests of Parquet, JSON Lines and CSV, with one process and with two",
+    "workers": "who works how much with several processes, in CPU time",
     "decode": "the decoder alone, on one core",
     "join": "the label join with ten million predictions that wait",
     "targets": "what must be reached, and what has been",
