@@ -52,9 +52,10 @@ def main(arguments: Sequence[str]) -> None:
     rows = [_row(args.axis, case, runs) for case, runs in found.items()]
     print(f"\n{args.rounds} rounds of {args.events:,} predictions and as many labels")
     print(f"commit {around['commit']}; {described(around)}\n\n{shown(args.axis, rows)}\n")
-    ratios = value_costs(found) if args.axis == "features" else {}
+    ratios = value_costs(found, "seconds") if args.axis == "features" else {}
+    cpu_ratios = value_costs(found, "cpu_s") if args.axis == "features" else {}
     setup = {"axis": args.axis, "events": args.events, "rounds": args.rounds}
-    keep(args.axis, around, {**setup, "rows": rows, "ratios": ratios}, args.out)
+    keep(args.axis, around, {**setup, "rows": rows, "ratios": ratios, "cpu_ratios": cpu_ratios}, args.out)
 
 
 def _run(key: str, filled: Stream, folder: Path) -> Figures:
@@ -77,12 +78,16 @@ def _row(axis: str, case: tuple[int, str], runs: Sequence[Figures]) -> dict[str,
     }
 
 
-def value_costs(found: Found) -> dict[str, float]:
-    """The time of a feature's value among 100 features, as a multiple of that among 10: medians of the rounds."""
+def value_costs(found: Found, time_of: str) -> dict[str, float]:
+    """The time of a feature's value among 100 features, as a multiple of that among 10: medians of the rounds.
+
+    time_of: which time of the figures.
+    """
     keys = {key for _, key in found}
     return {
         key: median(
-            many.seconds / 100 / (few.seconds / 10) for many, few in zip(found[100, key], found[10, key], strict=True)
+            getattr(many, time_of) / 100 / (getattr(few, time_of) / 10)
+            for many, few in zip(found[100, key], found[10, key], strict=True)
         )
         for key in sorted(keys)
     }

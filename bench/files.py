@@ -64,6 +64,7 @@ def _row(case: Case, found: dict[Case, list[Figures]]) -> dict[str, Any]:
         "workers": case[1],
         "rows_per_second": spread([each.rate for each in runs]),
         "ratio_to_one": spread([one.seconds / each.seconds for one, each in zip(single, runs, strict=True)]),
+        "rows_per_cpu_second": spread([each.events / each.cpu_s for each in runs]),
         "cpu_us_per_row": spread([each.cpu_s / each.events * 1e6 for each in runs]),
         "peak_mb": spread([each.peak_mb for each in runs]),
     }
