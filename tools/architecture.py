@@ -28,6 +28,7 @@ KNOWN_TO_ALL = ("streamcheck.errors", "streamcheck.__version__")
 HOMES = {
     "click": "streamcheck.cli",
     "kafka": "streamcheck.adapters.kafka",
+    "plotly": "streamcheck.report",
     "prometheus_client": "streamcheck.adapters.prometheus",
     "pyarrow": "streamcheck.adapters.files",
     "pydantic": "streamcheck.config",

@@ -30,6 +30,9 @@ def _instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option(
     "--json", "result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as JSON."
 )
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report with charts here, as one file."
+)
 @click.option("--journal", metavar="FILE|topic", help="Journal of the run to live again: a file, or its topic.")
 @click.option(
     "--state", metavar="DIR|FILE", type=click.Path(exists=True), help="State of a run to go on from; only read."
@@ -54,6 +57,7 @@ def backtest(
     end_ms: int | None,
     alerts: Path | None,
     result: Path | None,
+    html: Path | None,
     journal: str | None,
     state: str | None,
     incidents: str | None,
@@ -70,6 +74,7 @@ def backtest(
     Exit codes: 0 done, 1 failed or stopped before the end, 2 a mistake in the config or the command line.
     """
     from streamcheck.adapters.files.alerts import AlertLines  # noqa: PLC0415 (numpy: only when it runs)
+    from streamcheck.cli import backtest_report  # noqa: PLC0415
     from streamcheck.cli.backtest_configs import candidates  # noqa: PLC0415
     from streamcheck.cli.backtest_input import Asked, open_input  # noqa: PLC0415
     from streamcheck.cli.backtest_show import Progress, tell, whole, write  # noqa: PLC0415
@@ -80,18 +85,23 @@ def backtest(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     tried = candidates(config, against, sweep)
     known = load_incidents(incidents, tried[0].plan) if incidents is not None else None
+    if html is not None:
+        backtest_report.prepare(html)
     asked = Asked(predictions, labels, first_ms, end_ms, journal, state)
     given = open_input(config, tried[0].loaded, asked)
     sink = AlertLines(alerts) if alerts is not None else None
     try:
         with closing(Progress()) as progress:
-            done = replay(tried, given, (first_ms, end_ms), sink, progress, traced=result is not None)
+            kept = {"traced": result is not None, "recorded": html is not None}
+            done = replay(tried, given, (first_ms, end_ms), sink, progress, **kept)
     finally:
         if sink is not None:
             sink.close()
     found = whole(done, given.told, known)
     if result is not None:
         write(result, found)
+    if html is not None:
+        backtest_report.write_report(html, done)
     tell(found)
     if not done.complete:
         raise SystemExit(EXIT_FAILURE)

@@ -7,7 +7,7 @@ import click
 from streamcheck.cli.output import show_json, show_table
 from streamcheck.config.explain import MonitorView
 from streamcheck.config.explain import explain as explained
-from streamcheck.config.load import load
+from streamcheck.config.load import Loaded, load
 
 MIB = 1 << 20
 COLUMNS = (
@@ -49,6 +49,11 @@ def explain(config: str, partitions: int | None, as_json: bool) -> None:  # noqa
     more = f"for {budget.partitions} partitions in all; each further one {budget.further_partition / MIB:,.1f} MiB"
     rows.append(("sum", f"{budget.total / MIB:,.1f}", more))
     show_table("memory at most", ("part", "MiB", "why"), rows)
+
+
+def monitor_rows(loaded: Loaded) -> tuple[tuple[str, ...], ...]:
+    """The monitors of a config, a row each, as in COLUMNS."""
+    return tuple(_row(view) for view in explained(loaded).monitors)
 
 
 def _row(view: MonitorView) -> tuple[str, ...]:

@@ -12,11 +12,14 @@ from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
 from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot
 from streamcheck.config.load import Loaded, load
+from streamcheck.config.shown import without_connection
 from streamcheck.config.values import budget_text
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.plan import Plan
+from streamcheck.core.watching import Several
 from streamcheck.report.history import AlertHistory
+from streamcheck.report.html.recorder import Recorder
 from streamcheck.report.result import result
 from streamcheck.report.rows import RowsInTime
 from streamcheck.report.trace import Trace
@@ -66,11 +69,18 @@ class Course:
     history: AlertHistory
     rows: RowsInTime
     trace: Trace | None
+    recorder: Recorder | None = None
 
     def hear(self, outcome: Outcome) -> None:
         """Something has come of an input."""
         for alert in outcome.alerts:
             self.history.add(alert)
+
+    def look_on(self) -> None:
+        """Those who remember more than alerts see every pane from now on."""
+        watchers = [watcher for watcher in (self.trace, self.recorder) if watcher is not None]
+        if watchers:
+            self.engine.watch(Several(watchers))
 
     def result(self, *, complete: bool) -> dict[str, Any]:
         """The config's part of the result."""
@@ -78,7 +88,7 @@ class Course:
         found = result(self.engine, self.history, window.seen_ms, window.rows, complete=complete)
         found["name"] = self.candidate.name
         found["budget"] = budget_text(self.candidate.plan.budget)
-        found["config_text"] = without_kafka(self.candidate.text)
+        found["config_text"] = without_connection(self.candidate.text)
         if self.trace is not None:
             for alert in found["alerts"]:
                 alert["samples"] = self.trace.samples.get(alert["id"], [])
@@ -106,8 +116,12 @@ def replay(
     told: Told,
     *,
     traced: bool = False,
+    recorded: bool = False,
 ) -> Replayed:
-    """Everything up to the end of the input, or until told to stop. Closes the input."""
+    """Everything up to the end of the input, or until told to stop. Closes the input.
+
+    traced: what the result as JSON shows beside alerts is kept; recorded: what a report of the first config shows.
+    """
     settings, clock, stop = candidates[0].loaded.settings, WallClock(), Stop()
     with closing(given.source), ExitStack() as scratch:
         below = given.saved.read if given.saved is not None else None
@@ -118,6 +132,10 @@ def replay(
         ]
         pairs = enumerate(zip(candidates, opened, strict=True))
         courses = [_course(*each, bounds_ms, traced=traced and not at) for at, each in pairs]
+        if recorded:
+            courses[0].recorder = Recorder(opened[0].engine)
+        for course in courses:
+            course.look_on()
         outbox = Outbox(sink, ForgetfulStore())
         outbox.open(opened[0])
         positions = saving.positions(courses[0].engine)
@@ -205,21 +223,6 @@ def _ends(plans: Sequence[Plan], end_ms: int | None) -> dict[str, int]:
     waiting = max(_horizon_ms(plan) for plan in plans)
     labels = first.labels.topics if first.labels is not None else ()
     return {**dict.fromkeys(labels, behind + waiting), **dict.fromkeys(first.predictions.topics, behind)}
-
-
-def without_kafka(text: str) -> str:
-    r"""A config as written, variables as they stand there; without its kafka section, which may hold secrets.
-
-    >>> without_kafka("name: a\nkafka:\n  sasl_plain_password: b\nstart: latest")
-    'name: a\nstart: latest\n'
-    """
-    kept, inside = [], False
-    for line in text.splitlines():
-        if line[:1].isalpha() or line[:1] in "\"'":
-            inside = line.lstrip("\"'").startswith("kafka")
-        if not inside:
-            kept.append(line)
-    return "\n".join(kept) + "\n"
 
 
 def load_candidate(config: str, name: str | None = None) -> Candidate:

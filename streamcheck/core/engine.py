@@ -272,6 +272,8 @@ class Engine:
             self.sequence += 1
             key = alerts.alert_id(self.plan.name, change.spec.id, change.segment, change.transition.opened_ms)
             incident = self._incident_of(key, change.transition.opened_ms)
+            if self.board.watcher is not None:
+                self.board.watcher.published(change, key, incident)
             record = alerts.record(self.plan.name, self.lineage, self.sequence, incident, change)
             self.digest = alerts.digest(self.digest, record.decode())
             if change.transition.state == "resolved":

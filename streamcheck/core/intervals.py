@@ -45,6 +45,17 @@ def wilson(events: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     return Interval(0.0 if events == 0 else max(middle - half, 0.0), 1.0 if events == n else min(middle + half, 1.0))
 
 
+def normal_interval(mean: float, sd: float, confidence: float = CONFIDENCE) -> Interval:
+    """Between which values does a normal number lie, so many times of 100?
+
+    >>> low, high = normal_interval(10.0, 2.0)
+    >>> round(low, 2), round(high, 2)
+    (6.08, 13.92)
+    """
+    half = float(ndtri(0.5 + confidence / 2)) * sd
+    return Interval(mean - half, mean + half)
+
+
 def mean_interval(n: int, mean: float, variance: float, confidence: float = CONFIDENCE) -> Interval:
     """In which interval does the mean of n >= 2 values lie? variance: their mean squared distance from the mean.
 

@@ -12,6 +12,7 @@ import numpy as np
 from streamcheck.core.alerts import AlertTracker, Change, Finding, digest
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Detector, Domain, PaneDetector, RowDetector
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.plan import Budget, MonitorSpec, TimeRules
 from streamcheck.core.readings import Reading
@@ -20,7 +21,7 @@ from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import VALUE_MAX
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
-from streamcheck.core.watching import Watcher
+from streamcheck.core.watching import Step, Watcher
 
 STANDARDISED_MAX = 1e6
 """Standardised values are clipped here: no detector can use more, and their squares stay far from overflow."""
@@ -92,6 +93,12 @@ class Instance:
             self.watcher.stepped(span, self, changes)
         return changes
 
+    def _step(self, span: Span, usual: Interval | None, normal: Any, *, drifting: bool) -> Step:
+        """What has just been judged, for a watcher."""
+        assert self.level is not None, "a step comes first"
+        numbers = (self.rows, self.level, self.baseline, usual, self.score, self.threshold)
+        return Step(self.spec, self.segment, span.start_ms, span.end_ms, *numbers, drifting, normal)
+
     def status(self) -> str:
         """How far the warm-up has come, for people."""
         if self.reference is None:
@@ -157,6 +164,9 @@ class PaneInstance(Instance):
             if signal is not None:
                 verdict = self.detector.step(signal, span.start_ms)
                 self.show(signal, verdict)
+                if self.watcher is not None:
+                    usual = self.measure.usual(signal, content)
+                    self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
                 stepped = True
                 if verdict.drifting and self.may_alert():
                     found = finding(signal, verdict, span)
@@ -167,6 +177,8 @@ class PaneInstance(Instance):
         """One signal that needs no reference (a threshold on a window)."""
         verdict = self.detector.step(signal, span.start_ms)
         self.show(signal, verdict)
+        if self.watcher is not None:
+            self.watcher.judged(self._step(span, None, None, drifting=verdict.drifting))
         return self.conclude(span, finding(signal, verdict, span) if verdict.drifting else None)
 
     def show(self, signal: Signal, verdict: Verdict) -> None:
@@ -227,6 +239,8 @@ class RowInstance(Instance):
             found = self._finding(span, values, verdict) if len(verdict.drifts) else None
             self.rows, self.level = len(values), float(values.mean())
             self.score, self.threshold = verdict.score, verdict.threshold
+            if self.watcher is not None:
+                self.watcher.judged(self._step(span, None, None, drifting=found is not None))
             self._remember(values, verdict)
             changes = self.conclude(span, found if self.may_alert() else None)
         if self.reference is not None:

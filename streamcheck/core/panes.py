@@ -93,14 +93,20 @@ class PaneRows:
 
     def positions(self, by: Segmentation | None, segment: int, most: int) -> list[tuple[SourcePartition, int]]:
         """Where the first rows of a segment stand, in canonical order: source partition and offset."""
-        rows = self.order
-        if by is not None:
-            rows = rows[self._groups[by.name].groups[rows] == self._group_of(by, segment)]
+        rows = self.rows_of(by, segment)[:most].tolist()
+        return [(self.source_of(row), int(self.rows.offsets[row])) for row in rows]
+
+    def source_of(self, row: int) -> SourcePartition:
+        """Where the row at this position in the pane's own order came from."""
         ends = np.cumsum([n for _, n in self._sources])
-        return [
-            (self._sources[int(np.searchsorted(ends, row, side="right"))][0], int(self.rows.offsets[row]))
-            for row in rows[:most].tolist()
-        ]
+        return self._sources[int(np.searchsorted(ends, row, side="right"))][0]
+
+    def rows_of(self, by: Segmentation | None, segment: int) -> IntArray:
+        """Positions of a segment's rows in the pane's own order, in canonical order; of all rows where by is None."""
+        if by is None:
+            return self.order
+        mine = self._groups[by.name].groups[self.order] == self._group_of(by, segment)
+        return np.asarray(self.order[mine], np.int64)
 
     # ------------------------------------------------------------------ rows
     def usable(self, column: str) -> BoolArray:
@@ -111,6 +117,17 @@ class PaneRows:
         place = self._numeric[column] if column in self._numeric else len(self._numeric) + self._coded[column]
         status: StatusArray = self.rows.status[place]
         return status
+
+    def status_of(self, column: str, row: int) -> FieldStatus:
+        """What became of one field of the row at this position."""
+        return FieldStatus(int(self._status(column)[row]))
+
+    def text_of(self, column: str, row: int) -> str:
+        """A usable value as text."""
+        if column in self._numeric:
+            return repr(float(self.values(column)[row]))
+        place = self._coded[column]
+        return self.rows.dictionaries[place].values[int(self.rows.codes[place, row])]
 
     def values(self, column: str) -> FloatArray:
         """The column as numbers, in the pane's own order: codes 0 and 1 of a binary column, else its numeric values."""

@@ -1,4 +1,11 @@
-"""How is a number of things said? With the noun in singular or plural, the same everywhere."""
+"""How are numbers of things, numbers, moments and spans said? Short, in UTC, the same everywhere."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+NOTHING = "–"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def counted(amount: int, noun: str, plural: str | None = None) -> str:
@@ -8,3 +15,61 @@ def counted(amount: int, noun: str, plural: str | None = None) -> str:
     ('1 alert', '1,200 alerts', '0 entries')
     """
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def number(value: float | None) -> str:
+    """Four figures, thousands apart.
+
+    >>> number(212.4), number(0.91234), number(1234567.8), number(1e-7), number(None)
+    ('212.4', '0.9123', '1,234,568', '1e-07', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def moment(ms: int | None) -> str:
+    """A moment, to the second.
+
+    >>> moment(1_772_359_210_000)
+    '2026-03-01 10:00:10'
+    """
+    if ms is None:
+        return NOTHING
+    try:
+        return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%d %H:%M:%S")
+    except OverflowError:
+        return f"{ms} ms"  # beyond the year 9999: an event may say so
+
+
+def instant(text: str | None) -> str:
+    """A moment of an alert record, written as on the rest of the page.
+
+    >>> instant("2026-03-01T10:00:10.000Z")
+    '2026-03-01 10:00:10'
+    """
+    return NOTHING if not text else text[:19].replace("T", " ")
+
+
+def span(seconds: float) -> str:
+    """A length of time in its one or two largest units.
+
+    >>> span(8), span(750), span(93_000), span(-3)
+    ('8 s', '12 min 30 s', '1 d 1 h', '0 s')
+    """
+    left = max(0, round(seconds))
+    for at, (size, unit) in enumerate(_SPANS):
+        if left >= size:
+            rest_size, rest_unit = _SPANS[at + 1] if at + 1 < len(_SPANS) else (1, "")
+            rest = left % size // rest_size
+            return f"{left // size} {unit}" + (f" {rest} {rest_unit}" if rest and rest_unit else "")
+    return "0 s"
+
+
+def share(part: float, whole: float) -> int:
+    """`part` of `whole` in per cent, within 0 to 100, for bars.
+
+    >>> share(8.1, 12.7), share(3, 0), share(5, 2)
+    (64, 0, 100)
+    """
+    return round(100 * min(max(part / whole, 0.0), 1.0)) if whole > 0 else 0

@@ -10,6 +10,7 @@ from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Role, Target
 from streamcheck.core.summaries import Layout
+from streamcheck.core.watching import Step
 from streamcheck.report.columns import ColumnHistory
 from streamcheck.report.labels import LabelledHistory
 from streamcheck.report.series import Series
@@ -30,7 +31,6 @@ class Trace:
     def __init__(self, engine: Engine) -> None:
         plan = self._plan = engine.plan
         self._board = engine.board
-        engine.watch(self)
         self._series: dict[SeriesKey, tuple[Instance, Series]] = {}
         self._left_out: dict[SeriesKey, None] = {}
         columns = [column for column in plan.predictions.columns if column.role in _SHOWN]
@@ -54,6 +54,12 @@ class Trace:
     def labelled(self, span: Span, pane: LabelledPane) -> None:
         """Rows with their label."""
         self._labelled.add(span.end_ms, pane)
+
+    def judged(self, step: Step) -> None:
+        """Single signals are in the course of their monitor."""
+
+    def published(self, change: Change, alert: str, incident: str) -> None:
+        """Alerts are in the history."""
 
     def stepped(self, span: Span, instance: Instance, changes: Sequence[Change]) -> None:
         """One point of the monitor's course; and which rows were there when an alert fired."""

@@ -276,6 +276,26 @@ def test_a_clear_change_is_far_away_in_the_direction_of_interest(name):
 
 
 @each
+def test_the_usual_range_is_in_the_unit_that_people_see(name):
+    """It holds stable panes about 95 times of 100, and not changed ones."""
+    measure = build("measure", name, {})
+    within = []
+    for seed in range(4):
+        summaries = panes(measure, 100 + seed, REFERENCE_PANES + 60)
+        reference = filled(measure, summaries[:REFERENCE_PANES])
+        for pane in summaries[REFERENCE_PANES:]:
+            signal = measure.signal(pane, reference)
+            low, high = measure.usual(signal, reference)
+            assert low < high
+            within.append(low <= signal.level <= high)
+    assert 0.88 < np.mean(within) < 0.995
+    for pane in panes(measure, 2, 5, changed=True):
+        signal = measure.signal(pane, reference)
+        low, high = measure.usual(signal, reference)
+        assert not low <= signal.level <= high
+
+
+@each
 def test_events_are_those_of_the_share(name):
     measure = build("measure", name, {})
     reference = filled(measure, panes(measure, 1, 40))

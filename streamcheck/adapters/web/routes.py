@@ -8,7 +8,7 @@ import jinja2
 
 from streamcheck.adapters.web import api
 from streamcheck.adapters.web.view import page
-from streamcheck.adapters.web.wording import moment
+from streamcheck.core.wording import moment
 from streamcheck.runtime.ports import Clock
 from streamcheck.runtime.telemetry import Health, HealthRules, Telemetry, alive, ready
 

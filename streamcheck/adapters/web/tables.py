@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from streamcheck.adapters.web.wording import NOTHING, moment, share
 from streamcheck.core.readings import JoinReading, PartitionReading
+from streamcheck.core.wording import NOTHING, moment, share
 from streamcheck.runtime.telemetry import Snapshot
 
 PARTITIONS_MAX = 100

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streamcheck.adapters.web.tables import InputTable, JoinTable, input_table, join_tables
-from streamcheck.adapters.web.wording import NOTHING, instant, moment, number, share, span
 from streamcheck.core.readings import AlertState, Reading
-from streamcheck.core.wording import counted
+from streamcheck.core.wording import NOTHING, counted, instant, moment, number, share, span
 from streamcheck.runtime.telemetry import AlertReading, Health, Phase, Snapshot, segment_text
 
 CARDS_MAX = 50

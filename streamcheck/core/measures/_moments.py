@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from streamcheck.core.components import State
-from streamcheck.core.intervals import Estimate, mean_interval, wilson
+from streamcheck.core.intervals import Estimate, Interval, mean_interval, wilson
 from streamcheck.core.measures.base import LabelledMeasure, Measure
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows, Moment
@@ -151,6 +151,11 @@ class RateMeasure(Measure):
     def count(self, summary: Any) -> tuple[int, int]:
         """Rows that count, and rows."""
         raise NotImplementedError
+
+    def usual(self, signal: Signal, reference: Any) -> Interval:
+        """As for any measure, within 0 and 1."""
+        low, high = super().usual(signal, reference)
+        return Interval(max(low, 0.0), min(high, 1.0))
 
     def moment(self, summary: Any) -> Moment | None:
         """The moment of a 0/1 column."""

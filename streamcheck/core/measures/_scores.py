@@ -2,6 +2,7 @@
 
 import math
 
+from streamcheck.core.intervals import Interval, normal_interval
 from streamcheck.core.measures._moments import MomentAccumulator, judged
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, NumericSummary
@@ -25,6 +26,18 @@ class ScoreMeasure(Measure):
     def accumulator(self) -> MomentAccumulator:
         """An empty reference content for this measure."""
         return MomentAccumulator(self.moment, lambda summary: summary.moment)
+
+    def spread(self, errors: float, sd: float, baseline: float) -> Interval:
+        """What `errors` (1.96 standard errors, in standard deviations of the score) come to around the baseline.
+
+        sd: the reference's, raw.
+        """
+        raise NotImplementedError
+
+    def usual(self, signal: Signal, reference: MomentAccumulator) -> Interval:
+        """Around the raw baseline, as far as the score's own errors reach."""
+        low, high = normal_interval(0.0, signal.se)
+        return self.spread((high - low) / 2, reference.shown.sd, signal.baseline)
 
     def signal(self, summary: NumericSummary, reference: MomentAccumulator) -> Signal | None:
         """The pane's mean score; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator.

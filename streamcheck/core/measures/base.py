@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from streamcheck.core.components import Component, State
-from streamcheck.core.intervals import Estimate
+from streamcheck.core.intervals import Estimate, Interval, normal_interval
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import Signal
@@ -66,6 +66,10 @@ class Measure(Component):
     def signal(self, summary: Any, reference: Any) -> Signal | None:
         """The pane judged against the reference (an Accumulator of this measure); None when it says nothing."""
         raise NotImplementedError
+
+    def usual(self, signal: Signal, reference: Any) -> Interval:  # noqa: ARG002 (the reference: for other units)
+        """Between which values does `level` lie, 95 times of 100, when nothing has changed? For charts."""
+        return normal_interval(signal.center, signal.se)
 
 
 class LabelledMeasure(Measure):

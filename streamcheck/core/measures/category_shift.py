@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from streamcheck.core.components import param, register
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures._shares import index_signal, stability
 from streamcheck.core.measures.base import Measure, Needs
@@ -27,6 +28,11 @@ class CategoryShift(Measure):
     def accumulator(self) -> CategoryAccumulator:
         """An empty reference content for this measure."""
         return CategoryAccumulator(self.groups)
+
+    def usual(self, signal: Signal, reference: object) -> Interval:
+        """As for any measure; an index is never below 0."""
+        low, high = super().usual(signal, reference)
+        return Interval(max(low, 0.0), high)
 
     def signal(self, summary: CategoricalSummary, reference: CategoryAccumulator) -> Signal | None:
         """The pane's index; None without usable values."""

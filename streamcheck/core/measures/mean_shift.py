@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from streamcheck.core.components import register
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._scores import ScoreMeasure
 from streamcheck.core.summaries import Moment
 
@@ -22,3 +23,7 @@ class MeanShift(ScoreMeasure):
     def shown(self, moment: Moment) -> float:
         """The raw mean."""
         return moment.mean
+
+    def spread(self, errors: float, sd: float, baseline: float) -> Interval:
+        """A score is counted in the reference's standard deviations."""
+        return Interval(baseline - errors * sd, baseline + errors * sd)

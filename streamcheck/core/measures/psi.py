@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import State, param, register
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, index_signal, near_equal_groups, stability
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.room import Room
@@ -87,6 +88,11 @@ class Psi(Measure):
     def accumulator(self) -> HistogramAccumulator:
         """An empty reference content for this measure."""
         return HistogramAccumulator(self.groups)
+
+    def usual(self, signal: Signal, reference: object) -> Interval:
+        """As for any measure; an index is never below 0."""
+        low, high = super().usual(signal, reference)
+        return Interval(max(low, 0.0), high)
 
     def signal(self, summary: NumericSummary, reference: HistogramAccumulator) -> Signal | None:
         """The pane's index; None without a layout or without usable values."""

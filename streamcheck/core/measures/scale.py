@@ -1,10 +1,16 @@
 """Has a numeric column become wider or narrower?"""
 
+import math
 from typing import ClassVar
 
 from streamcheck.core.components import register
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._scores import ScoreMeasure
 from streamcheck.core.summaries import Moment
+
+LOG_PER_SCORE = math.sqrt(math.pi / 2 - 1)
+"""Of normal values: the log of their scale moves by sd|z| / E|z| = 0.756 for each standard deviation of |z|."""
+_LOG_MAX = 600.0
 
 
 @register
@@ -21,3 +27,8 @@ class Scale(ScoreMeasure):
     def shown(self, moment: Moment) -> float:
         """The raw standard deviation."""
         return moment.sd
+
+    def spread(self, errors: float, sd: float, baseline: float) -> Interval:  # noqa: ARG002 (the baseline is the sd)
+        """As many standard deviations of |score| as LOG_PER_SCORE says that the column's own has changed by."""
+        factor = math.exp(min(errors * LOG_PER_SCORE, _LOG_MAX))
+        return Interval(baseline / factor, baseline * factor)

@@ -4,6 +4,7 @@ import math
 from typing import ClassVar
 
 from streamcheck.core.components import register
+from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._moments import MomentAccumulator, judged
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, StreamSummary
@@ -34,6 +35,11 @@ class Volume(Measure):
     def moment(self, summary: StreamSummary) -> Moment:
         """One pane as one value: its rows."""
         return Moment(1, float(summary.rows), float(summary.rows) ** 2)
+
+    def usual(self, signal: Signal, reference: MomentAccumulator) -> Interval:
+        """In rows per pane, none below 0."""
+        low, high = super().usual(signal, reference)
+        return Interval(max(low, 0.0) * signal.baseline, high * signal.baseline)
 
     def accumulator(self) -> MomentAccumulator:
         """An empty reference content for this measure."""

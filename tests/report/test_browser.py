@@ -1,0 +1,79 @@
+"""Does the report open in a real browser, in light and dark, without a word on the console or a request?"""
+
+from pathlib import Path
+
+import pytest
+
+from tools.browser import Browser
+
+EMPTY = "[...document.querySelectorAll('.plot')].filter((plot) => !plot.querySelector('.main-svg')).length"
+
+
+def draw_all(browser: Browser) -> None:
+    for n in range(browser.run("document.querySelectorAll('.plot').length")):
+        browser.run(f"document.querySelectorAll('.plot')[{n}].scrollIntoView({{behavior: 'instant'}})")
+        browser.settle()
+
+
+def luminance(browser: Browser, selector: str, name: str) -> float:
+    """Of a colour of the page, 0 to 255."""
+    parts = browser.run(f"getComputedStyle(document.querySelector('{selector}')).{name}.match(/[0-9.]+/g).map(Number)")
+    return 0.3 * parts[0] + 0.6 * parts[1] + 0.1 * parts[2]
+
+
+def test_opens_draws_and_asks_for_nothing(report: Path, browser: Browser) -> None:
+    browser.logged.clear()
+    browser.asked.clear()
+    browser.open(report)
+    draw_all(browser)
+    assert browser.run(EMPTY) == 0
+    assert browser.run("document.title") == "small: backtest · streamcheck", "no canary has run"
+    assert luminance(browser, "body", "backgroundColor") > 200
+    assert luminance(browser, ".plot .xtick text", "fill") < 100
+    browser.scheme(dark=True)
+    browser.settle()
+    assert luminance(browser, "body", "backgroundColor") < 60
+    assert luminance(browser, ".plot .xtick text", "fill") > 150
+    assert browser.logged == []
+    assert [url for url in browser.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_names_are_shown_as_they_are(report: Path, browser: Browser) -> None:
+    browser.open(report)
+    draw_all(browser)
+    texts = browser.run("[...document.querySelectorAll('.plot text')].map((text) => text.textContent)")
+    assert any(text.startswith("tier=<script>") for text in texts)
+    assert "tier=$now" in texts
+    assert browser.run("document.querySelectorAll('.plot b, .plot script, .plot image, .plot a').length") == 0
+
+
+def test_for_those_who_do_not_see_or_use_a_mouse(report: Path, browser: Browser) -> None:
+    browser.open(report)
+    charts = "[...document.querySelectorAll('.plot')]"
+    assert browser.run(f"{charts}.every((plot) => plot.getAttribute('role') === 'img' && plot.ariaLabel.length > 20)")
+    assert browser.run("document.documentElement.lang") == "en"
+    assert browser.run("document.querySelectorAll('h1').length") == 1
+    assert browser.run("[...document.querySelectorAll('table')].every((table) => table.caption)")
+    links = "[...document.querySelectorAll('a[href^=\"#\"]')]"
+    assert browser.run(f"{links}.every((link) => document.getElementById(link.hash.slice(1)))")
+
+
+def test_nothing_is_wider_than_a_narrow_window(report: Path, browser: Browser) -> None:
+    browser.resize(400, 800)
+    try:
+        browser.open(report)
+        assert browser.run("document.documentElement.scrollWidth") <= 400
+    finally:
+        browser.resize(1280, 900)
+
+
+def test_prints_with_every_chart(report: Path, browser: Browser) -> None:
+    browser.open(report, dark=True)
+    printed = browser.printed()
+    assert printed.startswith(b"%PDF")
+    assert browser.run(EMPTY) == 0
+
+
+@pytest.fixture(autouse=True)
+def _console(browser: Browser) -> None:
+    browser.logged.clear()
