@@ -6,6 +6,7 @@ StreamcheckError
 ├── StateError         saved state that cannot be used: damaged, newer, of another config
 │   ├── StateUnavailable   the disk does not take or give it at the moment
 │   └── StateLocked        another process uses it
+├── ProfileError       a reference profile that cannot be used: damaged, newer, not one
 ├── SourceError        the input: unknown topic, fewer partitions, a position that retention removed
 └── DeliveryError      the output: an alert that could not be delivered
 """
@@ -63,6 +64,10 @@ class StateUnavailable(StateError):  # noqa: N818 - a state of the world that pa
 
 class StateLocked(StateError):  # noqa: N818 - a state of the world that passes, not a mistake
     """Another process uses the state directory."""
+
+
+class ProfileError(StreamcheckError):
+    """A reference profile cannot be used, and why."""
 
 
 class WorkerLost(StreamcheckError):  # noqa: N818 - named for what was found

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
     "backtest": ("streamcheck.cli.backtest:backtest", "Replay files or topics: which alerts would have fired?"),
     "test": ("streamcheck.cli.scenarios:test", "Run scenario tests: rows in, expected alerts out."),
+    "profile": ("streamcheck.cli.profile:profile", "Make a reference profile of history; show, diff, merge profiles."),
     "state": ("streamcheck.cli.state:state", "Look at the saved state, check, export, reset or rebuild it."),
     "demo": ("streamcheck.cli.demo:demo", "See it work: a simulated payments stream with incidents, no broker."),
     "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-def _instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+def instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     """An event time on the command line, as ms since 1970 UTC."""
     from streamcheck.config.values import instant_ms  # noqa: PLC0415 (pydantic: only when a command runs)
 
@@ -22,9 +22,9 @@ def _instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition.")
 @click.option("--labels", multiple=True, metavar="FILE", help="The same for labels.")
-@click.option("--from", "first_ms", metavar="TIME", callback=_instant, help="First event time that counts.")
+@click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts.")
 @click.option(
-    "--to", "end_ms", metavar="TIME", callback=_instant, help="First that does not; labels are read to --to + horizon."
+    "--to", "end_ms", metavar="TIME", callback=instant, help="First that does not; labels are read to --to + horizon."
 )
 @click.option("--alerts", type=click.Path(dir_okay=False, path_type=Path), help="Write alerts here, as `run` does.")
 @click.option(

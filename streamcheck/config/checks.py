@@ -138,13 +138,7 @@ def _check_references(usable: Usable, findings: Findings) -> None:
     for here, reference in references:
         if reference is None or not usable.sure(*here):
             continue
-        if reference.profile is not None:
-            findings.mistake(
-                (*here, "profile"),
-                "reference profiles are not available in this release; use auto, first, rolling or season",
-            )
-            continue
-        kinds = [k for k in ("first", "rolling", "season") if getattr(reference, k) is not None]
+        kinds = [k for k in ("first", "rolling", "season", "profile") if getattr(reference, k) is not None]
         if len(kinds) > 1:
             findings.mistake(here, f"expected one kind of reference, got {' and '.join(kinds)}")
         elif reference.over is not None and reference.season is None:
@@ -152,7 +146,8 @@ def _check_references(usable: Usable, findings: Findings) -> None:
                 (*here, "over"), "over says how far back a season looks; add season: hour_of_day or hour_of_week"
             )
         elif not kinds and findings.document.has(here) and not _says_auto(findings, here):
-            findings.mistake(here, "expected auto, {first: 1h}, {rolling: 7d} or {season: hour_of_week, over: 4w}")
+            kinds_text = "auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"
+            findings.mistake(here, f"expected {kinds_text}")
         else:
             _check_spans(here, reference, findings)
 

@@ -1,5 +1,7 @@
 """What does a config come to? The plan that the engine runs, and the settings of the runtime around it."""
 
+from collections.abc import Mapping
+
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
 from streamcheck.config.models import Config
 from streamcheck.config.settings import JoinStorage, Settings, Topics
@@ -20,10 +22,13 @@ from streamcheck.core.plan import (
     TimeRules,
     TimeUnit,
 )
+from streamcheck.core.profiles import Profile
 from streamcheck.core.types import StreamRole
 
 
-def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...]) -> Plan:
+def compile_plan(
+    config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...], profiles: Mapping[str, Profile]
+) -> Plan:
     """The plan; segmentations are the declared ones, then those that only monitors use."""
     used = (spec.by for spec in monitors if spec.by is not None)
     rules, limits = config.time, config.limits
@@ -39,6 +44,7 @@ def compile_plan(config: Config, surface: Surface, monitors: tuple[MonitorSpec, 
         monitors=monitors,
         budget=config.alarm_budget,
         limits=Limits(limits.segments, limits.pane_rows, limits.pane_memory, limits.monitor_memory),
+        profiles=profiles,
     )
 
 

@@ -12,6 +12,8 @@ from streamcheck.config.values import budget_text, duration_text, size_text
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Plan, Target, Window
+from streamcheck.core.profiles import Profile
+from streamcheck.core.wording import counted, moment
 
 DURATION_PARAMS = ("span_ms", "over_ms")
 
@@ -172,10 +174,21 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     ]
     if settings.kafka_client == FAST_CLIENT:
         facts.insert(0, ("kafka", "read by confluent-kafka: batches expand without a limit (docs/security.md)"))
+    facts += [("profile", _profile(profile)) for profile in plan.profiles.values()]
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
         facts.append(("join", _join(plan, limits.join_memory, limits.join_disk)))
     return facts
+
+
+def _profile(profile: Profile) -> str:
+    """What a reference profile holds, in a line; `streamcheck profile show` has it all."""
+    columns = sorted({key.column for key in profile.contents})
+    segments = len({key.segment for key in profile.contents if key.segment})
+    return (
+        f"{counted(profile.rows, 'row')} of {profile.name} from {moment(profile.from_ms)} to {moment(profile.to_ms)} "
+        f"(digest {profile.digest}): {', '.join(columns)}; {counted(segments, 'segment')}"
+    )
 
 
 def _clock(plan: Plan) -> str:

@@ -15,6 +15,7 @@ from streamcheck.config.environment import substitute
 from streamcheck.config.kafka_options import check_kafka
 from streamcheck.config.models import Config
 from streamcheck.config.monitors import Expansion
+from streamcheck.config.profiles import check_profiles, read_profiles
 from streamcheck.config.settings import Settings
 from streamcheck.config.surface import surface
 from streamcheck.config.wording import build_config
@@ -32,8 +33,11 @@ class Loaded:
     warnings: tuple[Mistake, ...]
 
 
-def load(path: str | FilePath, environ: Mapping[str, str] | None = None) -> Loaded:
-    """Read a config file; ConfigError with every mistake. environ: for `${NAME}`, the process's own when left out."""
+def load(path: str | FilePath, environ: Mapping[str, str] | None = None, *, profiles: bool = True) -> Loaded:
+    """Read a config file; ConfigError with every mistake. environ: for `${NAME}`, the process's own when left out.
+
+    profiles: whether reference profiles are read; else `auto` stands in for them (where one is to be made).
+    """
     source = str(path)
     try:
         with FilePath(path).open("rb") as file:
@@ -45,11 +49,11 @@ def load(path: str | FilePath, environ: Mapping[str, str] | None = None) -> Load
         ) from None
     except UnicodeDecodeError:
         raise ConfigError((Mistake("(the file)", "is not UTF-8 text"),), source) from None
-    return loads(text, os.environ if environ is None else environ, source)
+    return loads(text, os.environ if environ is None else environ, source, profiles=profiles)
 
 
-def loads(text: str, environ: Mapping[str, str], source: str = "config") -> Loaded:
-    r"""The same for a config's text.
+def loads(text: str, environ: Mapping[str, str], source: str = "config", *, profiles: bool = True) -> Loaded:
+    r"""The same for a config's text; profiles are looked for beside `source`.
 
     >>> text = "version: 1\nname: demo\nstreams: {predictions: {topic: t, features: {amount: numeric}}}"
     >>> loads(text, {}).plan.predictions.topics
@@ -68,8 +72,14 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config") -> Load
     kafka = check_kafka(config.kafka, findings) if config.kafka is not None else None
     check_parts(usable, findings)
     declared = surface(usable, findings)
-    monitors = Expansion(usable, declared, findings).specs()
+    known = read_profiles(usable, findings, FilePath(source).parent) if profiles else None
+    monitors = Expansion(usable, declared, findings, known).specs()
     check_owners(monitors, findings)
-    if findings.mistakes:
+    plan = None
+    if not findings.mistakes:
+        plan = compile_plan(config, declared, monitors, {} if known is None else known.by_digest())
+        if known is not None:
+            check_profiles(usable, plan, known, declared, findings)
+    if findings.mistakes or plan is None:
         raise ConfigError(findings.mistakes, source)
-    return Loaded(config, compile_plan(config, declared, monitors), compile_settings(config, kafka), findings.warnings)
+    return Loaded(config, plan, compile_settings(config, kafka), findings.warnings)

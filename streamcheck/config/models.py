@@ -76,7 +76,7 @@ Targets = Annotated[
 
 
 class Reference(Section):
-    """What "normal" means: auto, or exactly one of first, rolling, season."""
+    """What "normal" means: auto, or exactly one of first, rolling, season, profile."""
 
     first: PositiveDuration | None = Field(None, description="The first span of the signal, kept for good.")
     rolling: PositiveDuration | None = Field(None, description="A rolling past of this span.")
@@ -84,7 +84,7 @@ class Reference(Section):
         Field(None, description="The same hour of earlier days or weeks.")
     )
     over: PositiveDuration | None = Field(None, description="How far back a season looks, such as 4w.")
-    profile: Text | None = Field(None, description="A reference profile from a file; not available in this release.")
+    profile: Text | None = Field(None, description="A file made by `streamcheck profile`, beside the config.")
 
     @model_validator(mode="before")
     @classmethod
@@ -237,7 +237,8 @@ class Config(Section):
     )
     reference: Reference = Field(
         default_factory=Reference,
-        description="What is normal: auto, {first: 1h}, {rolling: 7d} or {season: hour_of_week, over: 4w}.",
+        description="What is normal: auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} "
+        "or {profile: FILE}.",
     )
     alarm_budget: Rate = Field(
         default_factory=Budget, description="False alarms that the whole config may give, such as 1 per week."

@@ -7,6 +7,7 @@ from streamcheck.config.defaults import BLOCK_ROWS, WINDOW_ROWS
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.models import Monitor, Reference
 from streamcheck.config.pairing import Pairing, Pick
+from streamcheck.config.profiles import Profiles
 from streamcheck.config.shares import shared
 from streamcheck.config.surface import ERROR, EVERYTHING, FEATURES, Subject, Surface
 from streamcheck.config.targets import GROUP_RANKS, NAMED, Targets
@@ -31,8 +32,11 @@ class Draft:
 class Expansion:
     """Turns the entries of `monitors` into specs; what is wrong goes to `findings`."""
 
-    def __init__(self, usable: Usable, surface: Surface, findings: Findings) -> None:
+    def __init__(
+        self, usable: Usable, surface: Surface, findings: Findings, profiles: Profiles | None = None
+    ) -> None:
         self.usable = usable
+        self.profiles = profiles
         self.config = usable.config
         self.surface = surface
         self.findings = findings
@@ -201,7 +205,7 @@ class Expansion:
             by=by,
             window=window if labelled else None,
             block_rows=entry.block or BLOCK_ROWS,
-            reference=reference_spec(entry.reference or self.config.reference),
+            reference=reference_spec(entry.reference or self.config.reference, self.profiles),
             rule=AlertRule(
                 alert.for_, alert.cooldown, alert.severity, alert.owner or self.config.alerts.owner, alert.runbook
             ),
@@ -215,8 +219,10 @@ def _identity(spec: MonitorSpec, name: str | None, *, several: bool) -> str:
     return f"{base}-by-{spec.by.name}" if spec.by else base
 
 
-def reference_spec(reference: Reference) -> ComponentSpec:
-    """The reference component that a config's `reference` names."""
+def reference_spec(reference: Reference, profiles: Profiles | None = None) -> ComponentSpec:
+    """The reference component that a config's `reference` names; a profile that is not to be read counts as auto."""
+    if reference.profile is not None and profiles is not None:
+        return ComponentSpec("profile", (("digest", profiles.digest(reference.profile)),))
     if reference.first is not None:
         return ComponentSpec("first", (("span_ms", reference.first),))
     if reference.rolling is not None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,23 +9,22 @@ import numpy as np
 from streamcheck.core.alerts import Change
 from streamcheck.core.components import State, find
 from streamcheck.core.joining import Correction
-from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, window_key
+from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, standard_measure, window_key
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
+from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label, steps_per_false_alarm
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Task, Window
+from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Window
+from streamcheck.core.profiles import fill
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
 from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
-from streamcheck.core.summaries import Layout, StreamSummary
-from streamcheck.core.types import CodeArray, FloatArray
+from streamcheck.core.summaries import StreamSummary
+from streamcheck.core.types import CodeArray
 from streamcheck.core.watching import Watcher
 from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
-
-LAYOUT_ROWS = 1_000
-"""Values from which a column's histogram is laid out: enough for 254 quantiles to mean something."""
 
 SHOWN_MAX = 5_000
 """Monitors times segments in gauges and pages: each is six to nine lines of gauges, 1 kB, and as much again on its way.
@@ -44,8 +42,6 @@ class Board:
         self.tables: dict[str, SegmentTable] = {
             s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
         }
-        self.layouts: dict[str, Layout] = {}
-        self._first_values: dict[str, list[FloatArray]] = {}
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
         self._windows: dict[WindowKey, RollingWindow] = {}
         self._touched: set[str] = set()
@@ -59,17 +55,16 @@ class Board:
         """Of one instance of each monitor, by its place in the plan: known once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
-        self._laid_out = sorted(
-            {
-                m.column
-                for m in plan.monitors
-                if m.target is Target.COLUMN and m.measure is not None and self._kinds[m.column] is Kind.NUMERIC
-            }
-        )
+        numeric = {
+            m.column
+            for m in plan.monitors
+            if m.target is Target.COLUMN and m.measure is not None and self._kinds[m.column] is Kind.NUMERIC
+        }
+        self._layouts = Layouts(sorted(numeric), plan.layouts)
+        self.layouts = self._layouts.ready
         for name, table in self.tables.items():
             self._exporters[f"segments/{name}"] = table.export
-        for column in self._laid_out:
-            self._exporters[f"layout/{column}"] = partial(self._export_layout, column)
+        self._exporters |= self._layouts.exporters()
 
     # ------------------------------------------------------------------ segments
     def number_segments(self, pane: PaneRows) -> CodeArray:
@@ -94,7 +89,7 @@ class Board:
                     changes += self._step_row_monitor(place, spec, span, pane)
                 else:
                     changes += self._step_pane_monitor(place, spec, span, pane)
-        self._lay_out(pane)
+        self._touched |= {f"layout/{column}" for column in self._layouts.add(pane)}
         self.cut_categories += pane.overflowed
         return changes
 
@@ -168,16 +163,6 @@ class Board:
             changes += instance.step_rows(span, labelled.rows(index))
         return changes
 
-    def _lay_out(self, pane: PaneRows) -> None:
-        """Columns without a histogram collect values until there are enough to lay one out."""
-        for column in (name for name in self._laid_out if name not in self.layouts):
-            held = self._first_values.setdefault(column, [])
-            held.append(pane.select(column).values)
-            if sum(map(len, held)) >= LAYOUT_ROWS:
-                self.layouts[column] = Layout.build(np.concatenate(held))
-                del self._first_values[column]
-            self._touched.add(f"layout/{column}")
-
     # ------------------------------------------------------------------ windows
     def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
         filled: set[tuple[str, Window]] = set()
@@ -243,7 +228,7 @@ class Board:
             return None
         label = segment_label(self._table(spec.by), number)
         if is_row(spec):
-            instance: Instance = RowInstance(spec, label, self._standard_measure(spec), self.room)
+            instance: Instance = RowInstance(spec, label, standard_measure(spec, self.plan.task), self.room)
         else:
             instance = self._new_pane_instance(spec, number, label, window)
         if size is None:  # the monitor's first, which is for all rows or the first segment: it is always there
@@ -258,6 +243,7 @@ class Board:
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
+        fill(instance, self.plan.profiles)
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
         self._exporters[instance_key(spec, number)] = lambda: {
@@ -265,12 +251,6 @@ class Board:
             "made_of": made_of,
             "instance": instance.export(),
         }
-
-    def _standard_measure(self, spec: MonitorSpec) -> str:
-        """Whose reference standardises a row detector's input."""
-        if spec.target is Target.COLUMN:
-            return "mean"
-        return "mae" if self.plan.task is Task.REGRESSION else "error_rate"
 
     def _new_pane_instance(
         self, spec: MonitorSpec, number: int, label: tuple[tuple[str, str], ...], window: RollingWindow | None
@@ -301,10 +281,8 @@ class Board:
         """One of them; where its column has no histogram yet, its reference has not begun."""
         reading, column = instance.reading(), instance.spec.column
         numeric = isinstance(instance, PaneInstance) and instance.measure.needs is Needs.NUMERIC
-        if not numeric or column not in self._laid_out or column in self.layouts:
-            return reading
-        values = sum(map(len, self._first_values.get(column, ())))
-        return replace(reading, status=f"learning its range, {values:,} of {LAYOUT_ROWS:,} values")
+        waits = self._layouts.waits(column) if numeric else None
+        return reading if waits is None else replace(reading, status=waits)
 
     def _shown(self) -> list[Instance]:
         """All instances; where they are too many, those with an alert and those of the first segments."""
@@ -319,6 +297,10 @@ class Board:
         )
         kept = {id(instance) for _, instance in ranked[:SHOWN_MAX]}
         return [instance for instance in found if id(instance) in kept]
+
+    def unlaid(self) -> list[str]:
+        """Numeric columns that are watched and have no histogram yet."""
+        return [column for column in self._layouts.columns if column not in self.layouts]
 
     def cut_windows(self) -> int:
         """Rows that left a window by time before their time."""
@@ -339,25 +321,12 @@ class Board:
         stale, self._stale = frozenset(self._stale), set()
         return stale
 
-    def _export_layout(self, column: str) -> State:
-        layout = self.layouts.get(column)
-        held = self._first_values.get(column, [])
-        return {
-            "layout": None if layout is None else layout.export(),
-            "first_values": np.concatenate(held) if held else np.empty(0),
-        }
-
     def restore(self, states: Mapping[str, State]) -> list[str]:
         """Continue where the exported parts stood. Returns monitors that start afresh because their config changed."""
         for name, table in self.tables.items():
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
-        for column in self._laid_out:
-            state = states.get(f"layout/{column}")
-            if state is not None and state["layout"] is not None:
-                self.layouts[column] = Layout.restore(state["layout"])
-            elif state is not None:
-                self._first_values[column] = [np.asarray(state["first_values"])]
+        self._layouts.restore(states)
         restarted = [
             spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
         ]

@@ -2,8 +2,8 @@
 
 from streamcheck.core.alerts import digest
 from streamcheck.core.components import find
-from streamcheck.core.detectors.base import RowDetector
-from streamcheck.core.plan import MonitorSpec, Plan, Window
+from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.plan import MonitorSpec, Plan, Target, Task, Window
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -20,7 +20,13 @@ def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
         spec.block_rows,
         spec.reference,
         plan.time.pane_ms,
+        *_given_layout(spec, plan),
     )
+
+
+def _given_layout(spec: MonitorSpec, plan: Plan) -> list[str]:
+    """The profile that a column's bins come from, whichever reference this monitor has; nothing without one."""
+    return [mark for mark, profile in plan.profiles.items() if spec.column in profile.layouts][:1]
 
 
 def instance_key(spec: MonitorSpec, number: int) -> str:
@@ -37,6 +43,22 @@ def window_key(by: str, window: Window, number: int) -> str:
 def by_name(spec: MonitorSpec) -> str:
     """The monitor's segmentation, "" for all rows together."""
     return spec.by.name if spec.by else ""
+
+
+def reference_measure(spec: MonitorSpec, task: Task | None) -> str | None:
+    """The measure whose content the monitor's reference holds; None where it needs no reference."""
+    if not is_row(spec):
+        on_window = spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
+        return None if on_window or spec.measure is None else spec.measure.name
+    standardised = spec.detector.auto and getattr(find("detector", spec.detector.name), "domain", None) is Domain.REAL
+    return standard_measure(spec, task) if standardised else None
+
+
+def standard_measure(spec: MonitorSpec, task: Task | None) -> str:
+    """Whose reference standardises a row detector's input."""
+    if spec.target is Target.COLUMN:
+        return "mean"
+    return "mae" if task is Task.REGRESSION else "error_rate"
 
 
 def is_row(spec: MonitorSpec) -> bool:

@@ -106,6 +106,8 @@ class Instance:
         progress: Progress = self.reference.progress()
         if progress.readiness is Readiness.READY:
             return "ready"
+        if not self.reference.learns:
+            return "not in the profile"
         return f"{progress.readiness} {progress.have} of {progress.want} {progress.unit}"
 
     def reading(self) -> Reading:

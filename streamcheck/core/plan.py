@@ -3,11 +3,16 @@
 Built by streamcheck.config, never by hand.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamcheck.core.types import StreamRole
+
+if TYPE_CHECKING:  # they are made of what a plan is made of
+    from streamcheck.core.profiles import Profile
+    from streamcheck.core.summaries.layout import Layout
 
 
 class Kind(StrEnum):
@@ -227,3 +232,10 @@ class Plan:
     monitors: tuple[MonitorSpec, ...]
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
+    profiles: "Mapping[str, Profile]" = field(default_factory=dict)
+    """By digest: those that monitors' references name."""
+
+    @property
+    def layouts(self) -> "dict[str, Layout]":
+        """The bins that profiles give to numeric columns; profiles of one column share them (the config is checked)."""
+        return {name: layout for profile in self.profiles.values() for name, layout in profile.layouts.items()}

@@ -231,7 +231,7 @@ MISTAKES = [
     ("  - {on: features, detector: ddm}\n", "monitors[0].on: ddm suits none of features"),
     ("  - {on: amount, detector: adwin}\n  - {on: amount, detector: {adwin: {delta: 0.1}}}\n", "monitors[1]: two monitors would have the id amount-adwin: the entry on line 16 makes it, too; give one another name"),
     ("  - {on: amount, detector: adwin, name: a}\n  - {on: score, detector: adwin, name: a}\n", "monitors[1].name: two monitors would have the id a: the entry on line 16 makes it, too; give one another name"),
-    ("  - {on: amount, reference: {profile: x}}\n", "monitors[0].reference.profile: reference profiles are not available in this release; use auto, first, rolling or season"),
+    ("  - {on: amount, reference: {profile: x}}\n", "monitors[0].reference.profile: 'x': cannot be read: No such file or directory"),
     ("  - {on: amount, alert: {for: soon}}\n", "monitors[0].alert.for: expected a duration such as 10s, got 'soon'"),
     ("  - {on: amount, name: 'a b'}\n", "monitors[0].name: expected a name of letters, digits, '.', '_' and '-' (at most 100), got 'a b'"),
     ("  - {on: amount, detector: {adwin: 3}}\n", "monitors[0].detector: expected the name of a detector, {NAME: auto} or {NAME: {PARAMETER: VALUE}}, got a mapping with adwin"),

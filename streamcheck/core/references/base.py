@@ -36,6 +36,8 @@ class Reference(Component):
 
     family = "reference"
 
+    learns: ClassVar[bool] = True
+    """Whether it becomes what it is by the panes that it sees."""
     pools_max: ClassVar[int] = 1
     """How many accumulators it keeps at most."""
 

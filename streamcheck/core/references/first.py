@@ -55,6 +55,11 @@ class First(Reference):
             return by_panes(have, self.panes_min)
         return by_span(Readiness.PROVISIONAL, self._newest_ms - self._first_ms, self.span_ms)
 
+    @property
+    def learned(self) -> Pool:
+        """All panes so far, for a profile."""
+        return self._pool
+
     def export(self) -> State:
         """The state, sharing no memory."""
         times = {"first_ms": self._first_ms, "newest_ms": self._newest_ms, "frozen": self._frozen}

@@ -1,0 +1,61 @@
+"""A profile out of a replay: the config's own monitors, whose references learn from the first pane to the last."""
+
+import logging
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from streamcheck.cli.backtest_input import Asked, open_input
+from streamcheck.cli.backtest_show import Progress
+from streamcheck.cli.replay import Candidate, replay
+from streamcheck.config.load import load
+from streamcheck.core.layouts import LAYOUT_ROWS
+from streamcheck.core.plan import ComponentSpec, Plan
+from streamcheck.core.profile_text import sealed
+from streamcheck.core.profiles import Profile, learned
+
+log = logging.getLogger(__name__)
+
+FOR_EVER_MS = 10**15
+"""A reference that learns for 30,000 years never freezes, and no monitor of it ever alerts."""
+LEARNING = ComponentSpec("first", (("panes_min", 2), ("span_ms", FOR_EVER_MS)))
+
+
+def made(
+    config: str,
+    predictions: tuple[str, ...],
+    labels: tuple[str, ...],
+    bounds_ms: tuple[int | None, int | None],
+    like: Profile | None,
+) -> tuple[Profile, bool]:
+    """The profile, and whether all was read. like: gives the bins of numeric columns."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    loaded = load(config, profiles=False)
+    loaded = replace(loaded, plan=learning(loaded.plan, like))
+    given = open_input(config, loaded, Asked(predictions, labels, *bounds_ms))
+    with closing(Progress()) as progress:
+        done = replay([Candidate(Path(config).stem, "", loaded)], given, bounds_ms, None, progress)
+    course = done.courses[0]
+    board, window = course.engine.board, course.windows.predictions
+    for column in board.unlaid():
+        log.warning("%s: fewer than %d values, so it has no bins: no histogram, no shift", column, LAYOUT_ROWS)
+    first_ms, last_ms = window.seen_ms or (None, None)
+    plan = loaded.plan
+    found = Profile(
+        name=plan.name,
+        pane_ms=plan.time.pane_ms,
+        kinds={column.name: column.kind.value for column in plan.predictions.columns},
+        rows=window.rows,
+        from_ms=first_ms,
+        to_ms=last_ms,
+        layouts=dict(board.layouts),
+        contents=learned(board.instances()),
+        digest="",
+    )
+    return sealed(found), done.complete
+
+
+def learning(plan: Plan, like: Profile | None) -> Plan:
+    """The same plan with references that only learn."""
+    monitors = tuple(replace(spec, reference=LEARNING) for spec in plan.monitors)
+    return replace(plan, monitors=monitors, profiles={} if like is None else {like.digest: like})
