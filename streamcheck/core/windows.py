@@ -1,7 +1,5 @@
 """Rolling windows over labelled rows: the newest N, or those of the newest T of event time. Corrections revise them."""
 
-from collections import deque
-
 import numpy as np
 
 from streamcheck.core.components import State
@@ -15,12 +13,13 @@ SPAN_ROWS_MAX = 100_000
 """Rows that a window by time keeps at most: 100,000 x 5 columns x 8 B = 4 MB for each segment."""
 _COLUMNS = 5  # ordinal, prediction, label, score, time: all exact in float64 (ordinals and ms below 2^53)
 
-PARTS_MAX = 16
-"""Pieces in which rows lie, one for each pane that brought some, before they become one."""
+ROOM = 1.5
+"""Columns are made for so many times the rows: there is room behind the newest, and they move once for many panes."""
+ROWS_MIN = 16
 ROW_BYTES = 2 * 8 * _COLUMNS + 16
-"""Of memory for each row: twice its columns, for a part from which most has left stays until the next merge."""
+"""Of memory for each row: twice its columns, for half of what there is room for may have left."""
 WINDOW_BYTES = 8_000
-"""Of a window beside its rows: PARTS_MAX arrays, the object, its places in tables."""
+"""Of a window beside its rows: ROWS_MIN of them, the object, its places in tables."""
 
 
 class RollingWindow:
@@ -36,7 +35,8 @@ class RollingWindow:
         self.scored = scored
         self.rows_max = window.rows or SPAN_ROWS_MAX
         self.cut = 0
-        self._parts: deque[FloatArray] = deque()
+        self._columns: FloatArray = np.empty((_COLUMNS, ROWS_MIN))
+        self._first = 0
         self._n = 0
 
     def __len__(self) -> int:
@@ -48,69 +48,68 @@ class RollingWindow:
         score, new = kept_score(rows), len(rows.label)
         times = np.full(new, time_ms)
         room = self._n + self._room.take_some(min(self._n + new, self.rows_max) - self._n, ROW_BYTES)
-        self._parts.append(np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64))
-        self._n += new
         if self.window.rows is None:
-            self.cut += max(0, self._n - self.rows_max)
-        self._drop(self._n - room)
-        if len(self._parts) > PARTS_MAX:
-            self._merged()
+            self.cut += max(0, self._n + new - self.rows_max)
+        left = max(0, self._n + new - room)
+        arrived = np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64)
+        arrived = arrived[:, max(0, left - self._n) :]
+        self._drop(min(left, self._n))
+        self._append(arrived)
 
     def expire(self, now_ms: int) -> None:
         """Drop rows that a window by time has left behind."""
         if self.window.span_ms is None:
             return
-        before = self._n
-        while self._parts and self._parts[0][4, 0] <= now_ms - self.window.span_ms:
-            old = self._parts[0]
-            self._drop(int(np.searchsorted(old[4], now_ms - self.window.span_ms, side="right")))
-        self._room.give((before - self._n) * ROW_BYTES)
+        gone = int(np.searchsorted(self._rows()[4], now_ms - self.window.span_ms, side="right"))
+        self._drop(gone)
+        self._room.give(gone * ROW_BYTES)
+
+    def _append(self, rows: FloatArray) -> None:
+        n = self._n + rows.shape[1]
+        if self._first + n > self._columns.shape[1]:
+            self._move(max(int(ROOM * n), ROWS_MIN))
+        self._n, begin = n, self._first + self._n
+        self._columns[:, begin : begin + rows.shape[1]] = rows
 
     def _drop(self, n: int) -> None:
         """The oldest n rows leave."""
-        while n > 0:
-            part = self._parts[0]
-            if part.shape[1] <= n:
-                self._parts.popleft()
-                gone = part.shape[1]
-            else:
-                self._parts[0] = part[:, n:]
-                gone = n
-            self._n -= gone
-            n -= gone
+        self._first, self._n = self._first + n, self._n - n
+        if self._columns.shape[1] > 2 * self._n + ROWS_MIN:
+            self._move(max(int(ROOM * self._n), ROWS_MIN))
+
+    def _move(self, room: int) -> None:
+        """All rows to the beginning of columns that have this room."""
+        columns = np.empty((_COLUMNS, room))
+        columns[:, : self._n] = self._rows()
+        self._columns, self._first = columns, 0
 
     def revise(self, ordinal: int, label: float) -> bool:
         """A later label for the row with this ordinal counts instead; False when the row has left the window."""
-        merged = self._merged()
-        at = int(np.searchsorted(merged[0], ordinal))
-        if at >= merged.shape[1] or merged[0, at] != ordinal:
+        held = self._rows()
+        at = int(np.searchsorted(held[0], ordinal))
+        if at >= self._n or held[0, at] != ordinal:
             return False
-        merged[2, at] = label
+        held[2, at] = label
         return True
 
     def rows(self) -> LabelledRows:
-        """All rows of the window, oldest first."""
-        merged = self._merged()
-        return LabelledRows(merged[1], merged[2], shown_score(merged[3]) if self.scored else None, self.task)
+        """All rows of the window, oldest first; views, good until the next rows come."""
+        held = self._rows()
+        return LabelledRows(held[1], held[2], shown_score(held[3]) if self.scored else None, self.task)
 
-    def _merged(self) -> FloatArray:
-        if not self._parts:
-            return np.empty((_COLUMNS, 0))
-        if len(self._parts) > 1:
-            self._parts = deque([np.concatenate(list(self._parts), axis=1)])
-        return self._parts[0]
+    def _rows(self) -> FloatArray:
+        return self._columns[:, self._first : self._first + self._n]
 
     def export(self) -> State:
         """The state, sharing no memory."""
-        return {"rows": self._merged().copy()}
+        return {"rows": self._rows().copy()}
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
-        rows = np.array(state["rows"])
         self._room.give(self._n * ROW_BYTES)
-        self._n = rows.shape[1]
+        self._columns, self._first = np.array(state["rows"], np.float64), 0
+        self._n = self._columns.shape[1]
         self._room.force(self._n * ROW_BYTES)
-        self._parts = deque([rows] if self._n else [])
 
 
 def kept_score(rows: LabelledRows) -> FloatArray:
