@@ -20,6 +20,8 @@ def main() -> None:
     if "--no-supervise" not in sys.argv:
         run = importlib.import_module("streamcheck.cli.run")
         run.Supervisor = functools.partial(run.Supervisor, command=[sys.executable, __file__])
+        if mutant == "gives_up":
+            importlib.import_module("tests.faults.mutants.state").gives_up()
     else:
         if moment:
             moments.arm(moment)

@@ -93,3 +93,11 @@ def test_a_worker_without_its_supervisor_is_noticed(scenario) -> None:
     with pytest.raises(AssertionError, match="worker without a supervisor"):  # noqa: SIM117
         with scenario(seed=42, mutant="orphan", supervised=True) as (_, service):
             harm.kill_supervisor(service)
+
+
+@pytest.mark.long
+def test_a_supervisor_that_gives_up_is_noticed(scenario) -> None:
+    with scenario(seed=43, mutant="gives_up", supervised=True, pace=PACE) as (_, service):
+        at, before = service.kill_worker(), service.commit()
+        service.recovered(at, before)
+    assert any("it refuses to go on: ended with exit 0" in each for each in scenario.verdict.broken), scenario.verdict

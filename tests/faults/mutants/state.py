@@ -50,3 +50,8 @@ def closes_at_stop() -> None:
 def orphan() -> None:
     """A worker whose supervisor is gone goes on."""
     patch("streamcheck.cli.supervise", "Lifeline._watch", lambda _original, *_args: None)
+
+
+def gives_up() -> None:
+    """A supervisor that takes a worker which was killed for one that has done its work."""
+    patch("streamcheck.cli.supervise", "Supervisor._one_life", lambda original, self: max(original(self), 0))
