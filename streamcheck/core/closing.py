@@ -209,8 +209,8 @@ class Closing:
 
     @property
     def evicting(self) -> str:
-        """The limit for which predictions leave the join before their time: disk, where there is a shelf on it."""
-        return "join_disk" if self.join is not None and self.join.has_shelf else "join_memory"
+        """The limit for which predictions leave the join before their time: memory, only where no disk is behind it."""
+        return "join_memory" if self.join is not None and not self.join.has_shelf else "join_disk"
 
     @property
     def uncommitted(self) -> int:
