@@ -54,14 +54,15 @@ def rounds(stream: Stream, contenders: Sequence[Contender], count: int) -> Itera
 
 
 def complete(measured: Iterator[Figures], contenders: int) -> list[Figures]:
-    """Everything; once interrupted, the rounds that are complete, if there is one."""
+    """Everything; where it is interrupted or a contender fails, the rounds that are complete, if there is one."""
     found: list[Figures] = []
     try:
         for figures in measured:
             found.append(figures)  # noqa: PERF402 - what there is when interrupted must stay
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
         if len(found) < contenders:
             raise
+        print(f"STOPPED before the end: {end or 'interrupted'}", file=sys.stderr, flush=True)
     return found[: len(found) // contenders * contenders]
 
 

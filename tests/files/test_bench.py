@@ -1,8 +1,12 @@
 """The benchmark over files, with a stream that is far too small to tell anything; the time is not looked at."""
 
 import json
+from collections.abc import Iterator
 
-from bench import files, targets
+import pytest
+
+from bench import files, run, targets
+from bench.measure import Figures
 
 
 def test_every_format_gives_the_same_rows_and_alerts_with_any_number_of_processes(tmp_path) -> None:
@@ -25,3 +29,16 @@ def test_targets_name_what_is_reached_and_what_is_not(tmp_path, monkeypatch) -> 
     assert joins.endswith("| 200,000 |  | 250,000 | 900,000 | 10,000,000 | reached |")
     assert each.endswith("| ≤ 64.0 |  | 70.0 |  | 10,000,000 | NOT reached |")
     assert sum("not measured: python -m bench run" in line for line in told) == 5
+
+
+def stopped_after(count: int) -> Iterator[Figures]:
+    for number in range(count):
+        yield Figures(f"{number}", 1, 1.0, 1.0, 1.0, 1.0)
+    raise SystemExit("a contender ended with exit code 1")
+
+
+def test_complete_rounds_are_kept_when_a_later_one_fails(capsys) -> None:
+    assert [figures.key for figures in run.complete(stopped_after(5), 2)] == ["0", "1", "2", "3"]
+    assert "STOPPED before the end: a contender ended with exit code 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run.complete(stopped_after(1), 2)
