@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
     "backtest": ("streamcheck.cli.backtest:backtest", "Replay files or topics: which alerts would have fired?"),
+    "calibrate": ("streamcheck.cli.calibrate:calibrate", "Propose detectors' parameters for a budget, from history."),
     "test": ("streamcheck.cli.scenarios:test", "Run scenario tests: rows in, expected alerts out."),
     "profile": ("streamcheck.cli.profile:profile", "Make a reference profile of history; show, diff, merge profiles."),
     "state": ("streamcheck.cli.state:state", "Look at the saved state, check, export, reset or rebuild it."),

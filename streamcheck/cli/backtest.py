@@ -92,8 +92,8 @@ def backtest(
     sink = AlertLines(alerts) if alerts is not None else None
     try:
         with closing(Progress()) as progress:
-            kept = {"traced": result is not None, "recorded": html is not None}
-            done = replay(tried, given, (first_ms, end_ms), sink, progress, **kept)
+            traced, recorded = result is not None, html is not None
+            done = replay(tried, given, (first_ms, end_ms), sink, progress, traced=traced, recorded=recorded)
     finally:
         if sink is not None:
             sink.close()

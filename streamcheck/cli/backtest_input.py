@@ -139,7 +139,7 @@ def _topics(config: str, loaded: Loaded, asked: Asked, life: "Life | None", save
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
-    live = KafkaSource(client, topics, "unused: a backtest shows no progress")
+    live = KafkaSource(client, topics, f"{settings.name}.backtest", client=settings.kafka_client)
     try:
         source = TopicHistory(live)
         first = _starts(loaded, source, asked.first_ms)

@@ -117,10 +117,12 @@ def replay(
     *,
     traced: bool = False,
     recorded: bool = False,
+    watch: Callable[[Engine], object] | None = None,
 ) -> Replayed:
     """Everything up to the end of the input, or until told to stop. Closes the input.
 
-    traced: what the result as JSON shows beside alerts is kept; recorded: what a report of the first config shows.
+    traced: what the result as JSON shows beside alerts is kept; recorded: what a report of the first config shows;
+    watch: may look on at the first config's engine instead.
     """
     settings, clock, stop = candidates[0].loaded.settings, WallClock(), Stop()
     with closing(given.source), ExitStack() as scratch:
@@ -136,6 +138,8 @@ def replay(
             courses[0].recorder = Recorder(opened[0].engine)
         for course in courses:
             course.look_on()
+        if watch is not None:
+            watch(courses[0].engine)
         outbox = Outbox(sink, ForgetfulStore())
         outbox.open(opened[0])
         positions = saving.positions(courses[0].engine)

@@ -50,6 +50,11 @@ class RowsInTime:
         """From the first row to the last."""
         return 0 if self._first_ms is None else self._last_ms - self._first_ms
 
+    @property
+    def last_ms(self) -> int:
+        """The time of the last row."""
+        return self._last_ms
+
     def overlaps(self, start_ms: int, end_ms: int) -> bool:
         """Whether some of this time was replayed."""
         return self._first_ms is not None and start_ms <= self._last_ms and end_ms > self._first_ms

@@ -100,6 +100,16 @@ def test_one_pass_gives_what_each_config_gives_by_itself(
     assert "\nnarrow\t" in told
 
 
+def test_the_same_files_give_the_same_result_bytes(run: Any, tmp_path: Path) -> None:
+    made = []
+    for _ in range(2):
+        run("one", "--incidents", tmp_path / "incidents.yaml", "--against", tmp_path / "narrow.yaml")
+        text = (tmp_path / "out.json").read_text()
+        start = text.index('  "timing": {')
+        made.append(text[:start] + text[text.index("}", start) :])
+    assert made[0] == made[1]
+
+
 def test_a_sweep_tries_every_combination(run: Any) -> None:
     sweeps = "--sweep", "floor.detector.below=0.2,0.9", "--sweep", "adwin.detector.delta=0.01,1e-9"
     found, told = run("one", *sweeps)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamcheck.config.incidents import load_incidents
-from streamcheck.config.load import loads
+from streamcheck.config.load import load, loads
 from streamcheck.core.truth import Incident
 from streamcheck.errors import ConfigError
 from streamcheck.report.rows import RowsInTime
@@ -133,6 +133,11 @@ def test_incidents_are_read(tmp_path: Path) -> None:
     first, second = load_incidents(tmp_path / "i.yaml", loads(CONFIG, {}).plan)
     assert (first.note, first.monitors, first.segment) == ("new campaign", ("shift*",), (("tier", "premium"),))
     assert (second.columns, second.tolerance_ms, second.end_ms - second.start_ms) == (("items",), 1_800_000, H)
+
+
+def test_the_example_fits_its_config() -> None:
+    examples = Path(__file__).parents[2] / "configs" / "examples"
+    assert len(load_incidents(examples / "bank.incidents.yaml", load(examples / "bank.yaml", {}).plan)) == 8
 
 
 def test_every_mistake_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
