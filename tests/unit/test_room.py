@@ -58,9 +58,12 @@ def test_references_take_no_more_than_they_are_charged(reference, measure):
     room = unlimited()
     kept = filled(reference, measure, room, SUMMARIES[measure])
     gc.collect()
-    taken = held_by_the_package()
-    tracemalloc.stop()
+    whole = held_by_the_package()
     assert kept.baseline(170 * HOUR_MS) is not None
+    del kept
+    gc.collect()
+    taken = whole - held_by_the_package()  # numpy keeps some freed objects for later, now more, now fewer of them
+    tracemalloc.stop()
     assert taken <= room.used + 5_000, (taken, room.used)  # the rest is in INSTANCE_BYTES
     assert room.used < 6 * taken + 20_000, "no bound that says nothing"
 
