@@ -144,7 +144,8 @@ def test_topics_and_files_give_the_alerts_of_the_run(streams: Streams, admin: An
     process.send_signal(signal.SIGTERM)
     assert process.wait(WAIT_S) == 0
     live = b"".join(line + b"\n" for line in streams.alerts)
-    assert len(live.splitlines()) > held + 5 > 10
+    assert held  # something stands in the snapshot, and much comes after it
+    assert len(live.splitlines()) > held + 5
     groups, before = admin.list_groups(), fingerprint(streams.directory)
     of_topics, result = streams.backtest("--journal", "topic")
     assert of_topics == live
