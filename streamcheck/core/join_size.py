@@ -52,7 +52,7 @@ def room(memory_bytes: int, disk_bytes: int, n_segmentations: int, segments_max:
 def entry_bytes(n_segmentations: int, segments_max: int) -> int:
     """Memory that one waiting prediction takes at most, with all that finds it again.
 
-    Key 16, value 8, score 8, time 8, number 4, two for each segmentation, its place in the hash table 8.6, its bit 0.2.
+    Key 16, value 8, score 8, time 8, number 4, two for each segmentation, its place in the hash table 8.5, its bit 0.2.
 
     >>> entry_bytes(1, 1_000), entry_bytes(4, 1_000)
     (55, 61)

@@ -6,7 +6,7 @@ import pytest
 from streamcheck.core.bits import Bits
 from streamcheck.core.entries import SLAB_ROWS, Entries, Mortals
 from streamcheck.core.id_table import LIVES, NOWHERE, IdTable
-from streamcheck.core.ids import keys_of
+from streamcheck.core.ids import keys_of, mixed
 from streamcheck.core.join import Join
 from streamcheck.core.join_size import entry_bytes
 from streamcheck.core.joining import Labels, Predictions
@@ -83,6 +83,21 @@ def test_the_table_of_ids_is_a_dict(seed: int) -> None:
             known = {i: number for i, number in known.items() if number >= entries.head}
         asked = list(range(ids))
         assert table.find(keys_of([f"e{i}" for i in asked]), entries).tolist() == [known.get(i, NOWHERE) for i in asked]
+
+
+@pytest.mark.parametrize("sum_", [0, 1, 2**40 + 7])
+def test_ids_that_all_want_one_place_are_told_apart(sum_: int) -> None:
+    """Keys of one mixed number: bucket after bucket fills up, on from the last one to the first, all with one tag."""
+    first_words = np.arange(200, dtype=np.uint64)
+    keys = np.stack([first_words, np.uint64(sum_) - first_words * np.uint64(0x9E3779B97F4A7C15)], axis=1)
+    assert len(np.unique(mixed(keys))) == 1
+    entries, table = Entries({}), IdTable()
+    for start in range(0, 150, 50):
+        table.add(keys[start : start + 50], entries.append(keys[start : start + 50]), entries)
+        assert table.find(keys, entries).tolist() == [at if at < start + 50 else NOWHERE for at in range(200)]
+    entries.forget(60)
+    table.add(keys[150:], entries.append(keys[150:]), entries)
+    assert table.find(keys, entries).tolist() == [NOWHERE] * 60 + list(range(60, 200))
 
 
 def test_numbers_outgrow_the_bits_that_the_table_has_for_them() -> None:
