@@ -98,7 +98,7 @@ class Calibration:
         if not span_ms:
             raise StreamcheckError("there was nothing to learn from: no prediction counted")
         weeks = span_ms / WEEK_MS
-        target = self._budget.alarms * WEEK_MS / self._budget.period_ms / len(self._knobs)
+        target = self._budget.alarms_per_week(self._candidate.plan.time.pane_ms) / len(self._knobs)
         allowed = int(target * weeks)
         chosen = {knob.path: self._choose(knob, done, recorder.steps, allowed) for knob in self._knobs}
         text = turned(self._candidate.text, {path: value for path, value in chosen.items() if value is not None})

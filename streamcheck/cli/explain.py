@@ -60,7 +60,9 @@ def _row(view: MonitorView) -> tuple[str, ...]:
     measure = view.measure + _params(view.measure_params)
     threshold = view.threshold
     if view.panes_per_alarm is not None:
+        above = "" if view.limit is None else f"; drift above {view.limit:.4g}" + (" and more" if view.split else "")
         threshold += f": {view.share:.2%}, a false alarm in {view.panes_per_alarm:,} panes"
+        threshold += f" ({view.alarms_per_week:.3g} a week){above}" + (f"; {view.split}" if view.split else "")
     alert = (
         f"{view.severity} after {view.alert_for}, resolved {view.cooldown} after the last drift, to {view.owner or '-'}"
     )

@@ -9,10 +9,12 @@ from streamcheck.config.load import Loaded
 from streamcheck.config.models import LimitsSection
 from streamcheck.config.shares import calibrated
 from streamcheck.config.values import budget_text, duration_text, size_text
-from streamcheck.core.components import find
-from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.budgets import KNOWN_SHARE, Grant, granted
+from streamcheck.core.components import build, find
+from streamcheck.core.detectors.base import Domain, PaneDetector, RowDetector
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Plan, Target, Window
 from streamcheck.core.profiles import Profile
+from streamcheck.core.types import Signal
 from streamcheck.core.wording import counted, moment
 
 DURATION_PARAMS = ("span_ms", "over_ms")
@@ -23,7 +25,8 @@ class MonitorView:
     """One monitor, everything filled in.
 
     input: what the detector is fed; threshold: where it comes from; share: of the budget, 0 outside it;
-    panes_per_alarm: the average number of panes between false alarms that the share comes to, None outside the budget.
+    panes_per_alarm, alarms_per_week: what the share comes to, all segments together, None outside the budget;
+    split: how segments share it; limit: the score above which it drifts, were all of the share one segment's.
     """
 
     id: str
@@ -45,6 +48,9 @@ class MonitorView:
     runbook: str | None
     share: float
     panes_per_alarm: int | None
+    alarms_per_week: float | None
+    split: str | None
+    limit: float | None
     default: bool
 
 
@@ -82,7 +88,7 @@ def component_params(family: str, spec: ComponentSpec) -> dict[str, Any]:
 def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
     rows = issubclass(find("detector", spec.detector.name), RowDetector)
     in_budget = calibrated(spec)
-    panes = plan.budget.period_ms / plan.time.pane_ms / plan.budget.alarms / spec.share if spec.share else None
+    grant = granted(spec, plan.budget, plan.time.pane_ms)
     return MonitorView(
         id=spec.id,
         column=spec.column,
@@ -102,9 +108,26 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         owner=spec.rule.owner,
         runbook=spec.rule.runbook,
         share=spec.share,
-        panes_per_alarm=None if panes is None else math.floor(panes),
+        panes_per_alarm=math.floor(grant.steps) if spec.share else None,
+        alarms_per_week=grant.alarms_per_week if spec.share else None,
+        split=_split(spec),
+        limit=_limit(spec, grant) if spec.share else None,
         default=spec.default,
     )
+
+
+def _split(spec: MonitorSpec) -> str | None:
+    if spec.by is None or not spec.share:
+        return None
+    return f"segments known when its reference is ready: {KNOWN_SHARE:.0%}, equally; later ones: the rest"
+
+
+def _limit(spec: MonitorSpec, grant: Grant) -> float | None:
+    """The threshold that the detector chooses for all rows; segments share the grant, and theirs is higher."""
+    detector: PaneDetector = build("detector", spec.detector.name, dict(spec.detector.params))
+    detector.calibrate(grant.steps)
+    limit = detector.step(Signal(0.0, 0.0, 1.0, 1, 0.0, 0.0), 0).threshold
+    return limit if math.isfinite(limit) else None
 
 
 def _standardised(spec: MonitorSpec) -> bool:

@@ -9,16 +9,17 @@ import numpy as np
 from streamcheck.core.alerts import Change
 from streamcheck.core.components import State, find
 from streamcheck.core.joining import Correction
-from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, standard_measure, window_key
+from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, roll_key, standard_measure, window_key
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label, steps_per_false_alarm
+from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Window
 from streamcheck.core.profiles import fill
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
+from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import StreamSummary
@@ -27,7 +28,7 @@ from streamcheck.core.watching import Watcher
 from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
 
 SHOWN_MAX = 5_000
-"""Monitors times segments in gauges and pages: each is six to nine lines of gauges, 1 kB, and as much again on its way.
+"""Monitors times segments in gauges and pages: each is six to ten lines of gauges, 1 kB, and as much again on its way.
 """
 
 WindowKey = tuple[str, Window, int]
@@ -43,6 +44,7 @@ class Board:
             s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
         }
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
+        self._rolls = Rolls(plan, self.tables)
         self._windows: dict[WindowKey, RollingWindow] = {}
         self._touched: set[str] = set()
         self._stale: set[str] = set()
@@ -142,6 +144,7 @@ class Board:
                 else pane.numeric_summary(spec.column, spec.by, number, layout)
             )
             changes += instance.step(span, [summary])
+            self._call_roll(place, spec, instance)
         return changes
 
     def _step_labelled_monitor(self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane) -> list[Change]:
@@ -161,6 +164,7 @@ class Board:
                 continue
             assert isinstance(instance, LabelledInstance)
             changes += instance.step_rows(span, labelled.rows(index))
+            self._call_roll(place, spec, instance)
         return changes
 
     # ------------------------------------------------------------------ windows
@@ -255,10 +259,22 @@ class Board:
     def _new_pane_instance(
         self, spec: MonitorSpec, number: int, label: tuple[tuple[str, str], ...], window: RollingWindow | None
     ) -> PaneInstance:
-        arl = steps_per_false_alarm(spec, self.plan.budget, self.plan.time, number)
+        grant = self._rolls.grant(spec, number, label)
         if spec.target is Target.LABELLED:
-            return LabelledInstance(spec, label, arl, self.room, window)
-        return PaneInstance(spec, label, arl, self.room)
+            return LabelledInstance(spec, label, grant, self.room, window)
+        return PaneInstance(spec, label, grant, self.room)
+
+    def _call_roll(self, place: int, spec: MonitorSpec, instance: PaneInstance) -> None:
+        """Once the first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
+        if not self._rolls.due(spec, instance):
+            return
+        self._rolls.call(spec, self._instances[place])
+        self._keep_roll(spec)
+        self._touched.add(roll_key(spec))
+
+    def _keep_roll(self, spec: MonitorSpec) -> None:
+        mark = fingerprint(spec, self.plan)
+        self._exporters[roll_key(spec)] = lambda: {"fingerprint": mark, "roll": self._rolls.export(spec)}
 
     def _table(self, by: Segmentation | None) -> SegmentTable | None:
         return None if by is None else self.tables[by.name]
@@ -343,6 +359,9 @@ class Board:
             return False
         if _windowed(spec):
             self._restore_windows(spec, states)
+        if roll_key(spec) in states and states[roll_key(spec)]["fingerprint"] == mark:
+            self._rolls.restore(spec, states[roll_key(spec)]["roll"])
+            self._keep_roll(spec)
         for number in mine:
             instance = self._instance(place, spec, number, known=True)
             assert instance is not None, f"{prefix}{number} was there"

@@ -34,6 +34,11 @@ def instance_key(spec: MonitorSpec, number: int) -> str:
     return f"monitor/{spec.id}/{number}"
 
 
+def roll_key(spec: MonitorSpec) -> str:
+    """Of who shares a monitor's budget."""
+    return f"roll/{spec.id}"
+
+
 def window_key(by: str, window: Window, number: int) -> str:
     """Of the window of one segment, which monitors share."""
     size = f"rows{window.rows}" if window.rows else f"span{window.span_ms}"

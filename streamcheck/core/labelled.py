@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core.alerts import Change
+from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State
 from streamcheck.core.joining import UNUSABLE, Joined
 from streamcheck.core.measures.base import LabelledMeasure, Needs
@@ -62,11 +63,11 @@ class LabelledInstance(PaneInstance):
         self,
         spec: MonitorSpec,
         segment: tuple[tuple[str, str], ...],
-        arl: float,
+        grant: Grant,
         room: Room,
         window: RollingWindow | None,
     ) -> None:
-        super().__init__(spec, segment, arl, room)
+        super().__init__(spec, segment, grant, room)
         self.window = window
         self.on_window = spec.detector.name == "threshold" and window is not None
         if self.on_window:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core.alerts import AlertTracker, Change, Finding, digest
+from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Detector, Domain, PaneDetector, RowDetector
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
-from streamcheck.core.plan import Budget, MonitorSpec, TimeRules
+from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.readings import Reading
 from streamcheck.core.references.base import Progress, Readiness, Reference
 from streamcheck.core.room import Room
@@ -43,16 +44,6 @@ class Span:
     end_ms: int
 
 
-def steps_per_false_alarm(spec: MonitorSpec, budget: Budget, time: TimeRules, place: int) -> float:
-    """The average run length that one segment's chart is granted, in panes.
-
-    place: 0 for all rows together, else the segment's number. The i-th segment gets 6 / (pi^2 i^2) of the monitor's
-    share, so that the sum stays within it however many follow.
-    """
-    panes = budget.period_ms / time.pane_ms / budget.alarms / max(spec.share, 1e-9)
-    return max(2.0, panes if spec.by is None else panes * math.pi**2 * max(place, 1) ** 2 / 6)
-
-
 class Instance:
     """One monitor for one segment: what all kinds have in common."""
 
@@ -65,6 +56,8 @@ class Instance:
         self.tracker = AlertTracker(spec.rule, pulsed=pulsed)
         self.reference: Reference | None = None
         self.watcher: Watcher | None = None
+        self.grant: Grant | None = None
+        """Its part of the false-alarm budget; None outside the budget."""
         self.rows = 0
         self.level: float | None = None
         self.baseline: float | None = None
@@ -77,6 +70,11 @@ class Instance:
         return self.tracker.finding is None
 
     def may_alert(self) -> bool:
+        """Whether the reference has come far enough for alerts, and the threshold will not change any more."""
+        return self.ready and (self.grant is None or self.grant.final)
+
+    @property
+    def ready(self) -> bool:
         """Whether the reference has come far enough for alerts."""
         return self.reference is None or self.reference.progress().readiness is Readiness.READY
 
@@ -125,6 +123,7 @@ class Instance:
             reference=self.baseline,
             score=self.score,
             threshold=self.threshold,
+            alarms_per_week=self.grant.alarms_per_week if self.grant is not None else None,
         )
 
     def export(self) -> State:
@@ -146,14 +145,19 @@ class Instance:
 class PaneInstance(Instance):
     """Measure -> reference -> pane detector -> alert."""
 
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], arl: float, room: Room) -> None:
+    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], grant: Grant, room: Room) -> None:
         assert spec.measure is not None, spec.id
         self.measure: Measure = build("measure", spec.measure.name, dict(spec.measure.params))
         super().__init__(spec, segment, self.measure.unit, pulsed=False)
         self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
         self.reference.bind(self.measure.accumulator, room)
         self.detector: PaneDetector = build("detector", spec.detector.name, dict(spec.detector.params))
-        self.detector.calibrate(arl)
+        self.calibrate(grant)
+
+    def calibrate(self, grant: Grant) -> None:
+        """Set the threshold to what the budget grants; again, once all who share it are known."""
+        self.grant = grant if self.spec.share else None
+        self.detector.calibrate(grant.steps)
 
     def step(self, span: Span, summaries: Iterable[Any]) -> list[Change]:
         """One pane; labelled rows may bring several blocks, each a step of the detector."""

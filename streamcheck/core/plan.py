@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # they are made of what a plan is made of
     from streamcheck.core.profiles import Profile
     from streamcheck.core.summaries.layout import Layout
 
+WEEK_MS = 604_800_000
+
 
 class Kind(StrEnum):
     """What the values of a column are. BINARY columns are coded 0 and 1 (1: the positive class)."""
@@ -199,10 +201,22 @@ class MonitorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """False alarms that the whole config may give: `alarms` per `period_ms` of event time."""
+    """False alarms that the whole config may give: `alarms` per `period_ms` of event time (None: per pane).
+
+    >>> Budget(2.0, 86_400_000).panes(10_000), Budget(0.001, None).alarms_per_week(10_000)
+    (4320.0, 60.48)
+    """
 
     alarms: float = 1.0
-    period_ms: int = 604_800_000
+    period_ms: int | None = WEEK_MS
+
+    def panes(self, pane_ms: int) -> float:
+        """Panes between two false alarms, on average."""
+        return (1.0 if self.period_ms is None else self.period_ms / pane_ms) / self.alarms
+
+    def alarms_per_week(self, pane_ms: int) -> float:
+        """The same as a rate."""
+        return WEEK_MS / pane_ms / self.panes(pane_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is normal, learned elsewhere: the references' contents of a whole replay, with the bins they were counted in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streamcheck.core.components import State
@@ -76,6 +76,18 @@ def fill(instance: Instance, profiles: Mapping[str, Profile]) -> None:
         content = profiles[known.digest].contents.get(key)
         if content is not None:
             known.fill(content.panes, content.state)
+
+
+def segments_in(spec: MonitorSpec, profiles: Mapping[str, Profile]) -> frozenset[Label] | None:
+    """The segments for which the profile that is a pane monitor's reference says what is normal.
+
+    None where its reference is no profile: then that is found out on the way.
+    """
+    if spec.reference.name != Known.name or spec.measure is None:
+        return None
+    asked = Key.of(spec, spec.measure.name, ())
+    known = profiles[dict(spec.reference.params)["digest"]].contents
+    return frozenset(key.segment for key in known if replace(key, segment=()) == asked)
 
 
 def learned(instances: Iterable[Instance]) -> dict[Key, Content]:

@@ -21,7 +21,7 @@ class Reading:
     segment: field and value pairs, empty for all rows; value and reference: in the column's own unit; low and high: the
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
-    "not enough data").
+    "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget.
     """
 
     monitor: str
@@ -38,6 +38,7 @@ class Reading:
     high: float | None = None
     score: float | None = None
     threshold: float | None = None
+    alarms_per_week: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 from streamcheck import __version__
 from streamcheck.core.alerts import iso
+from streamcheck.core.budgets import granted
 from streamcheck.core.engine import Engine
-from streamcheck.core.plan import MonitorSpec
+from streamcheck.core.plan import MonitorSpec, Plan
 from streamcheck.report.history import AlertHistory
 
 SCHEMA = 1
@@ -45,14 +46,15 @@ def result(
         "by_monitor": dict(sorted(history.by_monitor.items())),
         "limits": {name: hits for name, hits in reading.limits if hits},
         "join": asdict(reading.join) if plan.join is not None else None,
-        "monitors": [monitor(spec) for spec in plan.monitors],
+        "monitors": [monitor(spec, plan) for spec in plan.monitors],
         "alerts": history.fired,
         "readings": [{**asdict(each), "segment": dict(each.segment)} for each in reading.monitors],
     }
 
 
-def monitor(spec: MonitorSpec) -> dict[str, Any]:
-    """One monitor of the plan."""
+def monitor(spec: MonitorSpec, plan: Plan) -> dict[str, Any]:
+    """One monitor of the plan; alarms_per_week: what the budget grants all its segments, None outside the budget."""
+    grant = granted(spec, plan.budget, plan.time.pane_ms) if spec.share else None
     return {
         "id": spec.id,
         "column": spec.column,
@@ -63,6 +65,7 @@ def monitor(spec: MonitorSpec) -> dict[str, Any]:
         "by": None if spec.by is None else spec.by.name,
         "reference": {"name": spec.reference.name, **dict(spec.reference.params)},
         "share": spec.share,
+        "alarms_per_week": None if grant is None else grant.alarms_per_week,
         "severity": spec.rule.severity,
         "owner": spec.rule.owner,
         "runbook": spec.rule.runbook,

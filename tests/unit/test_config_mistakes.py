@@ -66,7 +66,7 @@ STRUCTURE = [
     ("alerts: {", "start: 2026-03-01T00:00:00\nalerts: {", "line 14: start: expected earliest, latest or a time with an offset such as 2026-03-01T00:00:00Z, got '2026-03-01T00:00:00'"),
     ("alerts: {", "time: {pane: 0s}\nalerts: {", "line 14: time.pane: expected a duration between 100ms and 1d, got '0s'"),
     ("alerts: {", "time: {lateness: 10}\nalerts: {", "line 14: time.lateness: expected a duration such as 10s, got 10"),
-    ("alerts: {", "alarm_budget: weekly\nalerts: {", "line 14: alarm_budget: expected a rate such as 1 per week, 2 per day or 1 per hour, got 'weekly'"),
+    ("alerts: {", "alarm_budget: weekly\nalerts: {", "line 14: alarm_budget: expected a rate such as 1 per week, 2 per day, 1 per hour or 0.001 per pane, got 'weekly'"),
     ("alerts: {", "limits: {join_memory: 512MB}\nalerts: {", "line 14: limits.join_memory: expected a size such as 512MiB, got '512MB'"),
     ("alerts: {", "limits: {segments: 0}\nalerts: {", "line 14: limits.segments: expected a whole number of at least 1 and at most 1000000, got 0"),
     ("alerts: {", "on_gap: ignore\nalerts: {", "line 14: on_gap: expected refuse or skip, got 'ignore'"),

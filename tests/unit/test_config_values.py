@@ -67,6 +67,7 @@ def test_what_is_no_size(text: object) -> None:
         ("1 per week", Budget(1.0, 604_800_000)),
         ("2 per day", Budget(2.0, 86_400_000)),
         ("0.5/hour", Budget(0.5, 3_600_000)),
+        ("0.001 per pane", Budget(0.001, None)),
     ],
 )
 def test_rates(text: str, expected: Budget) -> None:

@@ -32,6 +32,7 @@ AMOUNT = Reading(
     None,
     12.7,
     8.1,
+    0.25,
 )
 ACCURACY = Reading(
     "accuracy-ddm",
@@ -84,9 +85,10 @@ def test_monitor_gauges_are_the_reading() -> None:
     at = labels(config="payments", monitor="amount-adwin", column="amount", segment="tier=premium")
     shown = {
         name: samples[f"streamcheck_{name}", at]
-        for name in ("value", "reference", "score", "threshold", "rows", "alert_state")
+        for name in ("value", "reference", "score", "threshold", "promised_alarms_per_week", "rows", "alert_state")
     }
-    assert shown == {"value": 212.4, "reference": 104.9, "score": 12.7, "threshold": 8.1, "rows": 812, "alert_state": 2}
+    said = {"value": 212.4, "reference": 104.9, "score": 12.7, "threshold": 8.1, "promised_alarms_per_week": 0.25}
+    assert shown == {**said, "rows": 812, "alert_state": 2}
 
 
 def test_accuracy_has_its_interval() -> None:

@@ -136,6 +136,8 @@ GAUGES = (
           _of_readings(lambda reading: reading.score)),
     Gauge("streamcheck_threshold", MONITOR, "A score above it is drift; a score below it where it is a lower limit.",
           _of_readings(lambda reading: reading.threshold)),
+    Gauge("streamcheck_promised_alarms_per_week", MONITOR, "False alarms that the budget grants; none outside it.",
+          _of_readings(lambda reading: reading.alarms_per_week)),
     Gauge("streamcheck_rows", MONITOR, "Rows behind streamcheck_value.",
           _of_readings(lambda reading: reading.rows)),
     Gauge("streamcheck_alert_state", MONITOR, "The monitor's alert: 0 quiet, 1 pending, 2 firing.",

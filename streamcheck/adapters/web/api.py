@@ -86,6 +86,7 @@ def _monitor(reading: Reading) -> dict[str, Any]:
         "high": reading.high,
         "score": reading.score,
         "threshold": reading.threshold,
+        "alarms_per_week": reading.alarms_per_week,
     }
 
 

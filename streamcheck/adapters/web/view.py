@@ -283,7 +283,9 @@ def _tiles(judged: list[Reading]) -> tuple[Tile, ...]:
     for first, *others in ordered:
         shown = others[: SEGMENTS_MAX - 1]
         # A row detector has no measure: the engine calls what it sees "rows".
-        how = " · ".join(word for word in (first.measure, first.detector) if word)
+        granted = [reading.alarms_per_week for reading in (first, *others) if reading.alarms_per_week is not None]
+        promised = f"at most {number(sum(granted))} false alarms a week" if granted else ""
+        how = " · ".join(word for word in (first.measure, first.detector, promised) if word)
         lines = tuple(_line(reading) for reading in shown)
         tiles.append(Tile(first.monitor, first.column, how, _line(first), lines, len(others) - len(shown)))
     return tuple(tiles)

@@ -44,7 +44,10 @@ class PaneDetector(Detector):
     """Steps once per pane with rows (labelled rows: per block)."""
 
     def calibrate(self, arl: float) -> None:
-        """Choose parameters left null so that stable input alarms once in `arl` steps on average (> 1)."""
+        """Choose parameters left null so that stable input alarms once in `arl` steps on average (> 1).
+
+        Called at the beginning, and again once it is known who shares the budget: what was learned so far stays.
+        """
 
     def step(self, signal: Signal, at_ms: int) -> Verdict:
         """Judge one more signal, of the pane (or block) that begins at event time `at_ms`."""
