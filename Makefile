@@ -19,7 +19,7 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	echo "streamcheck needs Python >= 3.11 with venv (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-.PHONY: help demo test faults lint chromium bench bench-hostile kafka demo-kafka docs clean
+.PHONY: help demo test faults lint chromium prometheus bench bench-hostile kafka demo-kafka docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ help: ## show this list
 demo: $(VENV)/.run ## simulated payments stream with incidents, no broker, about a minute (ARGS=--serve keeps it up)
 	@$(BIN)/streamcheck demo $(ARGS)
 
-test: lint chromium ## lint, types, all tests (ARGS='-k word' narrows them, WORKERS=n sets the processes)
+test: lint chromium prometheus ## lint, types, all tests (ARGS='-k word' narrows them, WORKERS=n sets the processes)
 	@echo "pytest, $(WORKERS) processes"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 $(ARGS)
 
@@ -40,13 +40,21 @@ lint: $(VENV)/.dev ## ruff and mypy
 	@echo "mypy"
 	@$(BIN)/mypy
 
-# Reports are opened in a real browser. CI, as root on Debian, gets its own; elsewhere the tests say loudly that they were skipped.
-chromium: ## install Chromium for the tests of reports, where CI runs as root with apt
-	@for p in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$p >/dev/null && exit 0; done; \
+# Pages are opened in a real browser, rules and gauges read by the real Prometheus. CI, as root on Debian, gets its own;
+# elsewhere the tests say loudly that they were skipped.
+define INSTALL_IN_CI
+@for p in $(1); do command -v $$p >/dev/null && exit 0; done; \
 	{ [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || exit 0; \
-	echo "installing Chromium"; \
-	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; } \
-	  >/dev/null || echo "Chromium could not be installed: the tests that need it are skipped" >&2
+	echo "installing $(2)"; \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(2); } \
+	  >/dev/null || echo "$(2) could not be installed: the tests that need it are skipped" >&2
+endef
+
+chromium: ## install Chromium for the tests of pages, where CI runs as root with apt
+	$(call INSTALL_IN_CI,chromium chromium-browser google-chrome google-chrome-stable,chromium fonts-dejavu-core)
+
+prometheus: ## install Prometheus and Alertmanager for the tests, where CI runs as root with apt
+	$(call INSTALL_IN_CI,prometheus,prometheus prometheus-alertmanager)
 
 bench: $(VENV)/.run ## events per second beside loops and peers, same broker, same run (ARGS='files' …: bench/README.md)
 	@$(BIN)/python -m bench $(ARGS)

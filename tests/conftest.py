@@ -136,7 +136,7 @@ def cluster(kafka: Kafka) -> KafkaCluster:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    for need in ("NO KAFKA", "NO CONFLUENT-KAFKA", "NO CHROMIUM"):
+    for need in ("NO KAFKA", "NO CONFLUENT-KAFKA", "NO CHROMIUM", "NO PROMETHEUS"):
         skipped = [report for report in terminalreporter.stats.get("skipped", []) if need in str(report.longrepr)]
         if skipped:
             reason = skipped[0].longrepr[2].removeprefix("Skipped: ")

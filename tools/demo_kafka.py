@@ -19,10 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script: tools is a folder beside the package
 
 import orjson  # noqa: E402
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # noqa: E402
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
+from streamcheck.adapters.kafka.publish import Publisher, make_topics  # noqa: E402
 from streamcheck.adapters.simulate import PaymentsStream  # noqa: E402
 from streamcheck.adapters.simulate.traffic import HOUR_MS  # noqa: E402
 from streamcheck.config.load import load  # noqa: E402
@@ -70,12 +71,10 @@ def prepare(bootstrap: str, stream: PaymentsStream, *, replace: bool) -> None:
     """Fresh topics for the stream. What is there already is removed only when the user says so."""
     topics = load(CONFIG, {"KAFKA_BOOTSTRAP": bootstrap}).settings.topics
     own = [topics.alerts, f"{topics.alerts}.positions", topics.journal, topics.dead_letter, topics.late]
-    partitions: dict[str, int] = {}
-    for source in stream.partitions():
-        partitions[source.topic] = max(partitions.get(source.topic, 0), source.partition + 1)
+    named = {source.topic for source in stream.partitions()}
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
-        old = sorted({*partitions, *filter(None, own)} & set(admin.list_topics()))
+        old = sorted({*named, *filter(None, own)} & set(admin.list_topics()))
         if old and not replace:
             sys.exit(
                 f"{bootstrap} already has {', '.join(old)}: of an earlier demo, or somebody's own?\n"
@@ -84,30 +83,18 @@ def prepare(bootstrap: str, stream: PaymentsStream, *, replace: bool) -> None:
         if old:
             admin.delete_topics(old)
             _until(lambda: not set(old) & set(admin.list_topics()), "the topics of an earlier demo to go")
-        # the records' timestamps lie in the past: with the default retention the broker would remove them at once
-        settings = {"retention.ms": "-1"}
-        wanted = {name: {"num_partitions": count, "configs": settings} for name, count in partitions.items()}
-        admin.create_topics(wanted, wait_for_metadata=True)
     finally:
         admin.close()
+    make_topics({"bootstrap_servers": bootstrap}, stream.partitions())
 
 
 def publish(bootstrap: str, stream: PaymentsStream) -> int:
     """Send the whole stream; how many records it has."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20, batch_size=256 * 1024)
     count = 0
-    try:
-        for count, record in enumerate(stream.records(), 1):  # noqa: B007 - counted on the way
-            producer.send(
-                record.topic,
-                record.value,
-                key=record.key,
-                partition=record.partition,
-                timestamp_ms=record.timestamp_ms,
-            )
-        producer.flush()
-    finally:
-        producer.close()
+    with Publisher({"bootstrap_servers": bootstrap}) as publisher:
+        for step in stream.steps():
+            publisher.send(step.records)
+            count += len(step.records)
     return count
 
 

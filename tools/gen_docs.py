@@ -23,6 +23,7 @@ from streamcheck.config.values import Rule, budget_text, duration_text, size_tex
 from streamcheck.core.components import Component, Param, components  # noqa: E402
 from streamcheck.core.detectors.base import PaneDetector, RowDetector  # noqa: E402
 from streamcheck.core.plan import Budget  # noqa: E402
+from tools import grafana  # noqa: E402
 
 NOTE = "<!-- Made by tools/gen_docs.py (`make docs`) from what the code declares; edits are lost. -->"
 
@@ -35,7 +36,8 @@ def pages() -> dict[str, str]:
         "docs/config-reference.md": config_page,
         "docs/gauges.md": gauges_page,
     }
-    return {path: "\n".join([NOTE, "", *page()]).rstrip() + "\n" for path, page in made.items()}
+    written = {path: "\n".join([NOTE, "", *page()]).rstrip() + "\n" for path, page in made.items()}
+    return written | {grafana.PATH: grafana.dashboard()}
 
 
 # ---------------------------------------------------------------------- commands

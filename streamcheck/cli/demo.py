@@ -23,11 +23,31 @@ from streamcheck.errors import ConfigError
 @click.option("--seed", type=int, default=7, show_default=True, help="Another stream of the same kind.")
 @click.option("--quiet-stream", is_flag=True, help="The same stream without incidents: every alert is a false one.")
 @click.option("--json", "as_json", is_flag=True, help="Print only the result, as JSON.")
-def demo(serve: bool, listen: str, hours: float, seed: int, quiet_stream: bool, as_json: bool) -> None:  # noqa: FBT001
+@click.option(
+    "--publish", metavar="HOST:PORT", help="Watch nothing: send the stream to a broker, as time passes, until its end."
+)
+@click.option(
+    "--history", type=click.FloatRange(0, 199), default=3.0, show_default=True,
+    help="With --publish: the hours of it that have passed already, sent at once.",
+)  # fmt: skip
+def demo(
+    serve: bool, listen: str, hours: float, seed: int, quiet_stream: bool, as_json: bool, publish: str | None,  # noqa: FBT001
+    history: float,
+) -> None:  # fmt: skip
     """Simulate a payments stream with incidents and late labels, and watch it with the real engine. Needs no broker.
+
+    With --publish it is the producer of a real one, on the topics payments.predictions and payments.labels, which are
+    made where they are missing.
 
     Exit codes: 0 it ran to its end, 1 it failed, 2 a mistake in the command line.
     """
+    if publish is not None:
+        if serve or as_json:
+            raise click.UsageError("--publish watches nothing: without --serve and --json")
+        from streamcheck.cli.demo_publish import run  # noqa: PLC0415 (numpy, kafka: only when it runs)
+
+        run(publish, hours=hours, history=history, seed=seed, quiet=quiet_stream)
+        return
     from streamcheck.cli.demo_show import Show  # noqa: PLC0415 (numpy and the engine: only when it runs)
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")

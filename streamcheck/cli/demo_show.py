@@ -67,7 +67,7 @@ class Show:
     @contextmanager
     def pages(self, settings: Settings) -> Iterator[str | None]:
         """Serve page and gauges; yields their address."""
-        self._telemetry = Telemetry(first_snapshot(settings, self.source.clock))
+        self._telemetry = Telemetry(first_snapshot(self.plan, self.source.clock))
         with pages(settings, self._telemetry, self.source.clock, HEALTH) as address:
             yield address
 

@@ -160,7 +160,7 @@ def replay(
                 outbox,
                 decoder,
                 clock,
-                Telemetry(first_snapshot(settings, clock)),
+                Telemetry(first_snapshot(candidates[0].plan, clock)),
                 LoopRules(commit_every_s=COMMIT_EVERY_S, open_bytes_max=min(settings.open_bytes, OPEN_BYTES_MAX)),
                 listen,
                 scope,

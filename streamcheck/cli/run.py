@@ -113,7 +113,7 @@ def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: b
         _unlocked(lambda: reset(directory), stop)
     elif new_lineage:
         allow_takeover(directory)
-    telemetry = Telemetry(first_snapshot(settings, clock))
+    telemetry = Telemetry(first_snapshot(loaded.plan, clock))
     rules = LoopRules(
         commit_every_s=settings.commit_every_ms / 1000,
         idle_after_s=settings.idle_after_ms / 1000,

@@ -35,7 +35,7 @@ from streamcheck.runtime.ports import (
     Store,
     StraySink,
 )
-from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Phase, Snapshot, Telemetry
+from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Ownership, Phase, Snapshot, Telemetry
 from streamcheck.runtime.workers import Pool
 
 log = logging.getLogger(__name__)
@@ -137,9 +137,10 @@ def pages(
         server.close()
 
 
-def first_snapshot(settings: Settings, clock: Clock) -> Snapshot:
+def first_snapshot(plan: Plan, clock: Clock) -> Snapshot:
     """What is shown before anything is known."""
-    return Snapshot(settings.name, __version__, started_ms=clock.now_ms(), beat_s=clock.monotonic())
+    owners = tuple(Ownership(m.id, m.rule.severity, m.rule.owner, m.rule.runbook) for m in plan.monitors)
+    return Snapshot(plan.name, __version__, started_ms=clock.now_ms(), beat_s=clock.monotonic(), owners=owners)
 
 
 def run_service(

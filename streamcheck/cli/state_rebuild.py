@@ -260,7 +260,7 @@ def _replay(
     )
     store = SqliteStore(workshop, plan.name)
     began = store.load() is not None
-    telemetry = Telemetry(first_snapshot(settings, clock))
+    telemetry = Telemetry(first_snapshot(plan, clock))
     try:
         with closing(decoding(plan, settings.workers)) as decoder:
             return rebuild(

@@ -154,6 +154,16 @@ class AlertBook:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Whose alerts a monitor's are, and how urgent."""
+
+    monitor: str
+    severity: str
+    owner: str | None
+    runbook: str | None
+
+
 NOTHING_READ = EngineReading(
     monitors=(), partitions=(), join=JoinReading(), watermark_ms=None, closed_until_ms=None, open_rows=0, alerts=0
 )
@@ -183,6 +193,7 @@ class Snapshot:
     delivered: int = 0
     outbox: int = 0
     dead_letters: int = 0
+    owners: tuple[Ownership, ...] = ()
 
 
 class Telemetry:

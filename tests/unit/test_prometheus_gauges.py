@@ -13,7 +13,7 @@ from streamcheck.adapters.prometheus.exposition import Exposition, SnapshotColle
 from streamcheck.adapters.prometheus.gauges import GAUGES
 from streamcheck.core.readings import AlertState, EngineReading, JoinReading, PartitionReading, Reading
 from streamcheck.core.types import SourcePartition
-from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Phase, Snapshot, Telemetry, segment_text
+from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Ownership, Phase, Snapshot, Telemetry, segment_text
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -61,7 +61,7 @@ FULL = Snapshot(
     "payments", "0.1.0", 1_000_000, 5.0, Phase.LIVE,
     EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),)),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
-    1_600_500, None, BOOK, 17, 2, 3,
+    1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
 )  # fmt: skip
 
 
@@ -100,6 +100,12 @@ def test_accuracy_has_its_interval() -> None:
     assert {key for key in samples if key[0].startswith("streamcheck_accuracy")} == {
         ("streamcheck_accuracy" + end, at) for end in ("", "_low", "_high")
     }
+
+
+def test_monitors_have_their_owner() -> None:
+    found = {key: value for key, value in scrape(FULL).items() if key[0] == "streamcheck_monitor_info"}
+    told = labels(config="payments", monitor="amount-adwin", severity="page", owner="risk", runbook="")
+    assert found == {("streamcheck_monitor_info", told): 1.0}
 
 
 def test_number_that_is_not_there_has_no_sample() -> None:

@@ -123,6 +123,11 @@ def _alerts(scrape: Scrape) -> Iterator[Sample]:
         yield (scrape.snapshot.config, state, severity), count
 
 
+def _owners(scrape: Scrape) -> Iterator[Sample]:
+    for one in scrape.snapshot.owners:
+        yield (scrape.snapshot.config, one.monitor, one.severity, one.owner or "", one.runbook or ""), 1.0
+
+
 def _phases(scrape: Scrape) -> Iterator[Sample]:
     return (((phase.value,), float(scrape.snapshot.phase is phase)) for phase in Phase)
 
@@ -142,6 +147,8 @@ GAUGES = (
           _of_readings(lambda reading: reading.rows)),
     Gauge("streamcheck_alert_state", MONITOR, "The monitor's alert: 0 quiet, 1 pending, 2 firing.",
           _of_readings(lambda reading: int(reading.alert) if reading.detector else None)),
+    Gauge("streamcheck_monitor_info", ("config", "monitor", "severity", "owner", "runbook"),
+          "Always 1; says whose a monitor's alerts are, to be joined by config and monitor.", _owners),
     Gauge("streamcheck_accuracy", QUALITY, "A quality of labelled rows, as `measure` names it (accuracy, f1, mae).",
           _of_qualities(lambda reading: reading.value)),
     Gauge("streamcheck_accuracy_low", QUALITY, "Lower end of the 95 % interval of streamcheck_accuracy.",

@@ -25,6 +25,11 @@ from streamcheck.runtime.ports import RawBatch
 PREDICTIONS = "payments.predictions"
 LABELS = "payments.labels"
 LABEL_PARTITIONS = 2
+PARTITIONS = (
+    *(SourcePartition(LABELS, at) for at in range(LABEL_PARTITIONS)),
+    *(SourcePartition(PREDICTIONS, at) for at in range(PRODUCERS)),
+)
+"""All partitions of both topics, ascending."""
 
 START_MS = 1_772_323_200_000
 """2026-03-01T00:00:00Z."""
@@ -64,8 +69,8 @@ class Step:
 class PaymentsStream:
     """Predictions and their late labels, with the incidents of a scenario; the same arguments give the same bytes.
 
-    rate: payments a second; start_ms and duration_ms: event time. Outside its incidents a scenario's stream equals the
-    quiet one of the same seed, byte for byte.
+    rate: payments a second; start_ms and duration_ms: event time; first: the number of the first payment. Outside its
+    incidents a scenario's stream equals the quiet one of the same seed, byte for byte.
 
     >>> stream = PaymentsStream(seed=1, duration_ms=1_000)
     >>> next(stream.records()).value[:64]
@@ -79,19 +84,20 @@ class PaymentsStream:
         start_ms: int = START_MS,
         rate: float = RATE,
         duration_ms: int = DURATION_MS,
+        first: int = 0,
     ) -> None:
         assert rate > 0, f"a rate of {rate} payments a second"
         assert duration_ms > 0, f"a duration of {duration_ms} ms"
         self.seed = seed
         self.scenario = scenario
         self.start_ms = start_ms
+        self.first = first
         self.rate = rate
         self.end_ms = start_ms + duration_ms
 
     def partitions(self) -> tuple[SourcePartition, ...]:
         """All partitions of both topics, ascending."""
-        labels = [SourcePartition(LABELS, at) for at in range(LABEL_PARTITIONS)]
-        return (*labels, *(SourcePartition(PREDICTIONS, at) for at in range(PRODUCERS)))
+        return PARTITIONS
 
     def happening(self, time_ms: int) -> tuple[Incident, ...]:
         """The incidents that are under way at this event time."""
@@ -128,7 +134,7 @@ class PaymentsStream:
             yield from cut(step.records, offsets)
 
     def _blocks(self) -> Iterator[list[Record]]:
-        first = 0
+        first = self.first
         for number, start_ms in enumerate(range(self.start_ms, self.end_ms, BLOCK_MS)):
             rng = np.random.default_rng([self.seed, number, 0])
             end_ms = min(start_ms + BLOCK_MS, self.end_ms)

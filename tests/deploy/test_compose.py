@@ -1,13 +1,21 @@
 """Do the compose file, the image and the scrape config fit together? Nothing is started."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+from streamcheck.adapters.simulate.payments import LABELS, PARTITIONS, PREDICTIONS, PaymentsStream
+from streamcheck.cli.demo import demo
+from streamcheck.config.load import load as load_config
+from streamcheck.core.types import FieldStatus
+from streamcheck.runtime.decode import Decoder
+
+ROOT = Path(__file__).parents[2]
 
 
 def load(path: str) -> dict[str, Any]:
@@ -28,8 +36,8 @@ def inner_ports(service: dict[str, Any]) -> set[str]:
 
 
 def test_images_are_pinned(services: dict[str, Any]) -> None:
-    images = {name: service["image"] for name, service in services.items() if "image" in service}
-    assert sorted(images) == ["kafka", "prometheus", "topics"]
+    images = {name: service["image"] for name, service in services.items() if service["image"] != "streamcheck"}
+    assert sorted(images) == ["alertmanager", "grafana", "kafka", "prometheus", "topics"]
     assert [image for image in images.values() if not re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image)] == []
     bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert bases
@@ -45,7 +53,7 @@ def test_ports_are_published_on_the_loopback_only(services: dict[str, Any]) -> N
 def test_files_and_volumes_exist(services: dict[str, Any]) -> None:
     declared = set(load("docker-compose.yml")["volumes"])
     mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])]
-    assert [path for path in mounted if path.startswith(".") and not (ROOT / path).is_file()] == []
+    assert [path for path in mounted if path.startswith(".") and not (ROOT / path).exists()] == []
     assert {path for path in mounted if not path.startswith(".")} == declared
     ignored = (ROOT / ".dockerignore").read_text().split()
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -64,19 +72,57 @@ def test_the_config_meets_the_services(services: dict[str, Any]) -> None:
     assert config["state"]["dir"].rsplit("/", 1)[0] in folders
     for stream in config["streams"].values():
         assert stream["topic"] in services["topics"]["command"][0]
+        assert stream["topic"] in {source.topic for source in PARTITIONS}, "the producer writes others"
+
+
+def test_the_producer_says_what_the_config_expects() -> None:
+    loaded = load_config(ROOT / "deploy/payments.yaml")
+    plan = loaded.plan
+    assert plan.labels is not None
+    decoders = {PREDICTIONS: Decoder(plan.predictions, plan.task), LABELS: Decoder(plan.labels, plan.task)}
+    for raw in PaymentsStream(duration_ms=1_800_000).batches():
+        batch = decoders[raw.source.topic].decode(raw)
+        assert (batch.rejects.reasons, len(batch)) == ((), len(raw.values))
+        assert set(batch.status.flat) == {FieldStatus.OK}
+
+
+def test_the_producer_starts_as_the_command_line_has_it(services: dict[str, Any]) -> None:
+    command, *options = services["producer"]["command"]
+    assert command == "demo"
+    assert (
+        f"//{options[options.index('--publish') + 1]}" in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    )
+    known = {name for parameter in demo.params for name in parameter.opts}
+    assert [option for option in options if option.startswith("--") and option not in known] == []
+
+
+def test_the_compose_file_is_one() -> None:
+    done = check_schema("--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_compose_file_with_a_mistake_is_none(tmp_path: Path) -> None:
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text((ROOT / "docker-compose.yml").read_text().replace("restart: unless-stopped", "restarts: always"))
+    assert "restarts" in check_schema("--builtin-schema", "vendor.compose-spec", str(wrong)).stdout
+
+
+def check_schema(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "check_jsonschema", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 def test_prometheus_and_the_health_check_find_the_service(services: dict[str, Any]) -> None:
     port = load("deploy/payments.yaml")["prometheus"]["listen"].split(":")[1]
-    [job] = load("deploy/prometheus.yml")["scrape_configs"]
+    [job] = load("deploy/prometheus/prometheus.yml")["scrape_configs"]
     assert job["static_configs"] == [{"targets": [f"streamcheck:{port}"]}]
     assert "streamcheck" in services
     assert f"http://127.0.0.1:{port}/healthz" in (ROOT / "Dockerfile").read_text()
 
 
 def test_the_service_runs_with_least_rights(services: dict[str, Any]) -> None:
-    service = services["streamcheck"]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
+    for name in ("streamcheck", "producer"):
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
     user = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[-1]
     assert int(user) > 0
