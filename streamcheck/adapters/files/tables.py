@@ -27,6 +27,8 @@ from streamcheck.errors import SourceError
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 65_536
+PAGES_BYTES = 1 << 20
+"""Of a column's pages, read at once: a row group may have a gigabyte of them."""
 BLOCK_BYTES = 4 << 20
 """Of CSV text; a row may not be longer."""
 NAMES_SHOWN = 20
@@ -87,8 +89,11 @@ class ParquetRows:
             metadata = papq.read_metadata(path)
             leaves = {metadata.schema.column(at).path for at in range(len(metadata.schema))}
             coded = sorted({".".join(column.path) for column in schema.coded} & leaves)
-            # pre_buffer would keep the bytes of every row group until the end of the file
-            self._file = papq.ParquetFile(path, metadata=metadata, read_dictionary=coded, pre_buffer=False)
+            # pre_buffer would keep the bytes of every row group until the end of the file; without a buffer all pages of
+            # a row group would be read at once
+            self._file = papq.ParquetFile(
+                path, metadata=metadata, read_dictionary=coded, buffer_size=PAGES_BYTES, pre_buffer=False
+            )
             known = self._file.schema_arrow
             check_columns(path, schema, lambda wanted: _lies_in(known, wanted), known.names)
             counts = [self._file.metadata.row_group(at).num_rows for at in range(self._file.num_row_groups)]
