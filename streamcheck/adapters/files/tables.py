@@ -89,8 +89,7 @@ class ParquetRows:
             metadata = papq.read_metadata(path)
             leaves = {metadata.schema.column(at).path for at in range(len(metadata.schema))}
             coded = sorted({".".join(column.path) for column in schema.coded} & leaves)
-            # pre_buffer would keep the bytes of every row group until the end of the file; without a buffer all pages of
-            # a row group would be read at once
+            # Of a row group, no buffer would read all pages at once, and pre_buffer keep them to the end of the file.
             self._file = papq.ParquetFile(
                 path, metadata=metadata, read_dictionary=coded, buffer_size=PAGES_BYTES, pre_buffer=False
             )
