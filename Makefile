@@ -19,7 +19,7 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	echo "streamcheck needs Python >= 3.11 with venv (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-.PHONY: help demo test faults lint chromium prometheus bench bench-hostile kafka demo-kafka docs clean
+.PHONY: help demo test faults lint chromium prometheus bench bench-hostile evaluate kafka demo-kafka docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ prometheus: ## install Prometheus and Alertmanager for the tests, where CI runs 
 
 bench: $(VENV)/.run ## events per second beside loops and peers, same broker, same run (ARGS='files' …: bench/README.md)
 	@$(BIN)/python -m bench $(ARGS)
+
+evaluate: $(VENV)/.run ## is the false-alarm budget kept, how soon is a change seen: hours, in pieces (ARGS='null --minutes 20' …: evaluate/README.md)
+	@$(BIN)/python -m evaluate $(if $(ARGS),run $(ARGS))
 
 bench-hostile: $(VENV)/.run ## what one malformed event in ten costs, and whether it changes anything
 	@$(BIN)/python -m bench hostile $(ARGS)

@@ -8,7 +8,8 @@ import pytest
 from tools.architecture import violations
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted(path for folder in ("streamcheck", "tests", "bench", "tools") for path in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("streamcheck", "tests", "bench", "evaluate", "tools")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())

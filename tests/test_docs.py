@@ -19,9 +19,8 @@ from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target
 from tools.gen_docs import pages
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench/README.md"], key=lambda path: path.as_posix()
-)
+BESIDE = [ROOT / folder / "README.md" for folder in ("bench", "evaluate")]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *BESIDE], key=lambda path: path.as_posix())
 CONFIGS = sorted(
     path
     for path in (*(ROOT / "configs").glob("**/*.yaml"), *(ROOT / "deploy").glob("payments*.yaml"))

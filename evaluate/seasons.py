@@ -1,0 +1,84 @@
+"""Is the promise kept where all features share a daily cycle? With slot means, and with the default config as it is.
+
+The default config has panes of 10 s, `reference: auto` and one false alarm a week. Over weeks of event time it is fed
+thinly (a row every 40 s on average, at random) and, for as many rows as real traffic has, with 50 rows in every pane:
+what a slot's mean leaves of the cycle shows only there.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from evaluate import configs, nulls
+from evaluate.cells import Cell, Found
+from evaluate.contenders import DEFAULT
+from evaluate.feed import Alarm, Panes, Run, plan_of
+from evaluate.nulls import MONITORS, ROWS, chunks, counted, summary
+from evaluate.streams import DAY_PANES, Independent, Ints, Purpose, Rng, Season, rng
+
+SLOT_PANE_MS = 600_000
+SLOT_DAYS = 7
+WEEK_PANES = 60_480
+DAY = WEEK_PANES // 7
+"""Panes of 10 s."""
+AMPLITUDES = (0.0, 0.1, 0.5)
+THIN_ROWS = 0.25
+"""Rows in a pane, on average."""
+CHUNK = 720
+
+
+def slots_part(amplitude: float, number: int) -> Found:
+    """Configs of 14 features with hour-of-day means over seven days, panes of ten minutes."""
+    assert DEFAULT.features is not None
+    generator = rng(Purpose.REPORTING, f"slots {amplitude}", number)
+    count = MONITORS * nulls.CONFIGS
+    source = Season(count, generator, amplitude, DAY_PANES)
+    reference = {"season": "hour_of_day", "over": f"{SLOT_DAYS}d"}
+    promised = configs.budget(nulls.PROMISED, configs=nulls.CONFIGS)
+    written = configs.config(configs.numbers(count), DEFAULT.features, reference, promised, pane_ms=SLOT_PANE_MS)
+    run, alarms = Run(plan_of(written), pane_ms=SLOT_PANE_MS), list[Alarm]()
+    for sizes in chunks(nulls.LAYOUT_PANES + SLOT_DAYS * DAY_PANES + nulls.PANES):
+        alarms += run.feed(Panes(sizes, dict(zip(configs.columns(count), source.rows(sizes), strict=True))))
+    return counted(run, alarms, nulls.CONFIGS)
+
+
+def default_config() -> configs.Config:
+    """What is left when everything is left out."""
+    streams = {"predictions": {"topic": "evaluate", **configs.numbers(MONITORS)}}
+    return {"version": 1, "name": "evaluate", "streams": streams}
+
+
+def default_part(amplitude: float, weeks: int, rows: int | None, number: int) -> Found:
+    """One default config. rows: in every pane; None for thin traffic."""
+    generator = rng(Purpose.REPORTING, f"default {amplitude} {rows}", number)
+    source = Season(MONITORS, generator, amplitude, DAY) if amplitude else Independent(
+        MONITORS, generator, lambda drawn, shape: drawn.standard_normal(shape)
+    )  # fmt: skip
+    run, alarms = Run(plan_of(default_config())), list[Alarm]()
+    for _ in range(weeks * WEEK_PANES // CHUNK):
+        sizes = _sizes(rows, generator)
+        alarms += run.feed(Panes(sizes, dict(zip(configs.columns(MONITORS), source.rows(sizes), strict=True))))
+    return counted(run, alarms, 1)
+
+
+def _sizes(rows: int | None, generator: Rng) -> Ints:
+    return np.full(CHUNK, rows, np.int64) if rows is not None else generator.poisson(THIN_ROWS, CHUNK)
+
+
+def cells() -> Iterator[Cell]:
+    """Slot means, then the default config with thin and with full traffic."""
+    common: dict[str, Any] = {"contender": DEFAULT.key, "features": MONITORS}
+    for amplitude in AMPLITUDES[1:]:
+        about = common | {"amplitude": amplitude, "panes": nulls.PANES, "promised_panes": nulls.PROMISED}
+        about |= {"reference": f"hour of day, {SLOT_DAYS} days", "rows_per_pane": ROWS}
+        run = partial(slots_part, amplitude)
+        yield Cell("seasons", f"slot means, cycle of {amplitude} sd", about, nulls.PARTS, run, summary)
+    for words, rows, weeks, parts in (("thin traffic", None, 4, 10), (f"{ROWS} rows a pane", ROWS, 3, 2)):
+        for amplitude in AMPLITUDES:
+            about = common | {"amplitude": amplitude, "weeks": weeks, "rows": rows or THIN_ROWS, "configs": parts}
+            about |= {"promised_panes": WEEK_PANES, "reference": "auto"}
+            key = f"default config, {words}, cycle of {amplitude} sd"
+            of_week = partial(summary, promised=WEEK_PANES)
+            yield Cell("seasons", key, about, parts, partial(default_part, amplitude, weeks, rows), of_week)
