@@ -11,6 +11,7 @@ from streamcheck.cli.installation import incomplete
 from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError, WorkerLost
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("streamcheck.cli.init:init", "Look at a topic or a file, and write a config for it."),
     "check": ("streamcheck.cli.check:check", "Find every mistake in a config."),
     "explain": ("streamcheck.cli.explain:explain", "Show the monitors, limits and budget that a config comes to."),
     "list": (

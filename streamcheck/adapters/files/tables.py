@@ -164,7 +164,7 @@ class CsvRows:
         self._row, self._skip = 0, skip
         self._odd: list[tuple[int, str]] = []
         with told_by_arrow(path):
-            names, separator = _header(path)
+            names, separator = header(path)
             check_columns(path, schema, lambda wanted: ".".join(wanted) in names, names)
             wanted = [name for name in dict.fromkeys(".".join(p) for p in paths_of(schema)) if name in names]
             twice = sorted(name for name in wanted if names.count(name) > 1)
@@ -179,7 +179,7 @@ class CsvRows:
 
     def _open(self, wanted: list[str], separator: str) -> Any:
         return pacsv.open_csv(
-            _stream(self._file, self._path),
+            stream(self._file, self._path),
             pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             pacsv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=self._note),
             pacsv.ConvertOptions(
@@ -250,14 +250,15 @@ def _at_name(rows: Any, wanted: Path_) -> Any:
     return rows.column(name) if name in rows.schema.names else None
 
 
-def _stream(file: io.FileIO, path: Path) -> Any:
+def stream(file: io.FileIO, path: Path) -> Any:
+    """The file, unpacked where its name says that it is packed."""
     packing = _PACKING.get(path.suffix.lower())
     return file if packing is None else pa.CompressedInputStream(pa.PythonFile(file, "r"), packing)
 
 
-def _header(path: Path) -> tuple[list[str], str]:
+def header(path: Path) -> tuple[list[str], str]:
     """The names of the columns, and what separates them."""
-    with io.FileIO(path) as file, io.TextIOWrapper(_stream(file, path), "utf-8-sig", newline="") as text:
+    with io.FileIO(path) as file, io.TextIOWrapper(stream(file, path), "utf-8-sig", newline="") as text:
         line = text.readline()
         separator = max(SEPARATORS, key=line.count)
         names = next(csv.reader(chain([line], text), delimiter=separator), None)
