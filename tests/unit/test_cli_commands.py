@@ -69,7 +69,7 @@ def test_a_mistyped_command_names_the_nearest() -> None:
     result = run("expain")
     assert result.exit_code == 2
     assert "No such command 'expain'. Did you mean 'explain'?" in result.output
-    assert "Commands: check, explain" in run("zzz").output
+    assert "Commands: init, check, explain" in run("zzz").output
 
 
 def test_python_dash_m_is_the_command() -> None:
