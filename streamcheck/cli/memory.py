@@ -34,10 +34,11 @@ from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_eac
 from streamcheck.core.keys import by_name, is_row
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import CLOCK_BYTES, INSTANCE_BYTES
+from streamcheck.core.monitors import INSTANCE_BYTES
 from streamcheck.core.plan import MonitorSpec, Plan, Target
 from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
+from streamcheck.core.row_monitors import CLOCK_BYTES
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
 from streamcheck.runtime.decode.decoder import CHUNK_BYTES

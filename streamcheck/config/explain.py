@@ -10,10 +10,13 @@ from streamcheck.config.models import LimitsSection
 from streamcheck.config.shares import calibrated
 from streamcheck.config.values import budget_text, duration_text, size_text
 from streamcheck.core.budgets import KNOWN_SHARE, Grant, granted
+from streamcheck.core.calibration import PANES_MIN
 from streamcheck.core.components import build, find
-from streamcheck.core.detectors.base import Domain, PaneDetector, RowDetector
+from streamcheck.core.detectors.base import PaneDetector, RowDetector
+from streamcheck.core.keys import reference_measure, standard_measure
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Plan, Target, Window
 from streamcheck.core.profiles import Profile
+from streamcheck.core.row_monitors import ERRORS, SCORED
 from streamcheck.core.types import Signal
 from streamcheck.core.wording import counted, moment
 
@@ -97,9 +100,9 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         measure_params=component_params("measure", spec.measure) if spec.measure else {},
         detector=spec.detector.name,
         params=component_params("detector", spec.detector),
-        input=_input(spec),
+        input=_input(spec, plan),
         threshold=_threshold(in_budget=in_budget, rows=rows),
-        reference=_reference(spec),
+        reference=_reference(spec, plan),
         window=_window(spec.window) if spec.window and not rows else None,
         block_rows=spec.block_rows if spec.target is Target.LABELLED and not rows else None,
         alert_for=duration_text(spec.rule.for_ms),
@@ -111,7 +114,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         panes_per_alarm=math.floor(grant.steps) if spec.share else None,
         alarms_per_week=grant.alarms_per_week if spec.share else None,
         split=_split(spec),
-        limit=_limit(spec, grant) if spec.share else None,
+        limit=_limit(spec, grant) if spec.share and not rows else None,
         default=spec.default,
     )
 
@@ -130,12 +133,7 @@ def _limit(spec: MonitorSpec, grant: Grant) -> float | None:
     return limit if math.isfinite(limit) else None
 
 
-def _standardised(spec: MonitorSpec) -> bool:
-    cls = find("detector", spec.detector.name)
-    return issubclass(cls, RowDetector) and spec.detector.auto and cls.domain is Domain.REAL
-
-
-def _input(spec: MonitorSpec) -> str:
+def _input(spec: MonitorSpec, plan: Plan) -> str:
     cls = find("detector", spec.detector.name)
     if not issubclass(cls, RowDetector):
         if spec.target is not Target.LABELLED:
@@ -145,9 +143,11 @@ def _input(spec: MonitorSpec) -> str:
             if _on_window(spec)
             else f"one value per {spec.block_rows} labelled rows"
         )
-    if _standardised(spec):
+    if not spec.detector.auto:
+        return "every row as it is"
+    if standard_measure(spec, plan) in (SCORED, ERRORS):
         return "every row, standardised by the reference"
-    return "every row as it is" + ("" if cls.domain is Domain.REAL else " (0/1 and shares are never standardised)")
+    return "every row as it is (0/1 and shares are never standardised)"
 
 
 def _on_window(spec: MonitorSpec) -> bool:
@@ -156,13 +156,12 @@ def _on_window(spec: MonitorSpec) -> bool:
 
 def _threshold(*, in_budget: bool, rows: bool) -> str:
     if in_budget:
-        return "chosen by its share of the budget"
+        return "chosen by its share of the budget" + (f", after {PANES_MIN} panes of normal rows" if rows else "")
     return "the method's own, outside the budget" if rows else "as given, outside the budget"
 
 
-def _reference(spec: MonitorSpec) -> str:
-    rows = issubclass(find("detector", spec.detector.name), RowDetector)
-    if (rows and not _standardised(spec)) or _on_window(spec):
+def _reference(spec: MonitorSpec, plan: Plan) -> str:
+    if reference_measure(spec, plan) is None:
         return "none"
     params = component_params("reference", spec.reference)
     return " ".join([spec.reference.name, *(f"{name}={value}" for name, value in params.items())])

@@ -99,6 +99,9 @@ class Pairing:
             Domain.BINARY: (Domain.BINARY,),
         }
         if subject.rows in enough[cls.domain]:
+            if detector.auto and cls.untunable:
+                self.findings.mistake((*here, "detector"), f"{cls.name} cannot be calibrated: {cls.untunable}")
+                return []
             return [Pick(None, detector)]
         if rank == NAMED:
             wants = {

@@ -113,7 +113,7 @@ def _check_contents(
     held = {(k.target, k.column, k.measure, k.params, k.by) for k in profile.contents}
     missing = []
     for spec in mine:
-        measure = reference_measure(spec, plan.task)
+        measure = reference_measure(spec, plan)
         if measure is not None:
             key = Key.of(spec, measure, ())
             if (key.target, key.column, key.measure, key.params, key.by) not in held:

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from streamcheck.core.components import find
-from streamcheck.core.detectors.base import PaneDetector
+from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.plan import MonitorSpec
 
 
 def calibrated(spec: MonitorSpec) -> bool:
     """Whether the monitor's threshold is chosen by its share of the budget, rather than given or a method's own."""
     cls = find("detector", spec.detector.name)
+    if issubclass(cls, RowDetector):
+        return spec.detector.auto
     if not issubclass(cls, PaneDetector) or cls.calibrate is PaneDetector.calibrate:
         return False
     given = {name for name, value in spec.detector.params if value is not None}

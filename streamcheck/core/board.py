@@ -7,20 +7,31 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core.alerts import Change
+from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, find
 from streamcheck.core.joining import Correction
-from streamcheck.core.keys import by_name, fingerprint, instance_key, is_row, roll_key, standard_measure, window_key
+from streamcheck.core.keys import (
+    by_name,
+    fingerprint,
+    instance_key,
+    is_row,
+    reference_measure,
+    roll_key,
+    standard_measure,
+    window_key,
+)
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import Instance, PaneInstance, RowInstance, Span, segment_label
+from streamcheck.core.monitors import Instance, PaneInstance, Span, segment_label
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Window
-from streamcheck.core.profiles import fill
+from streamcheck.core.profiles import fill, key_of
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
 from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
+from streamcheck.core.row_monitors import RowInstance
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray
@@ -60,7 +71,7 @@ class Board:
         numeric = {
             m.column
             for m in plan.monitors
-            if m.target is Target.COLUMN and m.measure is not None and self._kinds[m.column] is Kind.NUMERIC
+            if m.target is Target.COLUMN and self._kinds[m.column] is Kind.NUMERIC and reference_measure(m, plan)
         }
         self._layouts = Layouts(sorted(numeric), plan.layouts)
         self.layouts = self._layouts.ready
@@ -121,12 +132,11 @@ class Board:
             instance = self._row_instance(place, spec, number)
             if instance is None:
                 continue
-            summary = (
-                pane.numeric_summary(spec.column, spec.by, number, self.layouts.get(spec.column))
-                if instance.standardise
-                else None
-            )
-            changes += instance.step(span, values, summary)
+            layout = self.layouts.get(spec.column)
+            known = instance.calibration is not None
+            summary = pane.numeric_summary(spec.column, spec.by, number, layout) if known else None
+            changes += instance.step(span, values, summary, layout)
+            self._call_roll(place, spec, instance)
         return changes
 
     def _step_pane_monitor(self, place: int, spec: MonitorSpec, span: Span, pane: PaneRows) -> list[Change]:
@@ -156,6 +166,7 @@ class Board:
                 if row_instance is not None:
                     rows = labelled.rows(index)
                     changes += row_instance.step(span, rows.error(), rows)
+                    self._call_roll(place, spec, row_instance)
             return changes
         needs_score = find("measure", spec.measure.name).needs is Needs.LABELLED_SCORE if spec.measure else False  # type: ignore[attr-defined]
         for number, index in labelled.split(labelled.usable(with_score=needs_score), by):
@@ -231,10 +242,11 @@ class Board:
             self.room.give(size or 0)
             return None
         label = segment_label(self._table(spec.by), number)
+        grant = self._rolls.grant(spec, number, label)
         if is_row(spec):
-            instance: Instance = RowInstance(spec, label, standard_measure(spec, self.plan.task), self.room)
+            instance: Instance = RowInstance(spec, label, standard_measure(spec, self.plan), self.room, grant)
         else:
-            instance = self._new_pane_instance(spec, number, label, window)
+            instance = self._new_pane_instance(spec, label, grant, window)
         if size is None:  # the monitor's first, which is for all rows or the first segment: it is always there
             self._sizes[place] = instance.held_bytes
             self.room.force(instance.held_bytes)
@@ -257,14 +269,13 @@ class Board:
         }
 
     def _new_pane_instance(
-        self, spec: MonitorSpec, number: int, label: tuple[tuple[str, str], ...], window: RollingWindow | None
+        self, spec: MonitorSpec, label: tuple[tuple[str, str], ...], grant: Grant, window: RollingWindow | None
     ) -> PaneInstance:
-        grant = self._rolls.grant(spec, number, label)
         if spec.target is Target.LABELLED:
             return LabelledInstance(spec, label, grant, self.room, window)
         return PaneInstance(spec, label, grant, self.room)
 
-    def _call_roll(self, place: int, spec: MonitorSpec, instance: PaneInstance) -> None:
+    def _call_roll(self, place: int, spec: MonitorSpec, instance: Instance) -> None:
         """Once the first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
         if not self._rolls.due(spec, instance):
             return
@@ -296,7 +307,8 @@ class Board:
     def _reading(self, instance: Instance) -> Reading:
         """One of them; where its column has no histogram yet, its reference has not begun."""
         reading, column = instance.reading(), instance.spec.column
-        numeric = isinstance(instance, PaneInstance) and instance.measure.needs is Needs.NUMERIC
+        key = key_of(instance)
+        numeric = key is not None and find("measure", key.measure).needs is Needs.NUMERIC  # type: ignore[attr-defined]
         waits = self._layouts.waits(column) if numeric else None
         return reading if waits is None else replace(reading, status=waits)
 

@@ -3,7 +3,7 @@
 from streamcheck.core.alerts import digest
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
-from streamcheck.core.plan import MonitorSpec, Plan, Target, Task, Window
+from streamcheck.core.plan import Kind, MonitorSpec, Plan, Target, Task, Window
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -21,12 +21,18 @@ def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
         spec.reference,
         plan.time.pane_ms,
         *_given_layout(spec, plan),
+        *_standard(spec, plan),
     )
 
 
 def _given_layout(spec: MonitorSpec, plan: Plan) -> list[str]:
     """The profile that a column's bins come from, whichever reference this monitor has; nothing without one."""
     return [mark for mark, profile in plan.profiles.items() if spec.column in profile.layouts][:1]
+
+
+def _standard(spec: MonitorSpec, plan: Plan) -> list[str]:
+    """What the rows of a calibrated row detector are standardised by; nothing for others."""
+    return [standard_measure(spec, plan)] if is_row(spec) and spec.detector.auto else []
 
 
 def instance_key(spec: MonitorSpec, number: int) -> str:
@@ -50,20 +56,21 @@ def by_name(spec: MonitorSpec) -> str:
     return spec.by.name if spec.by else ""
 
 
-def reference_measure(spec: MonitorSpec, task: Task | None) -> str | None:
+def reference_measure(spec: MonitorSpec, plan: Plan) -> str | None:
     """The measure whose content the monitor's reference holds; None where it needs no reference."""
-    if not is_row(spec):
-        on_window = spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
-        return None if on_window or spec.measure is None else spec.measure.name
-    standardised = spec.detector.auto and getattr(find("detector", spec.detector.name), "domain", None) is Domain.REAL
-    return standard_measure(spec, task) if standardised else None
+    if is_row(spec):
+        return standard_measure(spec, plan) if spec.detector.auto else None
+    on_window = spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
+    return None if on_window or spec.measure is None else spec.measure.name
 
 
-def standard_measure(spec: MonitorSpec, task: Task | None) -> str:
-    """Whose reference standardises a row detector's input."""
-    if spec.target is Target.COLUMN:
-        return "mean"
-    return "mae" if task is Task.REGRESSION else "error_rate"
+def standard_measure(spec: MonitorSpec, plan: Plan) -> str:
+    """Whose reference says what is normal for a row detector: scores where it takes any number, else the mean."""
+    if spec.target is Target.LABELLED:
+        return "mae" if plan.task is Task.REGRESSION else "error_rate"
+    numeric = any(c.name == spec.column and c.kind is Kind.NUMERIC for c in plan.predictions.columns)
+    real = getattr(find("detector", spec.detector.name), "domain", None) is Domain.REAL
+    return "mean_shift" if numeric and real else "mean"
 
 
 def is_row(spec: MonitorSpec) -> bool:

@@ -1,18 +1,13 @@
 """Monitors at work: for each segment a reference, a detector and an alert, stepped once per pane."""
 
-import bisect
-import math
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from streamcheck.core.alerts import AlertTracker, Change, Finding, digest
+from streamcheck.core.alerts import AlertTracker, Change, Finding
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, build
-from streamcheck.core.detectors.base import Detector, Domain, PaneDetector, RowDetector
+from streamcheck.core.detectors.base import Detector, PaneDetector
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.plan import MonitorSpec
@@ -20,18 +15,9 @@ from streamcheck.core.readings import Reading
 from streamcheck.core.references.base import Progress, Readiness, Reference
 from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
-from streamcheck.core.summaries import VALUE_MAX
-from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
+from streamcheck.core.types import Signal, Verdict
 from streamcheck.core.watching import Step, Watcher
 
-STANDARDISED_MAX = 1e6
-"""Standardised values are clipped here: no detector can use more, and their squares stay far from overflow."""
-HISTORY_MAX = 512
-"""Panes that a row detector's clock remembers, to date a change that began rows ago.
-
-Older ones are thinned out by half.
-"""
-CLOCK_BYTES = 2 * HISTORY_MAX * 9 + 500
 INSTANCE_BYTES = 4_500
 """Of a monitor for one segment: objects, names, an open alert, its places in tables, what is shown of it."""
 
@@ -63,6 +49,10 @@ class Instance:
         self.baseline: float | None = None
         self.score: float | None = None
         self.threshold: float | None = None
+
+    def calibrate(self, grant: Grant) -> None:
+        """Take the budget's grant; again, once all who share it are known."""
+        self.grant = grant if self.spec.share else None
 
     @property
     def quiet(self) -> bool:
@@ -155,8 +145,8 @@ class PaneInstance(Instance):
         self.calibrate(grant)
 
     def calibrate(self, grant: Grant) -> None:
-        """Set the threshold to what the budget grants; again, once all who share it are known."""
-        self.grant = grant if self.spec.share else None
+        """As for all, and set the threshold to what is granted."""
+        super().calibrate(grant)
         self.detector.calibrate(grant.steps)
 
     def step(self, span: Span, summaries: Iterable[Any]) -> list[Change]:
@@ -209,144 +199,6 @@ def finding(signal: Signal, verdict: Verdict, span: Span) -> Finding:
     return Finding(
         since, signal.level, signal.baseline, verdict.score, verdict.threshold, signal.rows, verdict.direction, evidence
     )
-
-
-class RowInstance(Instance):
-    """Rows -> (standardise by the reference) -> row detector -> alert."""
-
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], standard: str, room: Room) -> None:
-        super().__init__(spec, segment, "mean", pulsed=True)
-        self.detector: RowDetector = build("detector", spec.detector.name, dict(spec.detector.params))
-        self.detector.seed(int(digest(spec.id, *(text for pair in segment for text in pair))[:8], 16))
-        self.standardise = spec.detector.auto and self.detector.domain is Domain.REAL
-        if self.standardise:
-            self.measure: Measure = build("measure", standard, {})
-            self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
-            self.reference.bind(self.measure.accumulator, room)
-        self.clock = _RowClock()
-        self._before_n = 0
-        self._before_total = 0.0
-
-    @property
-    def held_bytes(self) -> int:
-        """The clock's numbers as well."""
-        return super().held_bytes + CLOCK_BYTES
-
-    def step(self, span: Span, values: FloatArray, summary: Any) -> list[Change]:
-        """The new rows in canonical order, and their summary for the reference (ignored where none is needed)."""
-        values = self._within_domain(values)
-        if not len(values):
-            return []
-        fed = self._standardised(span, values) if self.standardise else values
-        changes: list[Change] = []
-        if fed is not None:
-            verdict = self.detector.step(fed)
-            self.clock.add(span.start_ms, len(fed))
-            found = self._finding(span, values, verdict) if len(verdict.drifts) else None
-            self.rows, self.level = len(values), float(values.mean())
-            self.score, self.threshold = verdict.score, verdict.threshold
-            if self.watcher is not None:
-                self.watcher.judged(self._step(span, None, None, drifting=found is not None))
-            self._remember(values, verdict)
-            changes = self.conclude(span, found if self.may_alert() else None)
-        if self.reference is not None:
-            self.reference.observe(span.start_ms, summary, quiet=self.quiet)
-        return changes
-
-    def _within_domain(self, values: FloatArray) -> FloatArray:
-        """A detector of shares sees no row that is no share (a score of 1.7); such rows are no evidence of drift.
-
-        Enormous numbers are cut, as in all sums: the sum of two of them would be infinite, and a NaN soon after.
-        """
-        if self.detector.domain is Domain.REAL:
-            return np.clip(values, -VALUE_MAX, VALUE_MAX)
-        return values[(values >= 0.0) & (values <= 1.0)]
-
-    def _standardised(self, span: Span, values: FloatArray) -> FloatArray | None:
-        assert self.reference is not None
-        content: Any = self.reference.baseline(span.start_ms)
-        if content is None:
-            return None
-        mean, variance = content.moment.mean, content.moment.variance
-        sd = math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
-        self.baseline = mean
-        return np.asarray(np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX))
-
-    def _finding(self, span: Span, values: FloatArray, verdict: RowVerdict) -> Finding:
-        last = int(verdict.drifts[-1])
-        since = max(1, verdict.since)
-        changed_at = self.clock.when(self.clock.rows - len(values) + last + 1 - since)
-        new = values[max(0, last + 1 - since) :]
-        level = float(new.mean())
-        reference = self.baseline
-        if reference is None and self._before_n:
-            reference = self._before_total / self._before_n
-        direction = 0 if reference is None else int(np.sign(level - reference))
-        evidence = (("drift_rows", len(verdict.drifts)), ("rows_since_change", since))
-        return Finding(
-            min(changed_at, span.start_ms),
-            level,
-            reference,
-            verdict.score,
-            verdict.threshold,
-            len(new),
-            direction,
-            evidence,
-        )
-
-    def _remember(self, values: FloatArray, verdict: RowVerdict) -> None:
-        if len(verdict.drifts):
-            values = values[int(verdict.drifts[-1]) + 1 :]
-            self._before_n, self._before_total = 0, 0.0
-        self._before_n += len(values)
-        self._before_total += float(values.sum())
-
-    def export(self) -> State:
-        """The state, sharing no memory."""
-        return super().export() | {
-            "detector": self.detector.export(),
-            "clock": self.clock.export(),
-            "before": [self._before_n, self._before_total],
-        }
-
-    def restore(self, state: State) -> None:
-        """Continue where `export` stood."""
-        super().restore(state)
-        self.detector.restore(state["detector"])
-        self.clock.restore(state["clock"])
-        self._before_n, self._before_total = state["before"]
-
-
-class _RowClock:
-    """When was the n-th row seen? To the pane for recent rows, coarser further back."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._first_rows = array("q")
-        self._starts = array("q")
-
-    def add(self, start_ms: int, n: int) -> None:
-        self._first_rows.append(self.rows)
-        self._starts.append(start_ms)
-        self.rows += n
-        if len(self._starts) > HISTORY_MAX:
-            half = HISTORY_MAX // 2
-            self._first_rows = self._first_rows[:half:2] + self._first_rows[half:]
-            self._starts = self._starts[:half:2] + self._starts[half:]
-
-    def when(self, row: int) -> int:
-        return self._starts[max(0, bisect.bisect_right(self._first_rows, row) - 1)]
-
-    def export(self) -> State:
-        return {
-            "rows": self.rows,
-            "first_rows": np.array(self._first_rows, np.int64),
-            "starts": np.array(self._starts, np.int64),
-        }
-
-    def restore(self, state: State) -> None:
-        self.rows = state["rows"]
-        self._first_rows, self._starts = array("q", state["first_rows"].tolist()), array("q", state["starts"].tolist())
 
 
 def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from streamcheck.core.components import State
-from streamcheck.core.monitors import Instance, PaneInstance, RowInstance
+from streamcheck.core.monitors import Instance, PaneInstance
 from streamcheck.core.plan import MonitorSpec, Segmentation
 from streamcheck.core.references.first import First
 from streamcheck.core.references.profile import Profile as Known
+from streamcheck.core.row_monitors import RowInstance
 from streamcheck.core.summaries import Layout
 
 Label = tuple[tuple[str, str], ...]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streamcheck.core.budgets import Grant, Roll, granted
 from streamcheck.core.components import State
-from streamcheck.core.monitors import Instance, PaneInstance
+from streamcheck.core.monitors import Instance
 from streamcheck.core.plan import MonitorSpec, Plan, Segmentation
 from streamcheck.core.profiles import segments_in
 from streamcheck.core.segments import SegmentTable
@@ -33,7 +33,7 @@ class Rolls:
         part = (roll or self._present(spec.by)).share(number, limit)
         return granted(spec, budget, pane_ms, part, final=roll is not None)
 
-    def due(self, spec: MonitorSpec, stepped: PaneInstance) -> bool:
+    def due(self, spec: MonitorSpec, stepped: Instance) -> bool:
         """Whether the roll is to be called, now that this segment has been judged."""
         waits = spec.by is not None and stepped.grant is not None and not stepped.grant.final
         return waits and stepped.ready
@@ -43,7 +43,6 @@ class Rolls:
         assert spec.by is not None, spec.id
         self._called[spec.id] = self._present(spec.by)
         for number, member in members.items():
-            assert isinstance(member, PaneInstance), spec.id
             member.calibrate(self.grant(spec, number, member.segment))
 
     def _present(self, by: Segmentation) -> Roll:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamcheck.config.load import loads
+from streamcheck.core import calibration
 from streamcheck.core.journal import from_bytes
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
@@ -19,6 +20,7 @@ from streamcheck.runtime.opening import open_engine
 from streamcheck.runtime.ports import Arrived, SinkLost
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import Aborted, ManualClock, MemoryStore, ScriptedSource, raw_batch
+from tests.unit.row_streams import CALIBRATION_PANES, recording
 
 CONFIG = """
 version: 1
@@ -255,3 +257,17 @@ def undisturbed(rig: RigMaker) -> Rig:
     made = rig()
     made.start()
     return made
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Every row detector that an engine makes, by monitor and segment: what it got and said."""
+    return recording(monkeypatch)
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Row detectors are calibrated after twenty panes."""
+    monkeypatch.setattr(calibration, "PANES_MIN", CALIBRATION_PANES)
+    monkeypatch.setattr(calibration, "ROWS_MIN", 100)
+    monkeypatch.setattr(calibration, "EVENTS_MIN", 10)

@@ -64,7 +64,9 @@ def test_auto_standardises_numbers_and_never_errors() -> None:
         "every row, standardised by the reference",
         ["rolling", "span=2d"],
     )
-    assert errors.input == "every row, standardised by the reference"
+    assert numbers.threshold == "chosen by its share of the budget, after 100 panes of normal rows"
+    assert errors.input == "every row as it is (0/1 and shares are never standardised)"
+    assert (numbers.share, errors.share, ddm.share) == (1 / 2, 1 / 4, 1 / 4)
     assert ddm.input == "every row as it is (0/1 and shares are never standardised)"
 
 

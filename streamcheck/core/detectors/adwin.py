@@ -1,12 +1,13 @@
 """ADWIN: has the mean of the rows changed, at whatever scale of time shows it best?"""
 
 import math
+from collections.abc import Mapping
 from operator import length_hint
 from typing import Any
 
 from streamcheck.core.components import State, param, register
-from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain
-from streamcheck.core.detectors.river_base import Evidence, RiverDetector, rust_bytes
+from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain, Normal
+from streamcheck.core.detectors.river_base import EXPONENT_MAX, Evidence, RiverDetector, rust_bytes
 
 
 @register
@@ -31,6 +32,13 @@ class ADWIN(RiverDetector):
     max_buckets: int = param(5, ge=2, le=1_000, doc="Buckets of each size before two are merged: more is finer.")
     min_window_length: int = param(5, ge=1, le=1_000_000, doc="Rows that each part of the window needs.")
     grace_period: int = param(10, ge=0, le=1_000_000, doc="Rows before the first look.")
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """Delta by log(rows) = 7 - 1.5 log(dispersion) + log(1 / delta) / dispersion, measured (decision 0011)."""
+        wanted = math.log(rows) - 7.0 + 1.5 * math.log(normal.dispersion)
+        exponent = max(normal.dispersion * wanted, 0.1)
+        return None if exponent > EXPONENT_MAX else {"delta": math.exp(-exponent)}
 
     @property
     def held_bytes(self) -> int:

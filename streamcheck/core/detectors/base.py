@@ -1,8 +1,9 @@
 """What every detector offers. A detector sees only new signals, each once, in canonical order."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from streamcheck.core.components import Component, State
 from streamcheck.core.types import FloatArray, RowVerdict, Signal, Verdict
@@ -17,6 +18,20 @@ class Domain(StrEnum):
     REAL = "real"      # any finite number
     UNIT = "unit"      # numbers in [0, 1]: scores, errors
     BINARY = "binary"  # 0 or 1: errors, binary predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """How rows vary when nothing changes, as far as a row detector's parameters depend on it.
+
+    mean and variance: of the rows as the detector is fed them. dispersion: by how much their resemblance to one another
+    inflates the variance of means (>= 1, see scatter.py). shares: the rows are 0/1 or shares, not standardised numbers.
+    """
+
+    mean: float
+    variance: float
+    dispersion: float
+    shares: bool
 
 
 class Detector(Component):
@@ -58,6 +73,18 @@ class RowDetector(Detector):
     """Steps once per row. After a drift the method starts afresh by its own rules (river's)."""
 
     domain: ClassVar[Domain]
+    untunable: ClassVar[str] = ""
+    """Why no parameters can be chosen for a promised rate of false alarms; "" where they can (`tuned`)."""
+    tuned_bytes: ClassVar[int] = 0
+    """What parameters that `tuned` chooses may take in memory beyond the default ones."""
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """Parameters with which rows like these drift at most once in so many of them on average.
+
+        None where the method has no such parameters, or none with which it would still notice a change.
+        """
+        raise NotImplementedError
 
     def seed(self, value: int) -> None:
         """Make randomness inside the method reproducible; called once, before any row."""

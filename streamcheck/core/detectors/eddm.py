@@ -24,6 +24,10 @@ class EDDM(WarningDetector):
     """
 
     domain = Domain.BINARY
+    untunable = (
+        "its largest distance between errors is a record of noise that it never forgets, so that no parameters keep a "
+        "promised rate: give parameters, such as {beta: 0.8}, or choose ddm, fhddm, hddm_a, hddm_w or adwin"
+    )
 
     warm_start: int = param(30, ge=1, doc="Errors before the first drift.")
     alpha: float = param(0.95, gt=0, lt=1, doc="Share of the largest distance below which it warns.")

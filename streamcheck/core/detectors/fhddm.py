@@ -1,11 +1,19 @@
 """FHDDM: has the error rate of the newest rows risen above the lowest such rate by more than chance allows?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from streamcheck.core.components import param, register
-from streamcheck.core.detectors.base import Domain
-from streamcheck.core.detectors.river_base import Evidence, RiverDetector, strongest
+from streamcheck.core.detectors.base import Domain, Normal
+from streamcheck.core.detectors.river_base import (
+    EXPONENT_MAX,
+    TUNED_WINDOW_MAX,
+    Evidence,
+    RiverDetector,
+    strongest,
+    tuned_window,
+)
 from streamcheck.core.types import FloatArray
 from streamcheck.errors import ParameterError
 
@@ -25,10 +33,20 @@ class FHDDM(RiverDetector):
     """
 
     domain = Domain.BINARY
+    tuned_bytes = 40 * TUNED_WINDOW_MAX
 
     sliding_window_size: int = param(100, ge=1, le=100_000, doc="Rows of the window.")
     confidence_level: float = param(0.000001, gt=0, lt=1, doc="Chance of a false drift per look: smaller is stricter.")
     short_window_size: int | None = param(None, ge=1, le=100_000, doc="Rows of a second, shorter window (stacking).")
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """A window in which the share is known, and its range (river_base.tuned_window) as the bound."""
+        window = tuned_window(normal, rows)
+        exponent = 2.0 * window.heights**2 * normal.dispersion * normal.variance
+        if not window.rows or exponent > EXPONENT_MAX:
+            return None
+        return {"sliding_window_size": window.rows, "confidence_level": math.exp(-exponent)}
 
     def check(self) -> None:
         """Windows in which no rise could ever be signalled, or that do not fit into one another, are mistakes."""

@@ -1,11 +1,12 @@
 """HDDM_A: has the mean of the rows risen (or fallen) since some cut point by more than Hoeffding's bound?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from streamcheck.core.components import param, register
-from streamcheck.core.detectors.base import Domain
-from streamcheck.core.detectors.river_base import Evidence, RiverDetector, strongest
+from streamcheck.core.detectors.base import Domain, Normal
+from streamcheck.core.detectors.river_base import EXPONENT_MAX, Evidence, RiverDetector, strongest
 from streamcheck.errors import ParameterError
 
 
@@ -29,6 +30,12 @@ class HDDMA(RiverDetector):
     warning_confidence: float = param(0.005, gt=0, lt=1, doc="The same for a warning.")
     two_sided_test: bool = param(False, doc="Whether a falling mean counts as drift too.")
 
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """log(rows) = 3 + log(2 / confidence) / (1.15 dispersion): Hoeffding's exponent, measured (decision 0011)."""
+        exponent = 1.15 * normal.dispersion * max(math.log(rows) - 3.0, 1.0)
+        return None if exponent > EXPONENT_MAX else confidences(min(2.0 * math.exp(-exponent), 0.9))
+
     def check(self) -> None:
         """The warning comes before the drift."""
         warning_first(self.warning_confidence, self.drift_confidence)
@@ -50,6 +57,11 @@ class HDDMA(RiverDetector):
         ratio = (total.n - cut.n) / cut.n * (1.0 / total.n)
         bound = math.sqrt(ratio / 2 * math.log(2.0 / self.drift_confidence))
         return Evidence(int(total.n - cut.n), direction * (total.get() - cut.get()), bound, direction)
+
+
+def confidences(drift: float) -> Mapping[str, Any]:
+    """For a drift and, at half its exponent, for the warning that dates it."""
+    return {"drift_confidence": drift, "warning_confidence": math.sqrt(drift)}
 
 
 def warning_first(warning_confidence: float, drift_confidence: float) -> None:

@@ -1,13 +1,17 @@
 """HDDM_W: has the weighted mean of the rows risen (or fallen) since some cut point by more than McDiarmid's bound?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from streamcheck.core.components import param, register
-from streamcheck.core.detectors.base import Domain
-from streamcheck.core.detectors.hddm_a import warning_first
-from streamcheck.core.detectors.river_base import Evidence, WarningDetector, strongest
+from streamcheck.core.detectors.base import Domain, Normal
+from streamcheck.core.detectors.hddm_a import confidences, warning_first
+from streamcheck.core.detectors.river_base import EXPONENT_MAX, Evidence, WarningDetector, strongest, tuned_window
 from streamcheck.errors import ParameterError
+
+FRESH_EXPONENT = 4.0
+"""Of a tuned confidence at least: a first row after the cut of 1, its bound sqrt(4 / 2) of 1.4."""
 
 
 @register
@@ -30,6 +34,18 @@ class HDDMW(WarningDetector):
     warning_confidence: float = param(0.005, gt=0, lt=1, doc="The same for a warning.")
     lambda_val: float = param(0.05, gt=0, lt=1, doc="Weight of the newest row: smaller remembers longer.")
     two_sided_test: bool = param(False, doc="Whether a falling mean counts as drift too.")
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """As FHDDM's window: lambda so that the weighted mean varies as that of a window's rows would.
+
+        The mean after a cut begins with a single row and keeps it for long: one error there must be no drift.
+        """
+        window = tuned_window(normal, rows)
+        exponent = max(window.heights**2 * normal.dispersion * normal.variance, FRESH_EXPONENT)
+        if not window.rows or exponent > EXPONENT_MAX:
+            return None
+        return {**confidences(math.exp(-exponent)), "lambda_val": 2.0 / (window.rows + 1)}
 
     def check(self) -> None:
         """The warning comes before the drift, and some drift must be possible at all."""

@@ -1,13 +1,16 @@
 """KSWIN: do the newest rows come from another distribution than the rows before them?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from streamcheck.core.components import param, register
-from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain
-from streamcheck.core.detectors.river_base import Evidence, RiverDetector
+from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain, Normal
+from streamcheck.core.detectors.river_base import EXPONENT_MAX, Evidence, RiverDetector
 from streamcheck.errors import ParameterError
 
+TUNED_STAT_ROWS, TUNED_WINDOW_ROWS = 60, 200
+"""Samples of 60: a shift of one sd stays visible at a p value of 1e-8."""
 LEAST_P = 5e-324  # where a p value underflows to zero, its logarithm is still finite
 
 
@@ -27,10 +30,22 @@ class KSWIN(RiverDetector):
     """
 
     domain = Domain.REAL
+    tuned_bytes = 40 * TUNED_WINDOW_ROWS
 
     alpha: float = param(0.005, gt=0, lt=1, doc="p value at which drift is signalled; below 0.01 is advised.")
     window_size: int = param(100, ge=2, le=10_000, doc="Rows of the window.")
     stat_size: int = param(30, ge=1, le=5_000, doc="Newest rows that are compared with as many older ones.")
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """Alpha = 1 / rows: the test is exact for independent rows, so that each drifts with this chance at most.
+
+        For others, alpha to the power of the dispersion: what the test says of n rows then holds for n / dispersion.
+        """
+        exponent = normal.dispersion * math.log(rows)
+        alpha = math.exp(-min(exponent, EXPONENT_MAX))
+        fits = math.log(2) - _log_arrangements(TUNED_STAT_ROWS) <= -exponent
+        return {"alpha": alpha, "window_size": TUNED_WINDOW_ROWS, "stat_size": TUNED_STAT_ROWS} if fits else None
 
     def check(self) -> None:
         """The older rows must suffice for the sample, and the sample for the smallest p value asked for."""

@@ -1,17 +1,21 @@
 """Page-Hinkley: has the mean of the rows moved by more than `delta` for long enough to matter?"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from streamcheck.core.components import State, param, register
-from streamcheck.core.detectors.base import Domain
+from streamcheck.core.detectors.base import Domain, Normal
 from streamcheck.core.detectors.river_base import Evidence, RiverDetector, strongest
 
 CHUNK_ROWS = 1_024
 """Rows for which 1/n is known beforehand; a drift makes the rest of them be done again."""
+TOLERANCE_SD = 0.1
+"""Of a tuned detector: shifts of twice as many sd are what it is best at; those below go unseen."""
+TUNED_ROWS_MIN = 100
 
 
 @dataclass(slots=True)
@@ -62,6 +66,19 @@ class PageHinkley(RiverDetector):
     threshold: float = param(50.0, gt=0, doc="Accumulated excess that counts as drift, in the rows' unit.")
     alpha: float = param(1 - 0.0001, gt=0, le=1, doc="How much of the accumulated excess each row keeps.")
     mode: str = param("both", choices=("up", "down", "both"), doc="Which way the mean may not move.")
+
+    @classmethod
+    def tuned(cls, normal: Normal, rows: float) -> Mapping[str, Any] | None:
+        """A tolerance of a tenth of an sd without forgetting; log(rows) = 3.3 + 2 delta threshold / dispersion.
+
+        In units of the sd: Lorden's exponent of a sum with drift -delta, its constant measured (decision 0011). A rare
+        event carries the sum beyond its threshold by half an event on average.
+        """
+        sd = math.sqrt(normal.variance)
+        threshold = normal.dispersion * max(math.log(rows) - 3.3, 1.0) / (2 * TOLERANCE_SD)
+        overshoot = 0.5 if normal.shares else 0.0
+        tuned = {"delta": TOLERANCE_SD * sd, "threshold": threshold * sd + overshoot}
+        return {"min_instances": TUNED_ROWS_MIN, "alpha": 1.0, **tuned} if sd > 0.0 else None
 
     def setup(self) -> None:
         """As RiverDetector, with both extremes at the row that comes next."""

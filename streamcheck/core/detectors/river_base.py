@@ -1,5 +1,6 @@
 """What river's detectors have in common: fed row by row, judged after each, their state kept without pickle."""
 
+import math
 import random
 from collections import deque
 from typing import Any, NamedTuple
@@ -7,13 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamcheck.core.components import State
-from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.detectors.base import Domain, Normal, RowDetector
 from streamcheck.core.types import FloatArray, IntArray, RowVerdict
 from streamcheck.errors import StateError
 
 VALUE_MAX = 1e100
 """Larger magnitudes are cut to this: a float64 cannot hold sums of their squares, and one overflow would leave a NaN
 in a detector for good. No real measurement comes near."""
+
+EXPONENT_MAX = 600.0
+"""Of a tuned confidence: exp(-600) = 1e-261 is still a normal float64."""
+TUNED_WINDOW_MAX = 5_000
+"""Rows of a tuned window at most."""
+_WINDOW_EVENTS = 20
+_WINDOW_RISE = 0.2
 
 
 class Evidence(NamedTuple):
@@ -123,6 +131,29 @@ class WarningDetector(RiverDetector):
         """Continue where `export` stood."""
         super().restore(state)
         self.warned = state["warned"]
+
+
+class TunedWindow(NamedTuple):
+    """Rows of a sliding window (0: none is long enough) and the range of its mean that counts as drift, in its sd."""
+
+    rows: int
+    heights: float
+
+
+def tuned_window(normal: Normal, rows: float) -> TunedWindow:
+    """A window whose mean rises above its own minimum by so many sd once in `rows` rows on average.
+
+    log(rows / window) = heights^2 / 8 - 0.6: the range of a stationary Gaussian process, its constant measured
+    (decision 0011). The window holds 20 independent rows of the rarer kind, and a rise by 0.2 counts.
+    """
+    scattered = normal.dispersion * normal.variance
+    if scattered <= 0.0:
+        return TunedWindow(0, 0.0)
+    window, heights = _WINDOW_EVENTS * normal.dispersion / normal.variance, 0.0
+    for _ in range(3):  # the height depends on the window by a logarithm only
+        heights = math.sqrt(8.0 * (max(math.log(rows / window), 1.0) + 0.6))
+        window = max(window, heights**2 * scattered / _WINDOW_RISE**2)
+    return TunedWindow(math.ceil(window) if window <= TUNED_WINDOW_MAX else 0, heights)
 
 
 def row_verdict(drifts: list[int], evidence: Evidence) -> RowVerdict:

@@ -1,0 +1,227 @@
+"""Monitors whose detector steps once per row: river's, as they are or standardised and calibrated (`auto`)."""
+
+import bisect
+import math
+from array import array
+from typing import Any
+
+import numpy as np
+
+from streamcheck.core.alerts import Change, Finding, digest
+from streamcheck.core.budgets import Grant
+from streamcheck.core.calibration import CALIBRATION_BYTES, Calibration
+from streamcheck.core.components import State, build
+from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.measures.base import Measure
+from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.plan import MonitorSpec
+from streamcheck.core.room import Room
+from streamcheck.core.summaries import VALUE_MAX, Layout
+from streamcheck.core.types import FloatArray, RowVerdict
+
+STANDARDISED_MAX = 5.0
+"""Standardised values are clipped here: a tail beyond five sd is no evidence, and laws of run lengths hold without it.
+"""
+HISTORY_MAX = 512
+"""Panes that a row detector's clock remembers, to date a change that began rows ago.
+
+Older ones are thinned out by half.
+"""
+CLOCK_BYTES = 2 * HISTORY_MAX * 9 + 500
+SCORED, ERRORS = "mean_shift", "mae"
+"""Measures whose reference standardises: scores of a column's bins; errors in their own sd. Others are of shares."""
+
+
+class RowInstance(Instance):
+    """Rows -> row detector -> alert; with `auto` rows are standardised, and the detector calibrated before it begins.
+
+    standard: the measure whose reference says what is normal; grant: what the budget leaves it.
+    With parameters given there is neither reference nor promise: river's exact semantics.
+    """
+
+    def __init__(
+        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], standard: str, room: Room, grant: Grant
+    ) -> None:
+        super().__init__(spec, segment, "mean", pulsed=True)
+        self.standard = standard
+        self.detector: RowDetector = self._made(dict(spec.detector.params))
+        self.calibration: Calibration | None = None
+        if spec.detector.auto:
+            self.measure: Measure = build("measure", standard, {})
+            self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
+            self.reference.bind(self.measure.accumulator, room)
+            self.calibration = Calibration(type(self.detector), shares=standard not in (SCORED, ERRORS))
+        self.calibrate(grant)
+        self.clock = _RowClock()
+        self._before_n = 0
+        self._before_total = 0.0
+
+    def _made(self, params: dict[str, Any]) -> RowDetector:
+        detector: RowDetector = build("detector", self.spec.detector.name, params)
+        texts = (text for pair in self.segment for text in pair)
+        detector.seed(int(digest(self.spec.id, *texts)[:8], 16))
+        return detector
+
+    @property
+    def held_bytes(self) -> int:
+        """The clock's numbers as well, and what calibrates."""
+        calibrating = 0 if self.calibration is None else CALIBRATION_BYTES + self.detector.tuned_bytes
+        return super().held_bytes + CLOCK_BYTES + calibrating
+
+    def may_alert(self) -> bool:
+        """Whether the reference has come far enough, and the detector is calibrated."""
+        return super().may_alert() and (self.calibration is None or self.calibration.params is not None)
+
+    def status(self) -> str:
+        """How far the warm-up has come, for people: the reference first, then the calibration."""
+        status = super().status()
+        if status != "ready" or self.calibration is None or self.calibration.params is not None:
+            return status
+        if self.calibration.failed:
+            return "not watched: no parameters keep the promise on such rows"
+        progress = self.calibration.progress()
+        return f"calibrating {progress.have} of {progress.want} {progress.unit}"
+
+    def step(self, span: Span, values: FloatArray, summary: Any, layout: Layout | None = None) -> list[Change]:
+        """The new rows in canonical order, and their summary for the reference (ignored where none is needed)."""
+        values = self._within_domain(values)
+        if not len(values):
+            return []
+        fed = values if self.calibration is None else self._normal(span, values, layout)
+        changes: list[Change] = []
+        if fed is not None and self._calibrated(fed):
+            changes = self._judge(span, values, fed)
+        if self.reference is not None:
+            self.reference.observe(span.start_ms, summary, quiet=self.quiet)
+        return changes
+
+    def _judge(self, span: Span, values: FloatArray, fed: FloatArray) -> list[Change]:
+        verdict = self.detector.step(fed)
+        self.clock.add(span.start_ms, len(fed))
+        found = self._finding(span, values, verdict) if len(verdict.drifts) else None
+        self.rows, self.level = len(values), float(values.mean())
+        self.score, self.threshold = verdict.score, verdict.threshold
+        if self.watcher is not None:
+            self.watcher.judged(self._step(span, None, None, drifting=found is not None))
+        self._remember(values, verdict)
+        return self.conclude(span, found if self.may_alert() else None)
+
+    def _calibrated(self, fed: FloatArray) -> bool:
+        """Whether the detector may see the rows; before that, those of a reference that is ready calibrate it."""
+        if self.calibration is None or self.calibration.params is not None:
+            return True
+        if self.grant is not None and super().may_alert() and self.calibration.add(fed, self.grant.steps):
+            self.detector = self._made(dict(self.calibration.params or {}))
+        return False
+
+    def _within_domain(self, values: FloatArray) -> FloatArray:
+        """A detector of shares sees no row that is no share (a score of 1.7); such rows are no evidence of drift.
+
+        Enormous numbers are cut, as in all sums: the sum of two of them would be infinite, and a NaN soon after.
+        """
+        if self.detector.domain is Domain.REAL:
+            return np.clip(values, -VALUE_MAX, VALUE_MAX)
+        return values[(values >= 0.0) & (values <= 1.0)]
+
+    def _normal(self, span: Span, values: FloatArray, layout: Layout | None) -> FloatArray | None:
+        """The rows as a calibrated detector sees them; None while there is no reference.
+
+        Numbers of a column as the scores of their bins (bounded, whatever their tails), errors of a regression in their
+        own sd, both against the reference; shares as they are.
+        """
+        assert self.reference is not None
+        content: Any = self.reference.baseline(span.start_ms)
+        if content is None:
+            return None
+        if self.standard not in (SCORED, ERRORS):
+            self.baseline = content.moment.mean
+            return values
+        mean, variance = content.moment.mean, content.moment.variance
+        self.baseline = mean
+        if self.standard == SCORED:
+            assert layout is not None, "a reference of scores comes after its layout"
+            self.baseline = content.shown.mean
+            values = layout.weights[layout.bins(values), 0]
+        sd = math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
+        return np.asarray(np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX))
+
+    def _finding(self, span: Span, values: FloatArray, verdict: RowVerdict) -> Finding:
+        last = int(verdict.drifts[-1])
+        since = max(1, verdict.since)
+        changed_at = self.clock.when(self.clock.rows - len(values) + last + 1 - since)
+        new = values[max(0, last + 1 - since) :]
+        level = float(new.mean())
+        reference = self.baseline
+        if reference is None and self._before_n:
+            reference = self._before_total / self._before_n
+        direction = 0 if reference is None else int(np.sign(level - reference))
+        evidence = (("drift_rows", len(verdict.drifts)), ("rows_since_change", since))
+        return Finding(
+            min(changed_at, span.start_ms),
+            level,
+            reference,
+            verdict.score,
+            verdict.threshold,
+            len(new),
+            direction,
+            evidence,
+        )
+
+    def _remember(self, values: FloatArray, verdict: RowVerdict) -> None:
+        if len(verdict.drifts):
+            values = values[int(verdict.drifts[-1]) + 1 :]
+            self._before_n, self._before_total = 0, 0.0
+        self._before_n += len(values)
+        self._before_total += float(values.sum())
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        calibration = None if self.calibration is None else self.calibration.export()
+        return super().export() | {
+            "calibration": calibration,
+            "detector": self.detector.export(),
+            "clock": self.clock.export(),
+            "before": [self._before_n, self._before_total],
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        if self.calibration is not None:
+            self.calibration.restore(state["calibration"])
+            self.detector = self._made(dict(self.calibration.params or {}))
+        self.detector.restore(state["detector"])
+        self.clock.restore(state["clock"])
+        self._before_n, self._before_total = state["before"]
+
+
+class _RowClock:
+    """When was the n-th row seen? To the pane for recent rows, coarser further back."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._first_rows = array("q")
+        self._starts = array("q")
+
+    def add(self, start_ms: int, n: int) -> None:
+        self._first_rows.append(self.rows)
+        self._starts.append(start_ms)
+        self.rows += n
+        if len(self._starts) > HISTORY_MAX:
+            half = HISTORY_MAX // 2
+            self._first_rows = self._first_rows[:half:2] + self._first_rows[half:]
+            self._starts = self._starts[:half:2] + self._starts[half:]
+
+    def when(self, row: int) -> int:
+        return self._starts[max(0, bisect.bisect_right(self._first_rows, row) - 1)]
+
+    def export(self) -> State:
+        return {
+            "rows": self.rows,
+            "first_rows": np.array(self._first_rows, np.int64),
+            "starts": np.array(self._starts, np.int64),
+        }
+
+    def restore(self, state: State) -> None:
+        self.rows = state["rows"]
+        self._first_rows, self._starts = array("q", state["first_rows"].tolist()), array("q", state["starts"].tolist())
