@@ -56,6 +56,13 @@ def of(language: str) -> list[Block]:
     return [block for block in BLOCKS if block.language == language]
 
 
+@pytest.mark.parametrize("block", of("python"), ids=str)
+def test_python_blocks_run(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `predictions` and `labels` at hand, as their texts say."""
+    monkeypatch.chdir(ROOT)
+    exec(compile(block.text, str(block), "exec"), {"predictions": [], "labels": []})
+
+
 def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -74,7 +81,8 @@ def test_the_pages_are_found() -> None:
 
 
 def test_blocks_are_of_a_kind_that_is_checked() -> None:
-    assert [str(block) for block in BLOCKS if block.language not in {"", "console", "json", "text", "yaml"}] == []
+    known = {"", "console", "json", "python", "text", "yaml"}
+    assert [str(block) for block in BLOCKS if block.language not in known] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

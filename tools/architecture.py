@@ -11,13 +11,15 @@ FUNCTION_LINES_MAX = 70
 # What each layer may import of streamcheck; the longest name that a module lies within is its layer. An adapter may
 # import its own folder as well.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "streamcheck": (),
+    "streamcheck": ("streamcheck.library",),
     "streamcheck.__main__": ("streamcheck.cli",),
     "streamcheck.adapters": ("streamcheck.runtime.ports", "streamcheck.runtime.telemetry", "streamcheck.core"),
     "streamcheck.cli": ("streamcheck",),
     "streamcheck.config": ("streamcheck.config", "streamcheck.core"),
     "streamcheck.core": ("streamcheck.core",),
     "streamcheck.errors": (),
+    "streamcheck.library": ("streamcheck",),
+    "streamcheck.pytest_plugin": ("streamcheck.cli", "streamcheck.config"),
     "streamcheck.report": ("streamcheck.report", "streamcheck.core"),
     "streamcheck.runtime": ("streamcheck.runtime", "streamcheck.core", "streamcheck.config"),
     "streamcheck.testing": ("streamcheck.testing", "streamcheck.runtime", "streamcheck.core"),

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ def test(files: tuple[str, ...], only: str | None, show: bool, as_json: bool) ->
 
     logging.basicConfig(level=logging.ERROR)
     results = [
-        (file, _run(scenario, suite))
+        (file, run(scenario, suite))
         for file, suite in [(file, load_suite(file)) for file in files]
         for scenario in suite.scenarios
         if only is None or only in scenario.name
@@ -82,7 +82,8 @@ class Outcome:
         }
 
 
-def _run(scenario: "Scenario", suite: "Suite") -> Outcome:
+def run(scenario: "Scenario", suite: "Suite") -> Outcome:
+    """What came of a scenario, against what was expected."""
     from streamcheck.report.history import AlertHistory  # noqa: PLC0415
     from streamcheck.runtime.scenario import run_scenario  # noqa: PLC0415
 
@@ -150,18 +151,25 @@ def _tell(file: str, outcome: Outcome, *, show: bool) -> None:
     scenario, start = outcome.scenario, outcome.scenario.start_ms
     verdict = click.style("pass", fg="green") if outcome.passed else click.style("FAIL", fg="red")
     click.echo(f"{verdict} {file}:{scenario.line}: {scenario.name}")
-    for each in outcome.missing:
-        click.echo(f"  - expected (line {each.line}), and did not come: {written(each, start)}")
-    for each, alert, names in outcome.other:
-        click.echo(f"  ~ {' and '.join(names)} {'differs' if len(names) == 1 else 'differ'} (line {each.line}):")
-        click.echo(f"      expected {written(each, start)}")
-        click.echo(f"      came     {written_alert(alert, start, each.more)}")
-    for alert in outcome.surplus:
-        click.echo(f"  + came, and was not expected: {written_alert(alert, start)}")
-        click.echo(f"      {alert['summary']}")
+    for line in differences(outcome):
+        click.echo(line)
     if show:
         for alert in outcome.came:
             click.echo(f"      - {written_alert(alert, start)}")
+
+
+def differences(outcome: Outcome) -> Iterator[str]:
+    """What differs, line by line; nothing where all came as expected."""
+    start = outcome.scenario.start_ms
+    for each in outcome.missing:
+        yield f"  - expected (line {each.line}), and did not come: {written(each, start)}"
+    for each, alert, names in outcome.other:
+        yield f"  ~ {' and '.join(names)} {'differs' if len(names) == 1 else 'differ'} (line {each.line}):"
+        yield f"      expected {written(each, start)}"
+        yield f"      came     {written_alert(alert, start, each.more)}"
+    for alert in outcome.surplus:
+        yield f"  + came, and was not expected: {written_alert(alert, start)}"
+        yield f"      {alert['summary']}"
 
 
 def written(each: "Expected", start_ms: int) -> str:

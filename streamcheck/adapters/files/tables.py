@@ -132,6 +132,22 @@ class ParquetRows:
         return None
 
 
+def batches_of(table: Any, source: SourcePartition, schema: Schema, first: int, rows_max: int) -> Iterator[ColumnBatch]:
+    """A table with `__arrow_c_stream__` in batches, its rows numbered on from `first`.
+
+    Columns that it lacks count as missing. Raises SourceError for what Arrow cannot read.
+    """
+    try:
+        for batch in pa.RecordBatchReader.from_stream(table):
+            for start in range(0, batch.num_rows, rows_max):
+                rows = batch.slice(start, rows_max)
+                offsets = np.arange(first, first + rows.num_rows, dtype=np.int64)
+                first += rows.num_rows
+                yield _columns(source, schema, offsets, first, partial(_at, rows), _PARQUET)
+    except pa.ArrowException as error:
+        raise SourceError(f"the table cannot be read: {str(error).splitlines()[0]}") from error
+
+
 def _asked_for(known: Any, wanted: Path_) -> Iterable[str]:
     """What to name to the Parquet reader for a path: as much of it as there are structs for."""
     if wanted[0] not in known.names:
