@@ -10,7 +10,7 @@ from typing import Any
 
 from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
-from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot
+from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, settled
 from streamcheck.config.load import Loaded, load
 from streamcheck.config.shown import without_connection
 from streamcheck.config.values import budget_text
@@ -167,7 +167,7 @@ def replay(
                 stores[0],
             )
             began = time.perf_counter()
-            with stop.on_signals():
+            with stop.on_signals(), settled():
                 loop.run(stop)
         gaps = tuple((str(source), wanted, first) for source, wanted, first in loop.gaps)
         seconds = time.perf_counter() - began

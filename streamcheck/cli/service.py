@@ -1,5 +1,6 @@
 """Puts a service together: engine, source, store, sinks, pages. The only place where adapters meet the loop."""
 
+import gc
 import logging
 import secrets
 import signal
@@ -101,6 +102,16 @@ class Stop:
                 signal.signal(number, handler)
 
 
+@contextmanager
+def settled() -> Iterator[None]:
+    """While this lasts, the collector of garbage does not look at what has been there before: 90,000 objects, 50 ms."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def decoding(plan: Plan, workers: int) -> Decoding:
     """Who decodes: this process, or so many workers beside it (which can read files as well)."""
     if workers == 1:
@@ -158,7 +169,10 @@ def run_service(
     try:
         opening = partial(_open, plan, wiring, decoder, rules, clock, telemetry, outbox, strays, listener)
         loop = patiently(opening, telemetry, clock, stop)
-        return loop.run(stop) if loop is not None else Tally()
+        if loop is None:
+            return Tally()
+        with settled():
+            return loop.run(stop)
     finally:
         for port in (decoder, wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):
             if port is not None:
