@@ -41,9 +41,9 @@ from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.row_monitors import CLOCK_BYTES
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
-from streamcheck.runtime.decode.decoder import CHUNK_BYTES
+from streamcheck.runtime.decode.codings import DICTIONARY_MAX
+from streamcheck.runtime.decode.decoder import BLOCK_BYTES_MAX
 from streamcheck.runtime.decode.fields import TEXT_MAX
-from streamcheck.runtime.decode.judgement import DICTIONARY_MAX
 from streamcheck.runtime.delivery import OUTBOX_MAX
 from streamcheck.runtime.journal_log import UNCOPIED_MAX
 from streamcheck.runtime.limits import UNCOMMITTED_MAX
@@ -147,7 +147,7 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
     events = RECORDS_MAX + (POLL_KIB_MAX << 10) // RECORD_BYTES
     each = EVENT_BYTES + columns * TEXT_BYTES_MAX // 2
     poll = (POLL_KIB_MAX << 10) + GROUP_BYTES + BATCH_COPIES * DECOMPRESSED_BYTES_MAX
-    tree = TREE_FACTOR * (CHUNK_BYTES + plan.predictions.message_bytes_max)
+    tree = TREE_FACTOR * (BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)
     texts = columns * DICTIONARY_MAX * TEXT_BYTES_MAX
     return (
         Part("client buffers", FETCH_COPIES * partitions * fetch, f"{partitions} x {_mib(fetch)} x 3 copies"),
@@ -160,7 +160,7 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
         Part(
             "decoding",
             tree + texts,
-            f"{_mib(CHUNK_BYTES + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
+            f"{_mib(BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
             f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
         ),
     )
@@ -191,7 +191,7 @@ def _workers(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     largest = max(PART_BYTES, plan.predictions.message_bytes_max)
     slots = SLOTS * int(SHARED_GROWTH * (largest + PART_ROWS * wide))
     texts = 2 * columns * DICTIONARY_MAX * TEXT_BYTES_MAX
-    tree = TREE_FACTOR * (CHUNK_BYTES + plan.predictions.message_bytes_max)
+    tree = TREE_FACTOR * (BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)
     each = WORKER_BYTES + 2 * largest + slots + texts + tree
     return (
         Part(

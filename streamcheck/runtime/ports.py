@@ -34,7 +34,7 @@ class RawBatch:
         """The same for the one record at `offset`, keeping no other alive."""
         at = int(np.searchsorted(self.offsets, offset))
         cut = slice(at, at + 1)
-        columns = (self.offsets[cut].copy(), self.timestamps[cut].copy(), self.keys[cut], self.values[cut])
+        columns = (self.offsets[cut].copy(), self.timestamps[cut].copy(), list(self.keys[cut]), list(self.values[cut]))
         return RawBatch(self.source, *columns, offset + 1)
 
     def record(self, offset: int) -> tuple[bytes | None, bytes | None]:

@@ -9,7 +9,7 @@ from streamcheck.core.ids import keys_of
 from streamcheck.core.plan import Column, Kind, Role, Schema, Task, TimeField, TimeUnit
 from streamcheck.core.types import Batch, FieldStatus, SourcePartition, StreamRole
 from streamcheck.errors import ConfigError
-from streamcheck.runtime.decode import Decoder, decoder, judgement
+from streamcheck.runtime.decode import Decoder, codings, decoder
 from streamcheck.runtime.ports import RawBatch
 
 SOURCE = SourcePartition("payments", 3)
@@ -336,7 +336,7 @@ def test_cutting_a_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     values = [event(id=str(at), country=f'"c{at % 7}"', amount="[]" if at % 5 == 0 else str(at)) for at in range(50)]
     values[9] = values[31] = b"x"
     whole = decode(*values)
-    monkeypatch.setattr(decoder, "CHUNK_ROWS", 8)
+    monkeypatch.setattr(decoder, "BLOCK_ROWS", 8)
     cut = decode(*values)
     assert (whole.keys == cut.keys).all()
     assert whole.rejects.offsets.tolist() == cut.rejects.offsets.tolist() == [118, 162]
@@ -348,7 +348,7 @@ def test_cutting_a_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_codes_are_stable_over_batches_until_the_dictionary_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judgement, "DICTIONARY_MAX", 3)
+    monkeypatch.setattr(codings, "DICTIONARY_MAX", 3)
     kept = Decoder(PREDICTIONS)
 
     def countries(*names: str) -> tuple[list[int], list[str]]:

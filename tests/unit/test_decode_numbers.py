@@ -4,15 +4,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Column, Kind, Role, Schema
 from streamcheck.core.types import Batch, SourcePartition, StreamRole
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.ports import RawBatch
 
 
-def decode(*values: bytes | None, schema: Schema) -> Batch:
+def decode(*values: bytes | None, schema: Schema, block: Pieces | None = None) -> Batch:
     n = len(values)
-    return Decoder(schema).decode(RawBatch(SourcePartition("p", 0), np.arange(n), np.arange(n), [None] * n, values, n))
+    given = values if block is None else block
+    return Decoder(schema).decode(RawBatch(SourcePartition("p", 0), np.arange(n), np.arange(n), [None] * n, given, n))
 
 
 def test_a_number_is_the_same_whatever_its_neighbours_are() -> None:
@@ -72,3 +74,52 @@ def test_an_event_is_the_same_in_any_block() -> None:
     assert together.numeric.T.tobytes() == b"".join(batch.numeric.T.tobytes() for batch in alone)
     assert together.keys.tobytes() == b"".join(batch.keys.tobytes() for batch in alone)
     assert together.rejects.reasons == tuple(reason for batch in alone for reason in batch.rejects.reasons)
+
+
+GAPS = (b"\n", b"", b"\x00\x0e{", b"x" * 300, b"\n\n", b'"')
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(GAPS)), min_size=1, max_size=6))
+def test_what_lies_between_events_in_a_block_is_nothing(found: list[tuple[bytes | None, bytes]]) -> None:
+    """Record heads, keys, quotes and braces between two values neither end nor begin an event, nor join two."""
+    data, begins, ends = b"", [], []
+    for value, gap in found:
+        begins.append(len(data))
+        data += value or b""
+        ends.append(begins[-1] - 1 if value is None else len(data))
+        data += gap
+    pieces = Pieces(data, np.array(begins, np.int64), np.array(ends, np.int64))
+    values = [value for value, _ in found]
+    assert list(pieces) == values == [pieces[at] for at in range(len(values))]
+    assert list(Pieces.together([pieces[:1], pieces[1:], pieces[:0]])) == values
+    begins, ends, held = pieces[1:].apart()
+    assert list(Pieces(held, begins, ends)) == values[1:]
+    ours, theirs = decode(*pieces, schema=WITH_ID, block=pieces), decode(*values, schema=WITH_ID)
+    assert (ours.rejects.reasons, ours.offsets.tolist()) == (theirs.rejects.reasons, theirs.offsets.tolist())
+    for name in ("keys", "numeric", "codes", "status"):
+        assert getattr(ours, name).tobytes() == getattr(theirs, name).tobytes()
+
+
+def test_codes_are_those_of_values_met_for_the_first_time() -> None:
+    """What has been met before is looked up: 1, 1.0 and true are equal, and not the same category."""
+    columns = (
+        Column("c", ("c",), Kind.CATEGORICAL, Role.FEATURE),
+        Column("b", ("c",), Kind.BINARY, Role.FEATURE),
+        Column("p", ("c",), Kind.BINARY, Role.FEATURE, positive="true"),
+    )
+    decoder = Decoder(Schema(StreamRole.PREDICTIONS, ("p",), None, None, columns, 1_000, 0))
+    seen: dict[str, tuple[object, ...]] = {}
+    polls = ("1 1.0 0", "true 1 0", "1 1", "1.0 true", '"1" "true" "x"', "null 1", "x [] 1", '"x" null', "2 2.0 false")
+    for poll in (*polls, *reversed(polls)):
+        texts = [text for text in poll.split() if text != "x"]
+        n, values = len(texts), [b'{"c": %s}' % text.encode() for text in texts]
+        batch = decoder.decode(RawBatch(SourcePartition("p", 0), np.arange(n), np.arange(n), [None] * n, values, n))
+        categories = [*batch.dictionaries[0].values, None]
+        for at, text in enumerate(texts):
+            codes = batch.codes[:, at].tolist()
+            row = (categories[codes[0]], *codes[1:], *batch.status[:, at].tolist())
+            assert seen.setdefault({"1.0": "1", "2.0": "2"}.get(text, text), row) == row, (poll, text)
+    assert seen["true"] == ("true", 1, 1, 0, 0, 0)
+    assert seen["1"] == ("1", 1, 0, 0, 0, 0)
+    assert seen["null"] == (None, -1, -1, 1, 1, 1)

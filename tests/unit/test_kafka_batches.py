@@ -99,7 +99,7 @@ def test_equal_to_kafka_python_on_random_batches(seed) -> None:
     theirs = Fetcher.PartitionRecords(at, TopicPartition("t", 0), MemoryRecords(data)).take()
     chunks = part(data, at).take()
     found = [chunk.records for chunk in chunks]
-    columns = [(each.offsets.tolist(), each.timestamps.tolist(), each.keys, each.values) for each in found]
+    columns = [(each.offsets.tolist(), each.timestamps.tolist(), list(each.keys), list(each.values)) for each in found]
     rows = [row for column in columns for row in zip(*column, strict=True)]
     assert rows == [(r.offset, r.timestamp, r.key, r.value) for r in theirs]
     assert chunks[-1].next_offset == base

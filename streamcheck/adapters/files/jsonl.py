@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from streamcheck.adapters.files.blocks import Cut, told, unpacked
+from streamcheck.core.pieces import LINE_END, Pieces
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 from streamcheck.runtime.ports import RawBatch, Section
 
 BLOCK_BYTES = 4 << 20
+RETURN = ord("\r")
 
 
 class Lines:
@@ -50,21 +52,23 @@ class Lines:
     def read(self) -> RawBatch | None:
         """The next lines; None at the end."""
         while True:
-            lines = self._next_lines()
-            if lines is None:
+            block = self._next_lines()
+            if block is None:
                 return None
-            first = max(self._section.skip - self._line, 0)
-            numbers = np.arange(self._line, self._line + len(lines), dtype=np.int64)[first:]
-            self._line += len(lines)
-            lines = lines[first:]
-            if b"" in lines or b"\r" in lines:
-                kept = [at for at, line in enumerate(lines) if line not in (b"", b"\r")]
-                numbers, lines = numbers[kept], [lines[at] for at in kept]
-            if lines:
-                nobody = np.full(len(lines), -1, np.int64)
-                return RawBatch(self._source, numbers, nobody, [None] * len(lines), lines, self._line)
+            octets = np.frombuffer(block, np.uint8)
+            ends = np.append(np.flatnonzero(octets == LINE_END), len(block))
+            begins = np.append(0, ends[:-1] + 1)
+            rows = np.flatnonzero(ends > begins)
+            rows = rows[(ends - begins > 1)[rows] | (octets[begins[rows]] != RETURN)]
+            rows = rows[rows >= self._section.skip - self._line]
+            numbers = rows + self._line
+            self._line += len(ends)
+            if len(rows):
+                lines, nobody = Pieces(block, begins[rows], ends[rows]), np.full(len(rows), -1, np.int64)
+                return RawBatch(self._source, numbers, nobody, Pieces.none(len(rows)), lines, self._line)
 
-    def _next_lines(self) -> list[bytes] | None:
+    def _next_lines(self) -> bytes | None:
+        """Whole lines, without the last one's end."""
         while True:
             with told(self._path):
                 block = self._blocks.read(BLOCK_BYTES)
@@ -73,12 +77,12 @@ class Lines:
                 block = block.removeprefix(codecs.BOM_UTF8)
             if not block:
                 last, self._carry = self._carry, b""
-                return [last] if last else None
-            lines = block.split(b"\n")
-            lines[0] = self._carry + lines[0]
-            self._carry = lines.pop()[: self._bytes_max + 1]
-            if lines:
+                return last or None
+            end = block.rfind(b"\n")
+            if end >= 0:
+                lines, self._carry = self._carry + block[:end], block[end + 1 :][: self._bytes_max + 1]
                 return lines
+            self._carry = (self._carry + block)[: self._bytes_max + 1]
 
     def _begin(self, block: bytes) -> None:
         self._begun = True

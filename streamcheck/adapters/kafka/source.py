@@ -12,6 +12,7 @@ from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
 from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain, may_pass
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
 from streamcheck.adapters.kafka.watch import EVERY_S, View, Watch
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 from streamcheck.runtime.ports import GapError, PartitionStatus, RawBatch
@@ -224,8 +225,8 @@ def merge(source: SourcePartition, chunks: Sequence[Chunk]) -> RawBatch:
         source=source,
         offsets=parts[0].offsets if single else np.concatenate([part.offsets for part in parts]),
         timestamps=parts[0].timestamps if single else np.concatenate([part.timestamps for part in parts]),
-        keys=parts[0].keys if single else [key for part in parts for key in part.keys],
-        values=parts[0].values if single else [value for part in parts for value in part.values],
+        keys=Pieces.together([Pieces.of(part.keys) for part in parts]),
+        values=Pieces.together([Pieces.of(part.values) for part in parts]),
         next_offset=chunks[-1].next_offset,
         faults=tuple(fault for chunk in chunks for fault in chunk.faults),
     )

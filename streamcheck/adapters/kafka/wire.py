@@ -15,6 +15,7 @@ from crc32c import crc32c
 from kafka.errors import CorruptRecordError
 
 from streamcheck.adapters.kafka.codecs import BatchTooLarge, MalformedBatch, decompress
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.types import IntArray
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -29,9 +30,9 @@ _CODEC, _LOG_APPEND, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _VARINT_BITS_MAX = 64
 
 RECORDS_MAX = 1 << 17
-"""Of one batch: each becomes Python objects, however small it is. 1 MiB holds as many of 8 bytes."""
+"""Of one batch: each becomes a row of columns, however small it is. 1 MiB holds as many of 8 bytes."""
 RECORD_BYTES = 256
-"""What a record takes beside its bytes until its poll has been decoded: two bytes objects, its columns."""
+"""What a record takes beside its bytes until its poll has been decoded: its places, its columns."""
 
 Payload = bytes | memoryview
 
@@ -258,12 +259,6 @@ def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed:
     return offsets, np.where(appended, newest, first + elapsed)
 
 
-def _cut(data: bytes, starts: IntArray, ends: IntArray, lengths: IntArray) -> list[bytes | None]:
+def _cut(data: bytes, starts: IntArray, ends: IntArray, lengths: IntArray) -> Pieces:
     absent = lengths < 0
-    if absent.all():
-        return [None] * len(starts)
-    # one bytes object per record is what the decoder takes; there is no array of them
-    cut: list[bytes | None] = [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    for at in np.flatnonzero(absent).tolist():
-        cut[at] = None
-    return cut
+    return Pieces.none(len(starts)) if absent.all() else Pieces(data, starts, ends - absent)

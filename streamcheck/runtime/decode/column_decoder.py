@@ -7,7 +7,8 @@ from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import Batch, CodeArray, FloatArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import columns
-from streamcheck.runtime.decode.judgement import Codings, doubt_times, doubted_labels, rejects
+from streamcheck.runtime.decode.codings import Codings
+from streamcheck.runtime.decode.judgement import doubt_times, doubted_labels, rejects
 
 
 class ColumnDecoder:
@@ -46,7 +47,7 @@ class ColumnDecoder:
             numeric=numeric,
             codes=codes,
             status=status,
-            dictionaries=tuple(self._codings.dictionaries),
+            dictionaries=self._codings.dictionaries,
             next_offset=batch.next_offset,
             rejects=rejects(batch.offsets, doubts, batch.faults),
         )
@@ -58,6 +59,6 @@ class ColumnDecoder:
         status = np.empty((len(plain) + len(coded), rows), np.uint8)
         for at in range(len(plain)):
             numeric[at], status[at] = columns.numbers(batch.columns[at])
-        for at, encode in enumerate(self._codings.encoders, len(plain)):
-            codes[at - len(plain)], status[at] = columns.codes(batch.columns[at], encode)
+        for at, coding in enumerate(self._codings, len(plain)):
+            codes[at - len(plain)], status[at] = columns.codes(batch.columns[at], coding.encode)
         return numeric, codes, status

@@ -1,7 +1,7 @@
 """Columns and rejects from the records of one source partition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
@@ -9,30 +9,27 @@ import numpy as np
 
 from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.ids import NO_KEYS
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema, Task
-from streamcheck.core.types import (
-    Batch,
-    CodeArray,
-    FloatArray,
-    IntArray,
-    KeyArray,
-    StatusArray,
-)
+from streamcheck.core.types import Batch, CodeArray, FloatArray, IntArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import times as event_times
+from streamcheck.runtime.decode.codings import Codings
 from streamcheck.runtime.decode.column_decoder import ColumnDecoder
-from streamcheck.runtime.decode.fields import judged_numbers, read_codes, read_numbers
+from streamcheck.runtime.decode.fields import judge_numbers, read_numbers
 from streamcheck.runtime.decode.identity import read_keys
-from streamcheck.runtime.decode.judgement import Codings, assert_kinds, doubt_times, doubted_labels, rejects
+from streamcheck.runtime.decode.judgement import assert_kinds, doubt_times, doubted_labels, rejects
 from streamcheck.runtime.decode.parser import Parser, Refusal
-from streamcheck.runtime.decode.shape import Shape
+from streamcheck.runtime.decode.shape import Path, Shape
 from streamcheck.runtime.ports import RawBatch
 
-CHUNK_ROWS = 2_048
-"""Rows parsed before they become columns: about 2 MiB of Python objects, which the cache still holds. (Measured: 2.0 µs
-an event at 2,000 rows, 2.1 at 500 and at 5,000, 3.2 at 10,000.)"""
+BLOCK_BYTES = 192 << 10
+"""Of JSON that is parsed before it becomes columns: its objects, twice as large, are read while in the cache."""
 
-CHUNK_BYTES = 2 << 20
-"""The same in bytes, but for a single larger event: named fields may hold lists of lists, 25 times as large as their
+BLOCK_ROWS, BLOCK_ROWS_MIN = 2_048, 256
+"""Rows of a block, at most and at least: each takes numpy 0.1 ms. Long events make it larger than BLOCK_BYTES."""
+
+BLOCK_BYTES_MAX = 2 << 20
+"""But not larger than this, a single event excepted: named fields may hold lists of lists, 25 times as large as their
 JSON."""
 
 
@@ -60,9 +57,16 @@ class Decoder:
         paths += [schema.id_path] if schema.id_path else []
         paths += [schema.time.path] if schema.time else []
         others = {*paths[len(schema.columns) :], *(column.path for column in schema.coded)}
-        self._shape = Shape(paths, [column.path for column in schema.numeric if column.path not in others])
-        rows = [(at, self._shape.rows.get(column.path)) for at, column in enumerate(schema.numeric)]
-        self._quick = {at: row for at, row in rows if row is not None}  # numeric columns, by their place among numbers
+        rows: dict[Path, int] = {}
+        for at, column in enumerate(schema.numeric):
+            if column.path not in others:
+                rows.setdefault(column.path, at)
+        self._shape = Shape(paths, rows)
+        # Numeric columns that are not written by the shape itself, and where their numbers come from.
+        found = [(at, column.path, self._shape.rows.get(column.path)) for at, column in enumerate(schema.numeric)]
+        self._left = [(at, self._shape.slots[path]) for at, path, row in found if row is None]
+        self._all = [(at, self._shape.slots[path]) for at, path, _ in found]
+        self._copied = [(at, row) for at, _, row in found if row is not None and row != at]
         self._parser = Parser(self._shape, schema.message_bytes_max)
         self._codings = Codings(schema.coded)
         self._columns_decoder = ColumnDecoder(schema, self._codings)
@@ -75,107 +79,119 @@ class Decoder:
 
     def _decode(self, raw: RawBatch) -> Batch:
         self._codings.replace_full()
-        starts = _starts(raw.values)
-        ends = (*starts[1:], len(raw.values))
-        parts = [self._part(raw.values[a:b], raw.timestamps[a:b]) for a, b in zip(starts, ends, strict=True)]
-        kept = np.concatenate([part.kept + start for part, start in zip(parts, starts, strict=True)])
-        refused = {
-            at + start: why for part, start in zip(parts, starts, strict=True) for at, why in part.refused.items()
-        }
-        assert len(kept) + len(refused) == len(raw.values), (len(kept), len(refused), len(raw.values))
+        values, rows = Pieces.of(raw.values), _Rows.blank(self._schema, len(raw.values))
+        begin = 0
+        for end in _ends(values.lengths):
+            self._block(values[begin:end], slice(begin, end), rows)
+            begin = end
+        rows.judge(self._schema, raw.timestamps)
+        offsets, rows = (raw.offsets[rows.good], rows.only_good()) if rows.refused else (raw.offsets, rows)
         return Batch(
             source=raw.source,
             stream=self._schema.role,
-            offsets=raw.offsets[kept],
-            times=np.concatenate([part.times for part in parts]),
-            keys=np.concatenate([part.keys for part in parts]),
-            numeric=np.concatenate([part.numeric for part in parts], axis=1),
-            codes=np.concatenate([part.codes for part in parts], axis=1),
-            status=np.concatenate([part.status for part in parts], axis=1),
-            dictionaries=tuple(self._codings.dictionaries),
+            offsets=offsets,
+            times=rows.times,
+            keys=rows.keys,
+            numeric=rows.numeric,
+            codes=rows.codes,
+            status=rows.status,
+            dictionaries=self._codings.dictionaries,
             next_offset=raw.next_offset,
-            rejects=rejects(raw.offsets, refused, raw.faults),
+            rejects=rejects(raw.offsets, rows.refused, raw.faults),
             raw=raw,
         )
 
-    def _part(self, values: Sequence[bytes | None], stamps: IntArray) -> "_Part":
+    def _block(self, values: Pieces, where: slice, rows: "_Rows") -> None:
+        """Write what these values hold to their rows."""
         parsed, typed = self._parser.parse(values)
-        refused: dict[int, str] = {}
-        kept = np.arange(len(parsed))
-        if not typed and Refusal in set(map(type, parsed)):
-            refused = {at: x.reason for at, x in enumerate(parsed) if type(x) is Refusal}
-            kept = np.delete(kept, list(refused))
-            parsed = [x for x in parsed if type(x) is not Refusal]
-        leaves, numbers = self._shape.read(parsed, typed=typed)
-        times, keys, doubts = self._key(leaves, stamps[kept])
-        if doubts:
-            refused.update({int(kept[at]): reason for at, reason in doubts.items()})
-            good = np.ones(len(kept), np.bool_)
-            good[list(doubts)] = False
-            kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
-            leaves = [list(compress(leaf, good)) for leaf in leaves]
-            numbers = None if numbers is None else numbers[:, good]
-        numeric, codes, status = self._columns(leaves, numbers, len(kept))
-        unlabelled = doubted_labels(self._schema, status)
-        if unlabelled:
-            refused.update({int(kept[at]): reason for at, reason in unlabelled.items()})
-            good = np.ones(len(kept), np.bool_)
-            good[list(unlabelled)] = False
-            kept, times, keys = kept[good], times[good], keys[good] if len(keys) else keys
-            numeric, codes, status = numeric[:, good], codes[:, good], status[:, good]
-        return _Part(kept, times, keys, numeric, codes, status, refused)
+        leaves = self._shape.read_typed(parsed, rows.numeric[:, where]) if typed else None
+        if leaves is not None:
+            for at, row in self._copied:
+                rows.numeric[at, where] = rows.numeric[row, where]
+            self._write(leaves, where, rows, self._left)
+            return
+        places = np.arange(where.start, where.stop)
+        if Refusal in set(map(type, parsed)):
+            good = [type(x) is not Refusal for x in parsed]
+            rows.refused.update((where.start + at, x.reason) for at, x in enumerate(parsed) if type(x) is Refusal)
+            places, parsed = places[good], list(compress(parsed, good))
+        self._write(self._shape.read(parsed), places, rows, self._all)
 
-    def _key(self, leaves: list[Sequence[Any]], stamps: IntArray) -> tuple[IntArray, KeyArray, dict[int, str]]:
-        """Event times and keys of parsed events, and position -> reason of those that lack one."""
-        keys: KeyArray = NO_KEYS
-        doubts: dict[int, str] = {}
-        if self._schema.id_path:
-            keys, doubts = read_keys(leaves[self._shape.slots[self._schema.id_path]])
-        if self._schema.time is None:
-            times = stamps
-        else:
-            times = event_times.read_times(leaves[self._shape.slots[self._schema.time.path]], self._schema.time.unit)
-        doubt_times(doubts, times, stamps, self._schema)
-        return times, keys, doubts
-
-    def _columns(
-        self, leaves: list[Sequence[Any]], numbers: FloatArray | None, rows: int
-    ) -> tuple[FloatArray, CodeArray, StatusArray]:
-        plain, coded = self._schema.numeric, self._schema.coded
-        numeric = np.zeros((len(plain), rows), np.float64)
-        codes = np.zeros((len(coded), rows), np.int32)
-        status = np.zeros((len(plain) + len(coded), rows), np.uint8)
-        quick = self._quick if numbers is not None else {}
-        if numbers is not None and quick:
-            numeric[list(quick)], status[list(quick)] = judged_numbers(numbers[list(quick.values())])
-        for at, column in enumerate(plain):
-            if at not in quick:
-                numeric[at], status[at] = read_numbers(leaves[self._shape.slots[column.path]])
-        for at, column in enumerate(coded):
-            found = read_codes(leaves[self._shape.slots[column.path]], self._codings.encoders[at])
-            codes[at], status[len(plain) + at] = found
-        return numeric, codes, status
+    def _write(
+        self, leaves: list[Sequence[Any]], where: slice | IntArray, rows: "_Rows", numeric: Sequence[tuple[int, int]]
+    ) -> None:
+        """Write leaves to these rows. numeric: which columns of numbers, and the leaf of each."""
+        schema, slots = self._schema, self._shape.slots
+        if schema.id_path:
+            rows.keys[where], doubts = read_keys(leaves[slots[schema.id_path]])
+            places = np.arange(len(rows.times))[where] if doubts else ()
+            rows.refused.update((int(places[at]), reason) for at, reason in doubts.items())
+        if schema.time is not None:
+            rows.times[where] = event_times.read_times(leaves[slots[schema.time.path]], schema.time.unit)
+        for at, slot in numeric:
+            rows.numeric[at, where], rows.status[at, where] = read_numbers(leaves[slot])
+        for at, (column, coding) in enumerate(zip(schema.coded, self._codings, strict=True)):
+            rows.codes[at, where], status = coding.read(leaves[slots[column.path]])
+            if status is not None:
+                rows.status[len(rows.numeric) + at, where] = status
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """Rows of a few values: their positions among these, their columns, and position -> reason of the others."""
+@dataclass(slots=True, eq=False)
+class _Rows:
+    """The columns of n records while they are filled, as in a Batch; and position -> reason of those that are none."""
 
-    kept: IntArray
     times: IntArray
     keys: KeyArray
     numeric: FloatArray
     codes: CodeArray
     status: StatusArray
-    refused: dict[int, str]
+    refused: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def blank(cls, schema: Schema, count: int) -> "_Rows":
+        """Rows to be filled."""
+        plain, coded = len(schema.numeric), len(schema.coded)
+        return cls(
+            times=np.zeros(count, np.int64),
+            keys=np.zeros((count, 2), np.uint64) if schema.id_path else NO_KEYS,
+            numeric=np.zeros((plain, count), np.float64),
+            codes=np.zeros((coded, count), np.int32),
+            status=np.zeros((plain + coded, count), np.uint8),
+        )
+
+    def judge(self, schema: Schema, stamps: IntArray) -> None:
+        """Judge what is the same for all: numbers that are none, times, labels."""
+        if schema.time is None:
+            self.times = stamps
+        self.numeric += 0.0  # a zero has no sign, as a whole number has none
+        judge_numbers(self.numeric, self.status[: len(self.numeric)])
+        doubt_times(self.refused, self.times, stamps, schema)
+        self.refused = doubted_labels(schema, self.status) | self.refused
+
+    @property
+    def good(self) -> IntArray:
+        """Positions of those that are not refused."""
+        return np.delete(np.arange(len(self.times)), list(self.refused))
+
+    def only_good(self) -> "_Rows":
+        """Those that are not refused."""
+        good = self.good
+        return _Rows(
+            self.times[good],
+            self.keys[good] if len(self.keys) else self.keys,
+            self.numeric[:, good],
+            self.codes[:, good],
+            self.status[:, good],
+            self.refused,
+        )
 
 
-def _starts(values: Sequence[bytes | None]) -> list[int]:
-    """Where chunks begin that hold at most CHUNK_ROWS values and about CHUNK_BYTES; there is one at least."""
-    ends = np.cumsum(np.fromiter((len(value or b"") for value in values), np.int64, len(values)))
-    starts, at = [0], 0
-    while at < len(values):
-        before = int(ends[at - 1]) if at else 0
-        at = max(at + 1, min(at + CHUNK_ROWS, int(np.searchsorted(ends, before + CHUNK_BYTES, side="right"))))
-        starts += [at] if at < len(values) else []
-    return starts
+def _ends(lengths: IntArray) -> list[int]:
+    """Where blocks of values of these lengths end; there may be none."""
+    sums, found, at = np.cumsum(np.maximum(lengths, 0)), [], 0
+    while at < len(lengths):
+        before = int(sums[at - 1]) if at else 0
+        few, many = np.searchsorted(sums, (before + BLOCK_BYTES, before + BLOCK_BYTES_MAX), side="right").tolist()
+        at = min(max(at + 1, min(many, max(few, at + BLOCK_ROWS_MIN))), at + BLOCK_ROWS, len(lengths))
+        found.append(at)
+    return found

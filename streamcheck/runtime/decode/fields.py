@@ -36,22 +36,23 @@ def read_numbers(values: Sequence[object]) -> tuple[FloatArray, StatusArray]:
     """
     if set(map(type, values)) <= _PLAIN:
         try:
-            return judged_numbers(np.array(values, np.float64))  # None becomes NaN, which JSON cannot say
+            numbers = np.array(values, np.float64) + 0.0  # None becomes NaN, which JSON cannot say; a zero has no sign
         except OverflowError:
             pass
+        else:
+            status = np.zeros(len(numbers), np.uint8)
+            judge_numbers(numbers, status)
+            return numbers, status
     return _one_by_one(values)
 
 
-def judged_numbers(values: FloatArray) -> tuple[FloatArray, StatusArray]:
-    """The same of floats of any shape, of which NaN is none."""
-    status = np.zeros(values.shape, np.uint8)
-    numbers = values + 0.0  # a zero has no sign, as a whole number has none
+def judge_numbers(numbers: FloatArray, status: StatusArray) -> None:
+    """Replace those that are none (NaN) or infinite by 0.0, and say so in the status."""
     bad = ~np.isfinite(numbers)
     if bad.any():
         status[np.isnan(numbers)] = FieldStatus.MISSING
         status[np.isinf(numbers)] = FieldStatus.NON_FINITE
         numbers[bad] = 0.0
-    return numbers, status
 
 
 def _one_by_one(values: Sequence[object]) -> tuple[FloatArray, StatusArray]:

@@ -1,16 +1,12 @@
-"""What both decoders judge alike: event times, labels, dictionaries of categories, and the rejects that come of it."""
+"""What both decoders judge alike: event times, labels, and the rejects that come of it."""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from streamcheck.core.plan import Column, Kind, Role, Schema, Task
-from streamcheck.core.types import Dictionary, FieldStatus, IntArray, Rejects, StatusArray, StreamRole
+from streamcheck.core.plan import Kind, Role, Schema, Task
+from streamcheck.core.types import FieldStatus, IntArray, Rejects, StatusArray, StreamRole
 from streamcheck.runtime.decode import times as event_times
-from streamcheck.runtime.decode.fields import Encode, binary_encoder, category_encoder
-
-DICTIONARY_MAX = 16_384
-"""Categories after which a column's dictionary is replaced: at 64 characters 4 to 7 MiB a column."""
 
 MISSING_TIME = "missing time"
 BAD_TIME = "bad time"
@@ -19,7 +15,6 @@ MISSING_LABEL = "missing label"
 BAD_LABEL = "bad label"
 
 _KIND_OF_TASK = {Task.BINARY: Kind.BINARY, Task.MULTICLASS: Kind.CATEGORICAL, Task.REGRESSION: Kind.NUMERIC}
-_BINARY_VALUES = Dictionary(("0", "1"))
 
 
 def assert_kinds(schema: Schema, task: Task | None) -> None:
@@ -27,35 +22,6 @@ def assert_kinds(schema: Schema, task: Task | None) -> None:
     for column in schema.columns:
         judged = task is not None and column.role in (Role.PREDICTION, Role.LABEL)
         assert not judged or column.kind is _KIND_OF_TASK[task], f"{column.name} is {column.kind} in a {task} task"  # type: ignore[index]
-
-
-class Codings:
-    """One Dictionary per coded column over all batches, and how its values are encoded.
-
-    Binary columns share the fixed one of "0" and "1".
-    """
-
-    def __init__(self, columns: tuple[Column, ...]) -> None:
-        self._columns = columns
-        self.dictionaries: list[Dictionary] = []
-        self.encoders: list[Encode] = []
-        for column in columns:
-            dictionary, encode = _coding(column)
-            self.dictionaries.append(dictionary)
-            self.encoders.append(encode)
-
-    def replace_full(self) -> None:
-        """New dictionaries in the place of those that have grown too large."""
-        for at, column in enumerate(self._columns):
-            if len(self.dictionaries[at]) > DICTIONARY_MAX:
-                self.dictionaries[at], self.encoders[at] = _coding(column)
-
-
-def _coding(column: Column) -> tuple[Dictionary, Encode]:
-    if column.kind is Kind.BINARY:
-        return _BINARY_VALUES, binary_encoder(column.positive)
-    dictionary = Dictionary()
-    return dictionary, category_encoder(dictionary)
 
 
 def doubt_times(doubts: dict[int, str], times: IntArray, stamps: IntArray, schema: Schema) -> None:

@@ -6,7 +6,7 @@ floats, their numbers become columns at a quarter of the price. The others are p
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -136,13 +136,14 @@ def _salvaged(raw: Any, node: Node | None) -> Any:
 class Shape:
     """The paths of a schema as parsers' types. `slots` gives the place of each path in the leaves that `read` returns.
 
-    numbers: paths that nothing but numeric columns use; `rows` gives the place of each in the numbers.
+    rows: paths that nothing but numeric columns use, and the row of each among the numbers that `read` writes; those
+    below which others lie are left out.
     """
 
-    def __init__(self, paths: Sequence[Path], numbers: Sequence[Path] = ()) -> None:
+    def __init__(self, paths: Sequence[Path], rows: Mapping[Path, int] | None = None) -> None:
         self.slots: dict[Path, int] = {}
         parents = {path[:length] for path in paths for length in range(1, len(path))}
-        self.rows = {path: row for row, path in enumerate(dict.fromkeys(numbers)) if path not in parents}
+        self.rows = {path: row for path, row in (rows or {}).items() if path not in parents}
         top: dict[str, _Child] = {}
         for path in paths:
             if path not in self.slots:
@@ -158,19 +159,20 @@ class Shape:
         self.typed_type: type = self.root.typed
         self.document_type: Any = self.root.type | _Anything
 
-    def read(self, events: Sequence[Any], *, typed: bool) -> tuple[list[Sequence[Any]], FloatArray | None]:
-        """What each path holds, in the order of `slots`: one value for each event.
+    def read(self, events: Sequence[Any]) -> list[Sequence[Any]]:
+        """What each path holds, in the order of `slots`: one value for each event."""
+        found: list[Sequence[Any]] = [[] for _ in self.slots]
+        self.root.collect(events, found)
+        return found
 
-        And (R, n) numbers in the order of `rows`, NaN where there is none, whose leaves are empty then; None where an
-        event holds something else in the place of one, so that they are leaves. typed: whether all events are.
+    def read_typed(self, events: Sequence[Any], numbers: FloatArray) -> list[Sequence[Any]] | None:
+        """The same of events that are all `typed`, but for paths that have rows: their numbers are written to these.
+
+        numbers (R, n): NaN where there is none. Returns None where an event holds something else in the place of an
+        object; then nothing written is of use.
         """
         found: list[Sequence[Any]] = [[] for _ in self.slots]
-        if typed:
-            numbers = np.empty((len(self.rows), len(events)))
-            if self.root.collect_typed(events, found, numbers):
-                return found, numbers
-        self.root.collect(events, found)
-        return found, None
+        return found if self.root.collect_typed(events, found, numbers) else None
 
 
 def _enter(level: dict[str, _Child], path: Path, slot: int, row: int | None) -> None:

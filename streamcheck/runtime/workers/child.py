@@ -1,6 +1,5 @@
 """A worker: decodes one part after the other until its owner is gone. Started by the pool, never by hand."""
 
-import itertools
 import logging
 import signal
 import socket
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import Dictionary, SourcePartition
 from streamcheck.errors import SourceError
@@ -44,13 +44,8 @@ class _Stream:
 def given(part: Part, source: Shared) -> RawBatch:
     """The records that the owner has laid down; their offsets are their positions."""
     source.fit(part.size)
-    lengths = source.read(np.int32, part.records)
-    timestamps = source.read(np.int64, part.records)
-    data = source.read_bytes(part.bytes)
-    bounds = [0, *np.cumsum(np.maximum(lengths, 0)).tolist()]
-    values: list[bytes | None] = [data[a:b] for a, b in itertools.pairwise(bounds)]
-    for at in np.flatnonzero(lengths < 0).tolist():
-        values[at] = None
+    begins, ends, timestamps = (source.read(np.int64, part.records) for _ in range(3))
+    values = Pieces(source.read_bytes(part.bytes), begins, ends)
     return RawBatch(_NOWHERE, np.arange(part.records), timestamps, (), values, part.records)
 
 
@@ -89,8 +84,8 @@ def together(one: RawBatch, other: RawBatch) -> RawBatch:
         one.source,
         np.concatenate([one.offsets, other.offsets]),
         np.concatenate([one.timestamps, other.timestamps]),
-        [*one.keys, *other.keys],
-        [*one.values, *other.values],
+        Pieces.together([Pieces.of(one.keys), Pieces.of(other.keys)]),
+        Pieces.together([Pieces.of(one.values), Pieces.of(other.values)]),
         other.next_offset,
     )
 

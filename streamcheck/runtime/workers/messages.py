@@ -24,8 +24,8 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True, tag=True):
-    """Records to decode. In the slot's input of `size` bytes: lengths (records,) int32, -1 for none; timestamps
-    (records,) int64; the values, `bytes` in all.
+    """Records to decode. In the slot's input of `size` bytes: begins, ends and timestamps, each (records,) int64; the
+    `bytes` in which the values lie.
     """
 
     slot: int

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamcheck.core.columns import ColumnBatch
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema, Task
 from streamcheck.core.types import Batch, IntArray, Rejects
 from streamcheck.errors import SourceError
@@ -78,10 +79,10 @@ class Pool:
                 yield from self._make_room(worker)
                 self._give_turn(worker, records)
             elif isinstance(records, RawBatch):
-                for part, lengths in parts(records):
+                for part, values in parts(records):
                     worker = self._idlest()
                     yield from self._make_room(worker)
-                    self._give(worker, part, lengths)
+                    self._give(worker, part, values)
             yield from self._ready()
 
     def drain(self) -> Iterator[Batch]:
@@ -119,12 +120,10 @@ class Pool:
         while not worker.free:
             yield self._next()
 
-    def _give(self, worker: Worker, records: RawBatch, lengths: IntArray) -> None:
-        values = records.values
+    def _give(self, worker: Worker, records: RawBatch, values: Pieces) -> None:
         slot, schema = worker.free.pop(0), self._of_topic[records.source.topic]
-        whole = not len(lengths) or int(lengths.min()) >= 0
-        data = b"".join(values if whole else filter(None, values))  # type: ignore[arg-type]  # none of them is None
-        size = worker.inputs[slot].write((lengths.astype(np.int32), records.timestamps, data))
+        begins, ends, data = values.apart()
+        size = worker.inputs[slot].write((begins, ends, records.timestamps, data))
         worker.send(Part(slot, size, schema, len(values), len(data)))
         self._queue.append(_Given(worker, slot, schema, records))
 
@@ -196,21 +195,21 @@ class Pool:
         )
 
 
-def parts(records: RawBatch) -> Iterator[tuple[RawBatch, IntArray]]:
-    """The records in parts of PART_ROWS and about PART_BYTES, and the length of each value in them (-1 for none).
+def parts(records: RawBatch) -> Iterator[tuple[RawBatch, Pieces]]:
+    """The records in parts of PART_ROWS and about PART_BYTES, and the values of each.
 
     Faults go with the records before which they stand.
     """
     n = len(records.values)
-    lengths = _lengths(records.values)
-    sizes = np.cumsum(lengths)
+    values = Pieces.of(records.values)
+    sizes = np.cumsum(values.lengths)
     begin = 0
     faults = deque(records.faults)
     while True:
         before = int(sizes[begin - 1]) if begin else 0
         end = min(begin + PART_ROWS, max(begin + 1, int(np.searchsorted(sizes, before + PART_BYTES, side="right"))))
         if end >= n and not begin:
-            yield records, lengths
+            yield records, values
             return
         last = end >= n
         next_offset = records.next_offset if last else int(records.offsets[end])
@@ -218,19 +217,11 @@ def parts(records: RawBatch) -> Iterator[tuple[RawBatch, IntArray]]:
         while faults and (last or faults[0][0] < next_offset):
             own.append(faults.popleft())
         cut = slice(begin, min(end, n))
-        columns = (records.offsets[cut], records.timestamps[cut], records.keys[cut], records.values[cut])
-        yield RawBatch(records.source, *columns, next_offset, tuple(own)), lengths[cut]
+        columns = (records.offsets[cut], records.timestamps[cut], records.keys[cut], values[cut])
+        yield RawBatch(records.source, *columns, next_offset, tuple(own)), values[cut]
         if last:
             return
         begin = end
-
-
-def _lengths(values: Sequence[bytes | None]) -> IntArray:
-    try:
-        found = np.array(list(map(len, values)), np.int64)  # type: ignore[arg-type]  # None raises, as is wanted
-    except TypeError:
-        found = np.array([-1 if value is None else len(value) for value in values], np.int64)
-    return found
 
 
 def _rejects(offsets: IntArray, reasons: tuple[str, ...], faults: tuple[tuple[int, str], ...]) -> Rejects:

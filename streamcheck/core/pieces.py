@@ -1,0 +1,106 @@
+"""Records' bytes that lie in one block: cut out one by one where they are asked for, and not before."""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from streamcheck.core.types import IntArray
+
+ByteArray = npt.NDArray[np.uint8]
+
+LINE_END, BLANK = ord("\n"), ord(" ")
+GAP_MAX = 256
+"""Bytes between two pieces, beyond which it is no cheaper to copy them than to copy the pieces without them."""
+
+
+class Pieces(Sequence[bytes | None]):
+    r"""n values of bytes in one block: piece i is data[begins[i]:ends[i]], and None where it ends before it begins.
+
+    begins, ends (n,) int64. Pieces do not overlap and lie in the order of the block.
+
+    >>> both = Pieces(b"1: {} 2: [] ", np.array([3, 9]), np.array([5, 11]))
+    >>> list(both), both[1:][0], both.lengths.tolist(), bytes(both.lines())
+    ([b'{}', b'[]'], b'[]', [2, 2], b'{}\n   []')
+    """
+
+    __slots__ = ("begins", "data", "ends")
+
+    def __init__(self, data: bytes, begins: IntArray, ends: IntArray) -> None:
+        self.data, self.begins, self.ends = data, begins, ends
+
+    @classmethod
+    def of(cls, values: Sequence[bytes | None]) -> "Pieces":
+        """The same values in one block, one on each line."""
+        if isinstance(values, cls):
+            return values
+        lengths = np.array([-1 if value is None else len(value) for value in values], np.int64)
+        ends = np.cumsum(np.maximum(lengths, 0) + 1) - 1
+        return cls(b"\n".join([value or b"" for value in values]), ends - np.maximum(lengths, 0), ends - (lengths < 0))
+
+    @classmethod
+    def together(cls, parts: "Sequence[Pieces]") -> "Pieces":
+        """The values of all parts, of which there is one at least."""
+        if len(parts) == 1:
+            return parts[0]
+        shifted = list(zip(parts, accumulate((len(part.data) for part in parts[:-1]), initial=0), strict=True))
+        begins = np.concatenate([part.begins + by for part, by in shifted])
+        ends = np.concatenate([part.ends + by for part, by in shifted])
+        return cls(b"".join([part.data for part in parts]), begins, ends)
+
+    @classmethod
+    def none(cls, count: int) -> "Pieces":
+        """So many values, all None."""
+        return cls(b"", np.zeros(count, np.int64), np.full(count, -1, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Pieces": ...
+    def __getitem__(self, at: int | slice) -> "bytes | Pieces | None":
+        if isinstance(at, slice):
+            return Pieces(self.data, self.begins[at], self.ends[at])
+        begin, end = int(self.begins[at]), int(self.ends[at])
+        return self.data[begin:end] if begin <= end else None
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        data = self.data
+        for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
+            yield data[begin:end] if begin <= end else None
+
+    def apart(self) -> tuple[IntArray, IntArray, bytes]:
+        """Of what such values can be made again: begins, ends, and no more of the block than they lie in."""
+        first, last = int(self.begins.min(initial=len(self.data))), int(self.ends.max(initial=0))
+        return self.begins - first, self.ends - first, self.data[first:last]
+
+    @property
+    def lengths(self) -> IntArray:
+        """Bytes of each, (n,) int64; less than 0 where it is None."""
+        return self.ends - self.begins
+
+    def edges(self) -> tuple[ByteArray, ByteArray]:
+        """The first and the last byte of each, (n,) uint8. None of them is None, or empty."""
+        octets = np.frombuffer(self.data, np.uint8)
+        return octets[self.begins], octets[self.ends - 1]
+
+    def lines(self) -> bytes | memoryview:
+        """All of them (one at least, none of them None), a line's end and any number of blanks between two."""
+        begin, end = int(self.begins[0]), int(self.ends[-1])
+        before = self.ends[:-1] - begin
+        gaps = self.begins[1:] - self.ends[:-1]
+        narrow, wide = int(gaps.min(initial=GAP_MAX)), int(gaps.max(initial=1))
+        if not 0 < narrow <= wide <= GAP_MAX:
+            return b"\n".join(self)  # type: ignore[arg-type]  # none of them is None
+        found = np.frombuffer(self.data, np.uint8, end - begin, begin)
+        if wide > 1 or (found[before] != LINE_END).any():
+            found = found.copy()
+            found[before[:, None] + np.arange(1, narrow)] = BLANK
+            for more in range(narrow, wide):
+                found[before[gaps > more] + more] = BLANK
+            found[before] = LINE_END
+        return found.data
