@@ -6,29 +6,16 @@ from pathlib import Path
 
 import click
 
-
-def instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """An event time on the command line, as ms since 1970 UTC."""
-    from streamcheck.config.values import instant_ms  # noqa: PLC0415 (pydantic: only when a command runs)
-
-    try:
-        return None if value is None else instant_ms(value)
-    except ValueError:
-        expected = f"expected a time with an offset such as 2026-03-01T00:00:00Z, got {value!r}"
-        raise click.BadParameter(expected, param=param) from None
+from streamcheck.cli.history_options import History, reads_history
+from streamcheck.cli.progress import ReplayProgress
 
 
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition.")
-@click.option("--labels", multiple=True, metavar="FILE", help="The same for labels.")
-@click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts.")
-@click.option(
-    "--to", "end_ms", metavar="TIME", callback=instant, help="First that does not; labels are read to --to + horizon."
-)
+@reads_history
 @click.option("--alerts", type=click.Path(dir_okay=False, path_type=Path), help="Write alerts here, as `run` does.")
 @click.option(
-    "--json", "result", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as JSON."
+    "--json", "as_json", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here, as JSON."
 )
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report with charts here, as one file."
@@ -51,12 +38,9 @@ def instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> i
 )
 def backtest(
     config: str,
-    predictions: tuple[str, ...],
-    labels: tuple[str, ...],
-    first_ms: int | None,
-    end_ms: int | None,
+    history: History,
     alerts: Path | None,
-    result: Path | None,
+    as_json: Path | None,
     html: Path | None,
     journal: str | None,
     state: str | None,
@@ -74,10 +58,9 @@ def backtest(
     Exit codes: 0 done, 1 failed or stopped before the end, 2 a mistake in the config or the command line.
     """
     from streamcheck.adapters.files.alerts import AlertLines  # noqa: PLC0415 (numpy: only when it runs)
-    from streamcheck.cli import backtest_report  # noqa: PLC0415
+    from streamcheck.cli import backtest_result  # noqa: PLC0415
     from streamcheck.cli.backtest_configs import candidates  # noqa: PLC0415
-    from streamcheck.cli.backtest_input import Asked, open_input  # noqa: PLC0415
-    from streamcheck.cli.backtest_show import Progress, tell, whole, write  # noqa: PLC0415
+    from streamcheck.cli.backtest_input import open_input  # noqa: PLC0415
     from streamcheck.cli.exits import EXIT_FAILURE  # noqa: PLC0415
     from streamcheck.cli.replay import replay  # noqa: PLC0415
     from streamcheck.config.incidents import load_incidents  # noqa: PLC0415
@@ -85,23 +68,18 @@ def backtest(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     tried = candidates(config, against, sweep)
     known = load_incidents(incidents, tried[0].plan) if incidents is not None else None
-    if html is not None:
-        backtest_report.prepare(html)
-    asked = Asked(predictions, labels, first_ms, end_ms, journal, state)
-    given = open_input(config, tried[0].loaded, asked)
+    backtest_result.prepare(as_json, html)
+    given = open_input(config, tried[0].loaded, history, journal, state)
     sink = AlertLines(alerts) if alerts is not None else None
     try:
-        with closing(Progress()) as progress:
-            traced, recorded = result is not None, html is not None
-            done = replay(tried, given, (first_ms, end_ms), sink, progress, traced=traced, recorded=recorded)
+        with closing(ReplayProgress()) as progress:
+            recorded = as_json is not None or html is not None
+            done = replay(tried, given, history.bounds_ms, sink, progress, recorded=recorded)
     finally:
         if sink is not None:
             sink.close()
-    found = whole(done, given.told, known)
-    if result is not None:
-        write(result, found)
-    if html is not None:
-        backtest_report.write_report(html, done)
-    tell(found)
-    if not done.complete:
+    result = backtest_result.result_of(done, given.told, known)
+    backtest_result.write(result, as_json, html)
+    backtest_result.show(result)
+    if not result.complete:
         raise SystemExit(EXIT_FAILURE)

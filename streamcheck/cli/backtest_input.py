@@ -13,6 +13,7 @@ import click
 from streamcheck.adapters.files.paths import expand
 from streamcheck.adapters.files.source import FileLog, FilesSource
 from streamcheck.cli.exits import EXIT_MISTAKE
+from streamcheck.cli.history_options import History
 from streamcheck.config.load import Loaded
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import SourcePartition
@@ -26,18 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FROM_TOPIC = "topic"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says of the input."""
-
-    predictions: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    first_ms: int | None = None
-    end_ms: int | None = None
-    journal: str | None = None
-    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +50,36 @@ class Input:
     leave_unread: Callable[[], None] = field(default=lambda: None)
 
 
-def open_input(config: str, loaded: Loaded, asked: Asked) -> Input:
-    """The files that are named, else the topics of the config. Raises click's and streamcheck's errors."""
-    if asked.first_ms is not None and asked.end_ms is not None and asked.first_ms >= asked.end_ms:
+def open_input(
+    config: str, loaded: Loaded, history: History, journal: str | None = None, state: str | None = None
+) -> Input:
+    """The files that are named, else the topics of the config. Raises click's and streamcheck's errors.
+
+    journal: of the run that is lived again, a file or `topic`; state: of a run to go on from.
+    """
+    if history.first_ms is not None and history.end_ms is not None and history.first_ms >= history.end_ms:
         raise click.UsageError("--from must lie before --to")
-    if asked.state is not None and asked.first_ms is not None:
+    if state is not None and history.first_ms is not None:
         raise click.UsageError("--from: with --state the input begins where the state stands")
-    if asked.labels and not asked.predictions:
+    if history.labels and not history.predictions:
         raise click.UsageError("--labels: name the predictions, too (or neither, for the topics of the config)")
-    saved = read_state(asked.state, loaded.plan.name) if asked.state is not None else None
-    life = _life(loaded, asked.journal, saved)
-    if asked.predictions:
-        return _files(config, loaded, asked, life, saved)
-    return _topics(config, loaded, asked, life, saved)
+    saved = read_state(state, loaded.plan.name) if state is not None else None
+    life = _life(loaded, journal, saved)
+    opened = _files if history.predictions else _topics
+    return replace(opened(config, loaded, history, life, saved), life=life if journal is not None else None)
 
 
 # ------------------------------------------------------------------ files
-def _files(config: str, loaded: Loaded, asked: Asked, life: "Life | None", saved: Saved | None) -> Input:
+def _files(config: str, loaded: Loaded, history: History, life: "Life | None", saved: Saved | None) -> Input:
     plan, settings = loaded.plan, loaded.settings
-    if asked.labels and plan.labels is None:
+    if history.labels and plan.labels is None:
         raise click.UsageError(f"--labels: {config} has no labels stream (streams.labels)")
     first = _first_offsets(life, saved)
-    logs = _of_stream(config, plan.predictions, asked.predictions, settings.predictions_step_ms, first)
+    logs = _of_stream(config, plan.predictions, history.predictions, settings.predictions_step_ms, first)
     if plan.labels is not None:
-        if not asked.labels:
+        if not history.labels:
             log.warning("no --labels: monitors of labelled rows have nothing to look at")
-        logs += _of_stream(config, plan.labels, asked.labels, settings.labels_step_ms, first)
+        logs += _of_stream(config, plan.labels, history.labels, settings.labels_step_ms, first)
     source = FilesSource(logs)
     return Input(
         source,
@@ -95,7 +88,6 @@ def _files(config: str, loaded: Loaded, asked: Asked, life: "Life | None", saved
         done=lambda: source.done_bytes,
         rows=lambda: source.rows,
         told={"kind": "files", "files": {str(each.source): [str(path) for path in each.paths] for each in logs}},
-        life=life if asked.journal is not None else None,
         saved=saved,
         leave_unread=source.leave_unread,
     )
@@ -125,7 +117,7 @@ def _first_offsets(life: "Life | None", saved: Saved | None) -> dict[SourceParti
 
 
 # ------------------------------------------------------------------ topics
-def _topics(config: str, loaded: Loaded, asked: Asked, life: "Life | None", saved: Saved | None) -> Input:
+def _topics(config: str, loaded: Loaded, history: History, life: "Life | None", saved: Saved | None) -> Input:
     from streamcheck.adapters.kafka.history import TopicHistory  # noqa: PLC0415 (only where topics are read)
     from streamcheck.adapters.kafka.source import KafkaSource  # noqa: PLC0415
 
@@ -142,7 +134,7 @@ def _topics(config: str, loaded: Loaded, asked: Asked, life: "Life | None", save
     live = KafkaSource(client, topics, f"{settings.name}.backtest", client=settings.kafka_client)
     try:
         source = TopicHistory(live)
-        first = _starts(loaded, source, asked.first_ms)
+        first = _starts(loaded, source, history.first_ms)
         if life is not None:
             first = {**dict.fromkeys(_joined_later(life), 0), **life.positions}
     except BaseException:
@@ -155,7 +147,6 @@ def _topics(config: str, loaded: Loaded, asked: Asked, life: "Life | None", save
         done=lambda: source.done,
         rows=lambda: source.rows,
         told={"kind": "topics"},
-        life=life if asked.journal is not None else None,
         saved=saved,
         bounded=True,
         enough=source.enough,

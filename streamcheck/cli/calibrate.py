@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from streamcheck.cli.backtest import instant
+from streamcheck.cli.history_options import History, reads_history
+from streamcheck.cli.progress import ReplayProgress
 
 
 def _budget(_ctx: click.Context, param: click.Parameter, value: str | None) -> object:
@@ -21,10 +22,7 @@ def _budget(_ctx: click.Context, param: click.Parameter, value: str | None) -> o
 
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition.")
-@click.option("--labels", multiple=True, metavar="FILE", help="The same for labels.")
-@click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts.")
-@click.option("--to", "end_ms", metavar="TIME", callback=instant, help="First that does not.")
+@reads_history
 @click.option(
     "--budget",
     "rate",
@@ -39,10 +37,7 @@ def _budget(_ctx: click.Context, param: click.Parameter, value: str | None) -> o
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def calibrate(
     config: str,
-    predictions: tuple[str, ...],
-    labels: tuple[str, ...],
-    first_ms: int | None,
-    end_ms: int | None,
+    history: History,
     rate: object,
     incidents: str | None,
     diff: Path | None,
@@ -57,8 +52,7 @@ def calibrate(
 
     Exit codes: 0 done, 1 failed, stopped, or no value keeps to the budget, 2 a mistake in a file or the command line.
     """
-    from streamcheck.cli.backtest_input import Asked, open_input  # noqa: PLC0415 (numpy: only when it runs)
-    from streamcheck.cli.backtest_show import Progress  # noqa: PLC0415
+    from streamcheck.cli.backtest_input import open_input  # noqa: PLC0415 (numpy: only when it runs)
     from streamcheck.cli.calibration import Calibration, show  # noqa: PLC0415
     from streamcheck.cli.exits import EXIT_FAILURE  # noqa: PLC0415
     from streamcheck.cli.output import show_json  # noqa: PLC0415
@@ -70,12 +64,11 @@ def calibrate(
     candidate = load_candidate(config)
     known = load_incidents(incidents, candidate.plan) if incidents is not None else ()
     wanted = rate if isinstance(rate, Budget) else candidate.plan.budget
-    asked = Asked(predictions, labels, first_ms, end_ms)
-    with closing(Progress()) as progress:
+    with closing(ReplayProgress()) as progress:
         work = Calibration(
-            candidate, config, known, wanted, lambda: open_input(config, candidate.loaded, asked), progress
+            candidate, config, known, wanted, lambda: open_input(config, candidate.loaded, history), progress
         )
-        found = work.run((first_ms, end_ms))
+        found = work.run(history.bounds_ms)
     name = Path(config).name
     patch = "".join(
         difflib.unified_diff(candidate.text.splitlines(keepends=True), found.text.splitlines(keepends=True), name, name)

@@ -13,14 +13,15 @@ from streamcheck.cli.replay import Candidate, Course, Replayed, Told, replay
 from streamcheck.config.knobs import Knob, knobs, only, turned
 from streamcheck.config.load import Loaded, loads
 from streamcheck.config.values import budget_text
-from streamcheck.core.plan import Budget
+from streamcheck.core.intervals import poisson
+from streamcheck.core.plan import WEEK_MS, Budget
 from streamcheck.core.truth import Incident
 from streamcheck.core.wording import counted
 from streamcheck.errors import StreamcheckError
-from streamcheck.report.calibration import BUSY, Recorder, Steps, choose, limit_for, poisson
-from streamcheck.report.truth import Fired, fired, ms
+from streamcheck.report.calibration import BUSY, LimitWatcher, Steps, choose, limit_for
+from streamcheck.report.record.alerts import FiredAlert, Label
+from streamcheck.report.result.truth import Fired, fired
 
-WEEK_MS = 604_800_000
 NEVER_ALLOWED = 10**12
 
 
@@ -91,21 +92,21 @@ class Calibration:
     def run(self, bounds_ms: tuple[int | None, int | None]) -> Found:
         """Both passes."""
         limits = frozenset(name for knob in self._knobs if knob.sign for name in knob.monitors)
-        recorder = Recorder(limits)
+        watcher = LimitWatcher(limits)
         tried = [self._candidate, *self._grid()]
-        done = replay(tried, self._reopen(), bounds_ms, None, self._told, watch=lambda engine: engine.watch(recorder))
+        done = replay(tried, self._reopen(), bounds_ms, None, self._told, watch=lambda engine: engine.watch(watcher))
         span_ms = done.courses[0].rows.span_ms
         if not span_ms:
             raise StreamcheckError("there was nothing to learn from: no prediction counted")
         weeks = span_ms / WEEK_MS
         target = self._budget.alarms_per_week(self._candidate.plan.time.pane_ms) / len(self._knobs)
         allowed = int(target * weeks)
-        chosen = {knob.path: self._choose(knob, done, recorder.steps, allowed) for knob in self._knobs}
+        chosen = {knob.path: self._choose(knob, done, watcher.steps, allowed) for knob in self._knobs}
         text = turned(self._candidate.text, {path: value for path, value in chosen.items() if value is not None})
         again = self._count(text, bounds_ms) if done.complete else None
         proposals = tuple(self._proposal(knob, chosen[knob.path], done, again, weeks, target) for knob in self._knobs)
         complete = done.complete and again is not None and again.complete
-        return Found(proposals, weeks, budget_text(self._budget), text, complete, recorder.left_out)
+        return Found(proposals, weeks, budget_text(self._budget), text, complete, watcher.left_out)
 
     def _grid(self) -> list[Candidate]:
         """A config for each place in the grids, with the monitors that they turn and no others."""
@@ -138,12 +139,13 @@ class Calibration:
 
     def _too_long(self, course: Course, knob: Knob) -> int:
         """More than any budget where a monitor alarms nearly all the time: once, and never rests; else 0."""
-        busy: dict[tuple[Any, ...], int] = {}
+        busy: dict[tuple[str, Label], int] = {}
+        _, last_ms = course.rows.seen_ms or (0, 0)
         for alert in course.history.fired:
             if _turned_by(knob, alert) and self._is_false(fired(alert)):
-                key = (alert["monitor"], *alert["segment"].items())
-                end_ms = ms(alert["resolved_at"]) if alert["resolved_at"] else course.rows.last_ms
-                busy[key] = busy.get(key, 0) + max(0, end_ms - ms(alert["fired_at"]))
+                key = alert.monitor, alert.segment
+                end_ms = last_ms if alert.resolved_ms is None else alert.resolved_ms
+                busy[key] = busy.get(key, 0) + max(0, end_ms - alert.fired_ms)
         return NEVER_ALLOWED if max(busy.values(), default=0) > BUSY * course.rows.span_ms else 0
 
     def _false(self, course: Course, knob: Knob) -> int:
@@ -167,10 +169,10 @@ class Calibration:
         )
 
 
-def _turned_by(knob: Knob, alert: dict[str, Any]) -> bool:
+def _turned_by(knob: Knob, alert: FiredAlert) -> bool:
     """Whether an alert depends on the knob; of a monitor with two limits, only what passed this one does."""
-    mine = alert["monitor"] in knob.monitors
-    return mine and (not knob.sign or knob.sign * alert["score"] > knob.sign * alert["threshold"])
+    mine = alert.monitor in knob.monitors
+    return mine and (not knob.sign or knob.sign * alert.record["score"] > knob.sign * alert.record["threshold"])
 
 
 def show(found: Found) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamcheck.cli.backtest import instant
+from streamcheck.cli.history_options import History, reads_history
 from streamcheck.errors import ProfileError, StreamcheckError
 
 if TYPE_CHECKING:
@@ -41,25 +41,14 @@ def profile() -> None:
 
 @profile.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition.")
-@click.option("--labels", multiple=True, metavar="FILE", help="The same for labels.")
-@click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts.")
-@click.option("--to", "end_ms", metavar="TIME", callback=instant, help="First that does not.")
+@reads_history
 @click.option("--like", type=FILE, help="A profile whose bins are taken, so that both can be merged.")
 @OUT
-def make(
-    config: str,
-    predictions: tuple[str, ...],
-    labels: tuple[str, ...],
-    first_ms: int | None,
-    end_ms: int | None,
-    like: Path | None,
-    out: Path,
-) -> None:
+def make(config: str, history: History, like: Path | None, out: Path) -> None:
     """Replay files or topics as `backtest` does, and write what the references of CONFIG's monitors come to."""
     from streamcheck.cli.profile_make import made  # noqa: PLC0415 (numpy: only when it runs)
 
-    found, complete = made(config, predictions, labels, (first_ms, end_ms), None if like is None else _read(like))
+    found, complete = made(config, history, None if like is None else _read(like))
     _write(out, found)
     if not complete:
         raise StreamcheckError("stopped before the end: the profile holds what was read until then")

@@ -5,8 +5,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from streamcheck.cli.backtest_input import Asked, open_input
-from streamcheck.cli.backtest_show import Progress
+from streamcheck.cli.backtest_input import open_input
+from streamcheck.cli.history_options import History
+from streamcheck.cli.progress import ReplayProgress
 from streamcheck.cli.replay import Candidate, replay
 from streamcheck.config.load import load
 from streamcheck.core.layouts import LAYOUT_ROWS
@@ -21,31 +22,24 @@ FOR_EVER_MS = 10**15
 LEARNING = ComponentSpec("first", (("panes_min", 2), ("span_ms", FOR_EVER_MS)))
 
 
-def made(
-    config: str,
-    predictions: tuple[str, ...],
-    labels: tuple[str, ...],
-    bounds_ms: tuple[int | None, int | None],
-    like: Profile | None,
-) -> tuple[Profile, bool]:
+def made(config: str, history: History, like: Profile | None) -> tuple[Profile, bool]:
     """The profile, and whether all was read. like: gives the bins of numeric columns."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     loaded = load(config, profiles=False)
     loaded = replace(loaded, plan=learning(loaded.plan, like))
-    given = open_input(config, loaded, Asked(predictions, labels, *bounds_ms))
-    with closing(Progress()) as progress:
-        done = replay([Candidate(Path(config).stem, "", loaded)], given, bounds_ms, None, progress)
-    course = done.courses[0]
-    board, window = course.engine.board, course.windows.predictions
+    given = open_input(config, loaded, history)
+    with closing(ReplayProgress()) as progress:
+        done = replay([Candidate(Path(config).stem, "", loaded)], given, history.bounds_ms, None, progress)
+    board, rows = done.courses[0].engine.board, done.courses[0].rows
     for column in board.unlaid():
         log.warning("%s: fewer than %d values, so it has no bins: no histogram, no shift", column, LAYOUT_ROWS)
-    first_ms, last_ms = window.seen_ms or (None, None)
+    first_ms, last_ms = rows.seen_ms or (None, None)
     plan = loaded.plan
     found = Profile(
         name=plan.name,
         pane_ms=plan.time.pane_ms,
         kinds={column.name: column.kind.value for column in plan.predictions.columns},
-        rows=window.rows,
+        rows=rows.total,
         from_ms=first_ms,
         to_ms=last_ms,
         layouts=dict(board.layouts),

@@ -6,23 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
 from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, settled
 from streamcheck.config.load import Loaded, load
-from streamcheck.config.shown import without_connection
-from streamcheck.config.values import budget_text
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.plan import Plan
-from streamcheck.core.watching import Several
-from streamcheck.report.history import AlertHistory
-from streamcheck.report.html.recorder import Recorder
-from streamcheck.report.result import result
-from streamcheck.report.rows import RowsInTime
-from streamcheck.report.trace import Trace
+from streamcheck.report.record.alerts import AlertHistory
+from streamcheck.report.record.recorder import Recorder
+from streamcheck.report.record.rows import RowsInTime
 from streamcheck.runtime.backtest import Backtest, Group, Lane, Scope, open_backtest
 from streamcheck.runtime.bounds import Reach, Windows
 from streamcheck.runtime.clock import WallClock
@@ -41,7 +35,7 @@ OPEN_BYTES_MAX = 128 << 20
 """Rows of open panes at which a partition that runs ahead waits; a service may take four times as many by default."""
 COMMIT_EVERY_S = 5.0
 
-Told = Callable[[int, int, int], None]
+Told = Callable[[int, int, int], object]
 """Hears how far it has come: done, of total, rows."""
 
 
@@ -68,7 +62,6 @@ class Course:
     windows: Windows
     history: AlertHistory
     rows: RowsInTime
-    trace: Trace | None
     recorder: Recorder | None = None
 
     def hear(self, outcome: Outcome) -> None:
@@ -76,24 +69,10 @@ class Course:
         for alert in outcome.alerts:
             self.history.add(alert)
 
-    def look_on(self) -> None:
-        """Those who remember more than alerts see every pane from now on."""
-        watchers = [watcher for watcher in (self.trace, self.recorder) if watcher is not None]
-        if watchers:
-            self.engine.watch(Several(watchers))
-
-    def result(self, *, complete: bool) -> dict[str, Any]:
-        """The config's part of the result."""
-        window = self.windows.predictions
-        found = result(self.engine, self.history, window.seen_ms, window.rows, complete=complete)
-        found["name"] = self.candidate.name
-        found["budget"] = budget_text(self.candidate.plan.budget)
-        found["config_text"] = without_connection(self.candidate.text)
-        if self.trace is not None:
-            for alert in found["alerts"]:
-                alert["samples"] = self.trace.samples.get(alert["id"], [])
-            found |= self.trace.export()
-        return found
+    def record(self) -> None:
+        """Remember from now on more than alerts."""
+        self.recorder = Recorder(self.engine)
+        self.engine.watch(self.recorder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +94,12 @@ def replay(
     sink: AlertSink | None,
     told: Told,
     *,
-    traced: bool = False,
     recorded: bool = False,
     watch: Callable[[Engine], object] | None = None,
 ) -> Replayed:
     """Everything up to the end of the input, or until told to stop. Closes the input.
 
-    traced: what the result as JSON shows beside alerts is kept; recorded: what a report of the first config shows;
-    watch: may look on at the first config's engine instead.
+    recorded: what charts need of the first config is kept; watch: may look on at its engine instead.
     """
     settings, clock, stop = candidates[0].loaded.settings, WallClock(), Stop()
     with closing(given.source), ExitStack() as scratch:
@@ -132,12 +109,9 @@ def replay(
             open_backtest(each.plan, given.first_offsets, given.life, given.saved, given.source, store)
             for each, store in zip(candidates, stores, strict=True)
         ]
-        pairs = enumerate(zip(candidates, opened, strict=True))
-        courses = [_course(*each, bounds_ms, traced=traced and not at) for at, each in pairs]
+        courses = [_course(*each, bounds_ms) for each in zip(candidates, opened, strict=True)]
         if recorded:
-            courses[0].recorder = Recorder(opened[0].engine)
-        for course in courses:
-            course.look_on()
+            courses[0].record()
         if watch is not None:
             watch(courses[0].engine)
         outbox = Outbox(sink, ForgetfulStore())
@@ -169,18 +143,18 @@ def replay(
             began = time.perf_counter()
             with stop.on_signals(), settled():
                 loop.run(stop)
+            seconds = time.perf_counter() - began
         gaps = tuple((str(source), wanted, first) for source, wanted, first in loop.gaps)
-        seconds = time.perf_counter() - began
         where = {str(source): offset for source, offset in sorted(positions.items())}
         return Replayed(tuple(courses), loop.complete, loop.tally.events, seconds, gaps, where)
 
 
-def _course(candidate: Candidate, opened: Opened, bounds_ms: tuple[int | None, int | None], *, traced: bool) -> Course:
-    plan, engine = candidate.plan, opened.engine
+def _course(candidate: Candidate, opened: Opened, bounds_ms: tuple[int | None, int | None]) -> Course:
+    plan = candidate.plan
     labels = plan.labels.topics if plan.labels is not None else ()
     rows = RowsInTime(plan.time.pane_ms)
     windows = Windows(plan.predictions.topics, labels, *bounds_ms, _horizon_ms(plan), rows.add)
-    return Course(candidate, engine, windows, AlertHistory(), rows, Trace(engine) if traced else None)
+    return Course(candidate, opened.engine, windows, AlertHistory(), rows)
 
 
 def _horizon_ms(plan: Plan) -> int:

@@ -13,6 +13,7 @@ from streamcheck.cli.output import show_json
 
 if TYPE_CHECKING:
     from streamcheck.config.scenarios import Expected, Scenario, Suite
+    from streamcheck.report.record.alerts import FiredAlert
 
 
 @click.command()
@@ -55,10 +56,10 @@ class Outcome:
     """What a test came to. came: alerts that fired; missing, surplus: what differs; other: same alert, other fields."""
 
     scenario: "Scenario"
-    came: Sequence[dict[str, Any]]
+    came: Sequence["FiredAlert"]
     missing: Sequence["Expected"]
-    surplus: Sequence[dict[str, Any]]
-    other: Sequence[tuple["Expected", dict[str, Any], list[str]]]
+    surplus: Sequence["FiredAlert"]
+    other: Sequence[tuple["Expected", "FiredAlert", list[str]]]
 
     @property
     def passed(self) -> bool:
@@ -72,7 +73,7 @@ class Outcome:
             "name": self.scenario.name,
             "line": self.scenario.line,
             "passed": self.passed,
-            "alerts": list(self.came),
+            "alerts": [alert.told() for alert in self.came],
             "missing": [written(each, start) for each in self.missing],
             "unexpected": [written_alert(each, start) for each in self.surplus],
             "different": [
@@ -84,18 +85,18 @@ class Outcome:
 
 def run(scenario: "Scenario", suite: "Suite") -> Outcome:
     """What came of a scenario, against what was expected."""
-    from streamcheck.report.history import AlertHistory  # noqa: PLC0415
+    from streamcheck.report.record.alerts import AlertHistory  # noqa: PLC0415
     from streamcheck.runtime.scenario import run_scenario  # noqa: PLC0415
 
     alerts, _ = run_scenario(scenario, suite.loaded.plan)
     history = AlertHistory()
     for alert in alerts:
         history.add(alert)
-    came = [alert for alert in history.fired if not scenario.monitors or alert["monitor"] in scenario.monitors]
+    came = [alert for alert in history.fired if not scenario.monitors or alert.monitor in scenario.monitors]
     return compared(scenario, came)
 
 
-def compared(scenario: "Scenario", came: Sequence[dict[str, Any]]) -> Outcome:
+def compared(scenario: "Scenario", came: Sequence["FiredAlert"]) -> Outcome:
     """What came against what was expected: exactly, one to one; near misses are paired for the eye."""
     left = list(came)
     missing, other = [], []
@@ -108,7 +109,7 @@ def compared(scenario: "Scenario", came: Sequence[dict[str, Any]]) -> Outcome:
     for each in list(missing):
         rivals = [alert for alert in left if _key(each) == _key_of(alert)]
         if rivals:
-            near = min(rivals, key=lambda alert: abs(_ms(alert["fired_at"]) - each.at_ms))
+            near = min(rivals, key=lambda alert: abs(alert.fired_ms - each.at_ms))
             other.append((each, near, differing(each, near)))
             left.remove(near)
             missing.remove(each)
@@ -119,31 +120,21 @@ def _key(each: "Expected") -> tuple[str, tuple[tuple[str, str], ...]]:
     return each.monitor, tuple(sorted(each.segment.items()))
 
 
-def _key_of(alert: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return alert["monitor"], tuple(sorted(alert["segment"].items()))
+def _key_of(alert: "FiredAlert") -> tuple[str, tuple[tuple[str, str], ...]]:
+    return alert.monitor, tuple(sorted(alert.segment))
 
 
-def differing(each: "Expected", alert: dict[str, Any]) -> list[str]:
+def differing(each: "Expected", alert: "FiredAlert") -> list[str]:
     """The names of the fields in which an alert is another one than expected."""
-    resolved = None if alert["resolved_at"] is None else _ms(alert["resolved_at"])
-    found = [
-        name
-        for name, same in (("at", each.at_ms == _ms(alert["fired_at"])), ("resolved", each.resolved_ms == resolved))
-        if not same
-    ]
-    return found + [name for name, value in each.more.items() if not _same(value, alert[name])]
+    times = (("at", each.at_ms, alert.fired_ms), ("resolved", each.resolved_ms, alert.resolved_ms))
+    found = [name for name, wanted, came in times if wanted != came]
+    return found + [name for name, value in each.more.items() if not _same(value, alert.record[name])]
 
 
 def _same(wanted: object, value: object) -> bool:
     if isinstance(wanted, int | float) and isinstance(value, int | float):
         return math.isclose(wanted, value, rel_tol=5e-4, abs_tol=1e-12) or f"{wanted:.4g}" == f"{value:.4g}"
     return wanted == value
-
-
-def _ms(text: str) -> int:
-    from streamcheck.report.truth import ms  # noqa: PLC0415
-
-    return ms(text)
 
 
 # ------------------------------------------------------------------ for people
@@ -169,7 +160,7 @@ def differences(outcome: Outcome) -> Iterator[str]:
         yield f"      came     {written_alert(alert, start, each.more)}"
     for alert in outcome.surplus:
         yield f"  + came, and was not expected: {written_alert(alert, start)}"
-        yield f"      {alert['summary']}"
+        yield f"      {alert.summary}"
 
 
 def written(each: "Expected", start_ms: int) -> str:
@@ -177,11 +168,10 @@ def written(each: "Expected", start_ms: int) -> str:
     return _flow(each.at_ms, each.monitor, each.segment, each.resolved_ms, each.more, start_ms)
 
 
-def written_alert(alert: dict[str, Any], start_ms: int, more: Iterable[str] = ()) -> str:
+def written_alert(alert: "FiredAlert", start_ms: int, more: Iterable[str] = ()) -> str:
     """An alert that came, in the same form, with the fields that are asked for."""
-    resolved = None if alert["resolved_at"] is None else _ms(alert["resolved_at"])
-    fields = {name: alert[name] for name in more}
-    return _flow(_ms(alert["fired_at"]), alert["monitor"], alert["segment"], resolved, fields, start_ms)
+    fields = {name: alert.record[name] for name in more}
+    return _flow(alert.fired_ms, alert.monitor, dict(alert.segment), alert.resolved_ms, fields, start_ms)
 
 
 def _flow(at_ms: int, monitor: str, segment: Any, resolved_ms: int | None, more: Any, start_ms: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streamcheck.cli.output import show_json
-from streamcheck.cli.progress import Shown
+from streamcheck.cli.progress import RebuildProgress
 from streamcheck.cli.state_common import Place, place
 from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError, SourceError, StateError
@@ -104,7 +104,7 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
         needed = True if anew else _copy_older(where, known, workshop)
         if isinstance(needed, str):
             return needed
-        done = _replay(where, known, source, workshop, stop, Shown())
+        done = _replay(where, known, source, workshop, stop, RebuildProgress())
         if done is not None:
             aside.set_aside(where.directory)
             aside.move_in(workshop, where.directory)
@@ -238,7 +238,7 @@ def _compared(where: Place, known: _Known, error: "PastDiffers") -> str:
 
 
 def _replay(
-    where: Place, known: _Known, source: "KafkaSource", workshop: Path, stop: "Stop", shown: Shown
+    where: Place, known: _Known, source: "KafkaSource", workshop: Path, stop: "Stop", shown: RebuildProgress
 ) -> "Rebuilt | None":
     from streamcheck.adapters.kafka.strays import KafkaStraySink  # noqa: PLC0415 (only when it is used)
     from streamcheck.adapters.sqlite.store import SqliteStore  # noqa: PLC0415

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -101,3 +101,16 @@ def f1_interval(tp: int, fp: int, fn: int, confidence: float = CONFIDENCE) -> In
     """
     low, high = wilson(tp, tp + fp + fn, confidence)
     return Interval(2 * low / (1 + low), 2 * high / (1 + high))
+
+
+def poisson(events: int, spans: float, confidence: float = 0.95) -> Interval:
+    """Between which rates per span does a process lie that gave so many events? Garwood (1936), Biometrika 28.
+
+    >>> low, high = poisson(0, 1.0)
+    >>> round(low, 3), round(high, 3)
+    (0.0, 3.689)
+    """
+    assert spans > 0, "no time, no rate"
+    tail = (1 - confidence) / 2
+    low = chdtri(2 * events, 1 - tail) / 2 if events else 0.0
+    return Interval(float(low) / spans, float(chdtri(2 * events + 2, tail)) / 2 / spans)

@@ -91,11 +91,6 @@ class PaneRows:
         """Whether the column is categorical or binary."""
         return column in self._coded
 
-    def positions(self, by: Segmentation | None, segment: int, most: int) -> list[tuple[SourcePartition, int]]:
-        """Where the first rows of a segment stand, in canonical order: source partition and offset."""
-        rows = self.rows_of(by, segment)[:most].tolist()
-        return [(self.source_of(row), int(self.rows.offsets[row])) for row in rows]
-
     def source_of(self, row: int) -> SourcePartition:
         """Where the row at this position in the pane's own order came from."""
         ends = np.cumsum([n for _, n in self._sources])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from streamcheck.core.intervals import Interval
 from streamcheck.core.plan import MonitorSpec
@@ -38,8 +38,8 @@ class Step:
     normal: Any
 
 
-class Watcher(Protocol):
-    """Told of every pane that closes, in order; it must change nothing of what it is shown."""
+class Watcher:
+    """Told of every pane that closes, in order; it must change nothing of what it is shown. This one minds nothing."""
 
     def pane(self, span: "Span", pane: "PaneRows", layouts: Mapping[str, "Layout"]) -> None:
         """Predictions of a pane, before its monitors see them."""
@@ -55,35 +55,3 @@ class Watcher(Protocol):
 
     def published(self, change: "Change", alert: str, incident: str) -> None:
         """An alert of this id, part of this incident, has changed its state."""
-
-
-class Several:
-    """Watchers that look on side by side."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = tuple(watchers)
-
-    def pane(self, span: "Span", pane: "PaneRows", layouts: Mapping[str, "Layout"]) -> None:
-        """Predictions of a pane."""
-        for watcher in self._watchers:
-            watcher.pane(span, pane, layouts)
-
-    def labelled(self, span: "Span", pane: "LabelledPane") -> None:
-        """Rows with their label."""
-        for watcher in self._watchers:
-            watcher.labelled(span, pane)
-
-    def judged(self, step: Step) -> None:
-        """One signal."""
-        for watcher in self._watchers:
-            watcher.judged(step)
-
-    def stepped(self, span: "Span", instance: "Instance", changes: Sequence["Change"]) -> None:
-        """One monitor's pane."""
-        for watcher in self._watchers:
-            watcher.stepped(span, instance, changes)
-
-    def published(self, change: "Change", alert: str, incident: str) -> None:
-        """One transition."""
-        for watcher in self._watchers:
-            watcher.published(change, alert, incident)

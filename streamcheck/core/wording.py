@@ -28,6 +28,17 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
+def percent(share: float | None) -> str:
+    """A share of rows.
+
+    >>> percent(0.1234), percent(0.00012), percent(None)
+    ('12.3 %', '0.012 %', '–')
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    return f"{100 * share:.3g} %" if 0 < share < 0.01 else f"{100 * share:.1f} %"
+
+
 def moment(ms: int | None) -> str:
     """A moment, to the second.
 

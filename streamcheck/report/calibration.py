@@ -5,35 +5,17 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scipy.special import chdtri
-
 from streamcheck.core.alerts import AlertTracker, Change, Finding
-from streamcheck.core.intervals import Interval
-from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Instance, Span
-from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import AlertRule
-from streamcheck.core.watching import Step
-from streamcheck.report.truth import Fired
+from streamcheck.core.watching import Watcher
+from streamcheck.report.result.truth import Fired
 
 POINTS_MAX = 5_000_000
 """Steps of threshold monitors that are remembered, 28 B each: 140 MB."""
 DIGITS = 4
 BUSY = 0.1
 """Share of quiet time beyond which alarms are no news any more, however few they are."""
-
-
-def poisson(events: int, spans: float, confidence: float = 0.95) -> Interval:
-    """Between which rates per span does a process lie that gave so many events? Garwood (1936), Biometrika 28.
-
-    >>> low, high = poisson(0, 1.0)
-    >>> round(low, 3), round(high, 3)
-    (0.0, 3.689)
-    """
-    assert spans > 0, "no time, no rate"
-    tail = (1 - confidence) / 2
-    low = chdtri(2 * events, 1 - tail) / 2 if events else 0.0
-    return Interval(float(low) / spans, float(chdtri(2 * events + 2, tail)) / 2 / spans)
 
 
 @dataclass(slots=True)
@@ -71,8 +53,8 @@ class Steps:
         return found
 
 
-class Recorder:
-    """A core Watcher that remembers the signals of threshold monitors. left_out: steps beyond POINTS_MAX."""
+class LimitWatcher(Watcher):
+    """Remembers the signals of threshold monitors. left_out: steps beyond POINTS_MAX."""
 
     def __init__(self, monitors: frozenset[str]) -> None:
         self._monitors = monitors
@@ -83,18 +65,6 @@ class Recorder:
     def steps(self) -> list[Steps]:
         """Of every monitor and segment."""
         return list(self._steps.values())
-
-    def pane(self, span: Span, pane: PaneRows, layouts: object) -> None:
-        """Nothing to remember."""
-
-    def labelled(self, span: Span, pane: LabelledPane) -> None:
-        """Nothing to remember."""
-
-    def judged(self, step: Step) -> None:
-        """What a pane comes to is enough."""
-
-    def published(self, change: Change, alert: str, incident: str) -> None:
-        """Which alerts there were is known elsewhere."""
 
     def stepped(self, span: Span, instance: Instance, changes: Sequence[Change]) -> None:  # noqa: ARG002
         """One signal more."""

@@ -14,25 +14,19 @@ BEHIND_ROWS = 10_000
 class Window:
     """Rows with an event time from first_ms on and before end_ms (None: no bound); others were never there.
 
-    heard: told the times of those that were let through. seen_ms: the first and the last of them; None before any.
+    heard: told the times of those that were let through.
     """
 
     def __init__(
         self, first_ms: int | None = None, end_ms: int | None = None, heard: Callable[[IntArray], object] | None = None
     ) -> None:
         self._first_ms, self._end_ms, self._heard = first_ms, end_ms, heard
-        self.seen_ms: tuple[int, int] | None = None
-        self.rows = 0
 
     def cut(self, batch: Batch) -> Batch:
         """The batch without what lies outside."""
         batch = self._cut(batch)
-        if len(batch):
-            first, last = self.seen_ms or (int(batch.times[0]), int(batch.times[0]))
-            self.seen_ms = min(first, int(batch.times.min())), max(last, int(batch.times.max()))
-            self.rows += len(batch)
-            if self._heard is not None:
-                self._heard(batch.times)
+        if self._heard is not None and len(batch):
+            self._heard(batch.times)
         return batch
 
     def _cut(self, batch: Batch) -> Batch:

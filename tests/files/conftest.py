@@ -1,4 +1,4 @@
-"""What tests of files share: one small stream, as rows."""
+"""What tests of files share: one small stream, as rows, and a config for it."""
 
 import json
 import random
@@ -8,6 +8,28 @@ from typing import Any
 import pytest
 
 START_MS = 1_772_359_200_000
+CONFIG = """
+version: 1
+name: bt
+streams:
+  predictions:
+    topic: p
+    id: id
+    time: {field: ts, unit: ms}
+    prediction: fraud
+    task: binary
+    features: {amount: numeric, country: categorical}
+    segments: [tier]
+  labels: {topic: l, id: id, label: truth, time: {field: known, unit: ms}, horizon: 1h}
+time: {pane: 1s, lateness: 500ms, idle_after: 30s}
+reference: {first: 30s}
+monitors:
+  - {name: shift, on: amount, by: [tier], measure: mean_shift, alert: {cooldown: 5s}}
+  - {name: adwin, on: amount, detector: {adwin: {delta: 0.01}}, alert: {for: 2s, cooldown: 5s}}  # every row
+  - {name: floor, on: accuracy, window: {rows: 100}, detector: {threshold: {below: 0.8}}, alert: {cooldown: 3s}}
+  - {on: volume}
+alerts: {owner: nobody}
+"""
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamcheck.adapters.files import jsonl, tables
-from streamcheck.cli import backtest_show, main, replay
+from streamcheck.cli import main, replay
+from streamcheck.cli.progress import ReplayProgress
 from streamcheck.cli.service import Stop, Wiring, run_service
 from streamcheck.config.load import loads
 from streamcheck.core.journal import Floored, from_bytes
@@ -26,30 +27,7 @@ from streamcheck.runtime.backtest import Backtest
 from streamcheck.runtime.loop import LoopRules
 from streamcheck.runtime.telemetry import Snapshot, Telemetry
 from streamcheck.testing import ManualClock, MemoryStore, ScriptedSource, raw_batch
-
-START_MS = 1_772_359_200_000
-CONFIG = """
-version: 1
-name: bt
-streams:
-  predictions:
-    topic: p
-    id: id
-    time: {field: ts, unit: ms}
-    prediction: fraud
-    task: binary
-    features: {amount: numeric, country: categorical}
-    segments: [tier]
-  labels: {topic: l, id: id, label: truth, time: {field: known, unit: ms}, horizon: 1h}
-time: {pane: 1s, lateness: 500ms, idle_after: 30s}
-reference: {first: 30s}
-monitors:
-  - {name: shift, on: amount, by: [tier], measure: mean_shift, alert: {cooldown: 5s}}
-  - {name: adwin, on: amount, detector: {adwin: {delta: 0.01}}, alert: {for: 2s, cooldown: 5s}}
-  - {name: floor, on: accuracy, window: {rows: 100}, detector: {threshold: {below: 0.8}}, alert: {cooldown: 3s}}
-  - {on: volume}
-alerts: {owner: nobody}
-"""
+from tests.files.conftest import CONFIG, START_MS
 
 
 @pytest.fixture
@@ -116,11 +94,13 @@ def test_what_is_printed_and_counted(config: Path, write_lines: Any, rows: Any, 
     files = write_lines("p.jsonl", rows), write_lines("l.jsonl", [*labels, 7, {"id": ""}, 8])
     done = invoke(config, "--predictions", files[0], "--labels", files[1])
     assert done.exit_code == 0
-    *fired, summary, of_labels, of_predictions = done.output.splitlines()
+    *fired, summary, promised, of_labels, of_predictions = done.output.splitlines()
     assert fired[0].split("\t") == ["at", "monitor", "segment", "severity", "what"]
     assert "amount for tier=a rose from" in done.output
     assert summary.startswith("6,959 events from 2026-03-01T09:59:")
     assert f"{len(fired) - 1} alerts fired" in summary
+    assert promised.startswith("False alarms promised: at most 1 a week; seen: ")
+    assert promised.endswith("more of detectors that are not calibrated to the budget")
     assert of_labels == "l[0]: 3,356 accepted, 0 late, 3 rejected (missing id 1, not an object 2)"
     assert of_predictions == "p[0]: 3,592 accepted, 8 late, 0 rejected"
 
@@ -139,22 +119,45 @@ def test_the_result_holds_what_a_report_needs(
     assert [a["resolved_at"] for a in found["alerts"]] == [ends.get(a["id"]) for a in fired]
     tier = next(a for a in found["alerts"] if a["monitor"] == "shift-by-tier")
     begin = int(datetime.fromisoformat(tier["pane_start"]).timestamp() * 1000)
-    assert len(tier["samples"]) == 5
-    for topic, partition, offset in tier["samples"]:
-        assert (topic, partition, rows[offset]["tier"]) == ("p", 0, tier["segment"]["tier"])
-        assert begin <= rows[offset]["ts"] < begin + 1_000
+    assert len(tier["samples"]) == 6
+    for sample in tier["samples"]:
+        row = rows[sample["offset"]]
+        assert (sample["topic"], sample["partition"], row["tier"]) == ("p", 0, tier["segment"]["tier"])
+        assert begin <= row["ts"] < begin + 1_000
+        assert float(sample["value"]) == pytest.approx(row["amount"], rel=1e-3)
     course = next(s for s in found["series"] if s["monitor"] == "shift-by-tier" and s["segment"] == tier["segment"])
     at = course["t"].index(begin + 1_000)
-    assert (course["value"][at], course["rows"][at]) == (tier["value"], tier["rows"])
+    assert (course["low"][at], course["high"][at]) == (tier["value"], tier["value"])
+    assert (course["rows"][at], course["score"][at], course["drifting"][at]) == (tier["rows"], tier["score"], 1)
     amount = next(column for column in found["columns"] if column["column"] == "amount")
-    assert sum(amount["rows"]) == found["partitions"]["p[0]"]["accepted"]
-    assert sum(amount["missing"]) == sum(row["amount"] is None for at, row in enumerate(rows) if at % 500 != 7)
+    counted = [row["amount"] for at, row in enumerate(rows) if at % 500 != 7]
+    assert sum(amount["rows"]) == found["partitions"]["p[0]"]["accepted"] == len(counted)
+    assert sum(amount["missing"]) == counted.count(None)
+    usable = [value for value in counted if value is not None]
+    ends = [[end for end in amount[name] if end is not None] for name in ("low", "high")]
+    assert (min(ends[0]), max(ends[1])) == (min(usable), max(usable))
+    in_bins = sum(sum(bins) for bins in amount["bins"] if bins)
+    assert len(usable) - 1_100 < in_bins <= len(usable) - 1_000, "bins are laid out by the first 1,000 values"
+    country = next(column for column in found["columns"] if column["column"] == "country")
+    assert country["categories"] == sorted(country["categories"], key=lambda name: -total(country, name))
+    assert total(country, "DE") == sum(row["country"] == "DE" for at, row in enumerate(rows) if at % 500 != 7)
     joined = found["labelled"]
-    assert joined["rows"] == found["join"]["labels_matched"] == sum(joined["delays"])
-    by_tier = [s for s in joined["segments"] if s["by"] == "tier"]
-    assert sum(s["rows"] for s in by_tier) == joined["rows"]
-    assert all(s["low"] < s["value"] < s["high"] for s in by_tier)
+    assert joined["rows"] == found["join"]["labels_matched"] == joined["delays"][-1] == joined["all"]["rows"]
+    assert sum(each["rows"] for each in joined["segments"]) == joined["rows"]
+    assert sum(each["rows"] for each in joined["over_time"]) == joined["rows"]
+    of = [each["qualities"]["accuracy"] for each in (joined["all"], *joined["segments"], *joined["over_time"])]
+    assert all(each["low"] <= each["value"] <= each["high"] for each in of)
     assert 30_000 < joined["delay_mean_ms"] < 33_000
+    promise = found["promise"]
+    assert promise["seen"] + promise["outside"] == found["fired"]
+    assert (promise["per_week"], promise["only_false"]) == (1.0, False)
+    assert promise["outside"] == sum(a["monitor"] in ("adwin", "floor") for a in found["alerts"])
+
+
+def total(column: dict[str, Any], name: str) -> int:
+    """Rows of one category."""
+    place = column["categories"].index(name)
+    return sum(counts[place] for counts in column["counts"])
 
 
 def test_files_wait_for_one_another_within_their_memory(
@@ -291,11 +294,11 @@ def test_a_partition_that_ends_early_holds_nothing_back(
 ) -> None:
     seen = []
 
-    class Watched(backtest_show.Progress):
+    class Watched(ReplayProgress):
         def __call__(self, done: int, total: int, rows: int) -> None:
             seen.append((done, total, rows))
 
-    monkeypatch.setattr(backtest_show, "Progress", Watched)
+    monkeypatch.setattr("streamcheck.cli.backtest.ReplayProgress", Watched)
     monkeypatch.setattr(jsonl, "BLOCK_BYTES", 3_000)
     few = labels[:200]
     few.append({"id": "far", "known": few[-1]["known"] + 25_000, "truth": True})  # set aside, believed at the end
@@ -321,7 +324,7 @@ def test_rows_without_time_by_step(test: Any, config: Path, tmp_path: Path) -> N
 def test_ctrl_c_gives_what_was_found_until_then(
     test: Any, write_lines: Any, rows: Any, labels: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Impatient(backtest_show.Progress):
+    class Impatient(ReplayProgress):
         calls = 0
 
         def __call__(self, done: int, total: int, rows: int) -> None:
@@ -332,7 +335,7 @@ def test_ctrl_c_gives_what_was_found_until_then(
     args = "--predictions", write_lines("p.jsonl", rows), "--labels", write_lines("l.jsonl", labels)
     whole, _ = test(*args)
     monkeypatch.setattr(jsonl, "BLOCK_BYTES", 9_000)
-    monkeypatch.setattr(backtest_show, "Progress", Impatient)
+    monkeypatch.setattr("streamcheck.cli.backtest.ReplayProgress", Impatient)
     alerts, result = test(*args, code=1)
     assert result["complete"] is False
     assert 0 < result["events"] < len(rows) + len(labels)
@@ -369,25 +372,3 @@ def test_mistakes_name_the_way_out(
     config.write_text("\n".join(lines))
     done = invoke(config, "--predictions", file, "--labels", file)
     assert (done.exit_code, "has no labels stream" in done.output) == (2, True)
-
-
-def test_progress_in_lines_and_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = [0.0]
-    progress = backtest_show.Progress(lambda: now[0])
-    for second in range(0, 41, 5):
-        now[0] = second
-        progress(25 * second, 1_000, 1_000 * second)
-    assert capsys.readouterr().err.splitlines() == [
-        "25 %: 10,000 rows, 1,000 a second, 30 s remain",
-        "50 %: 20,000 rows, 1,000 a second, 20 s remain",
-        "75 %: 30,000 rows, 1,000 a second, 10 s remain",
-        "100 %: 40,000 rows, 1,000 a second, 0 s remain",
-    ]
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    now[0] = 50.0
-    progress(1_000, 1_000, 50_000)
-    assert progress._bar is not None
-    progress.close()
-    assert progress._bar is None

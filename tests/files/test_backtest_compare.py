@@ -12,36 +12,16 @@ from streamcheck.cli import main, replay
 from streamcheck.config.edit import change, find
 from streamcheck.config.load import loads
 from streamcheck.errors import ParameterError
+from tests.files.conftest import CONFIG
 
-CONFIG = """
-version: 1
-name: bt
-streams:
-  predictions:
-    topic: p
-    id: id
-    time: {field: ts, unit: ms}
-    prediction: fraud
-    task: binary
-    features: {amount: numeric, country: categorical}
-    segments: [tier]
-  labels: {topic: l, id: id, label: truth, time: {field: known, unit: ms}, horizon: 1h}
-time: {pane: 1s, lateness: 500ms}
-reference: {first: 30s}
-monitors:
-  - {name: shift, on: amount, by: [tier], measure: mean_shift, alert: {cooldown: 5s}}
-  - {name: adwin, on: amount, detector: {adwin: {delta: 0.01}}, alert: {for: 2s, cooldown: 5s}}
-  - name: floor            # of the newest rows
-    on: accuracy
-    window: {rows: 100}
-    detector: {threshold: {below: 0.8}}
-    alert: {cooldown: 3s}
-alerts: {owner: nobody}
-"""
 OTHER = CONFIG.replace("pane: 1s, lateness: 500ms", "pane: 2s, lateness: 2s").replace("horizon: 1h", "horizon: 20s")
 NARROW = CONFIG.replace("{amount: numeric, country: categorical}", "{amount: numeric}").replace(
     "name: bt", "name: narrow"
 )
+LINES = """  - name: lines            # one setting a line
+    on: accuracy
+    detector: {threshold: {below: 0.8}}
+"""
 INCIDENTS = """
 version: 1
 tolerance: 10s
@@ -71,8 +51,9 @@ def run(tmp_path: Path, write_lines: Any, rows: Any, labels: Any) -> Any:
 
 def plain(result: Any) -> Any:
     """Without what is only told of the first config."""
-    left_out = ("timing", "input", "events", "name", "compare", "others", "series", "series_left_out", "columns")
-    found = {key: value for key, value in result.items() if key not in (*left_out, "labelled", "config_text")}
+    left_out = ("timing", "input", "events", "name", "compare", "others", "config_text")
+    recorded = ("series", "series_left_out", "columns", "labelled")
+    found = {key: value for key, value in result.items() if key not in (*left_out, *recorded)}
     found["alerts"] = [{k: v for k, v in alert.items() if k != "samples"} for alert in found["alerts"]]
     return found
 
@@ -126,7 +107,7 @@ def test_a_sweep_tries_every_combination(run: Any) -> None:
     assert vanished == {"floor"}
     assert "floor.detector.below=0.2, adwin.detector.delta=0.01: vanishes: " in told
     assert "{below: 0.2}" in found["others"][0]["config_text"]
-    assert "# of the newest rows" in found["others"][0]["config_text"]
+    assert "# every row" in found["others"][0]["config_text"]
 
 
 def test_incidents_are_judged_and_told(run: Any, tmp_path: Path) -> None:
@@ -144,7 +125,7 @@ def test_incidents_are_judged_and_told(run: Any, tmp_path: Path) -> None:
     assert len([name for name in scores if name.startswith("every ")]) == 1
     assert {alert["verdict"] for alert in found["alerts"]} <= {"found", "repeat", "false"}
     assert "amounts tripled" in told
-    assert "\nnever\t0\t0 of 3\t0 %\t-" in told
+    assert "\nnever\t0\t0 of 3\t0.0 %\t–" in told
     judged = [row["truth"]["incidents"] for row in found["compare"]]
     assert judged == [3, 3]
 
@@ -164,22 +145,25 @@ def test_what_cannot_be_swept_is_told(run: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dotted", "value", "line"),
     [
-        ("floor.detector.below", "0.7", "    detector: {threshold: {below: 0.7}}"),
-        ("floor.detector.rows_min", "50", "    detector: {threshold: {below: 0.8, rows_min: 50}}"),
+        ("floor.detector.below", "0.7", "detector: {threshold: {below: 0.7}}, alert"),
+        ("floor.detector.rows_min", "50", "detector: {threshold: {below: 0.8, rows_min: 50}}"),
         ("shift.detector.cusum.k", "2", "cooldown: 5s}, detector: {cusum: {k: 2}}}"),
-        ("floor.alert.severity", "page", "    alert: {cooldown: 3s, severity: page}"),
-        ("time.lateness", "1s", "time: {pane: 1s, lateness: 1s}"),
+        ("floor.alert.severity", "page", "alert: {cooldown: 3s, severity: page}}"),
+        ("time.lateness", "1s", "time: {pane: 1s, lateness: 1s, idle_after: 30s}"),
         ("alarm_budget", "2 per day", "alarm_budget: 2 per day"),
-        ("floor.block", "10", "  - block: 10"),
+        ("floor.block", "10", "alert: {cooldown: 3s}, block: 10}"),
+        ("lines.block", "10", "  - block: 10"),
+        ("lines.detector.below", "0.7", "    detector: {threshold: {below: 0.7}}"),
     ],
 )
 def test_a_setting_is_changed_in_place(dotted: str, value: str, line: str) -> None:
-    text = CONFIG if dotted != "alarm_budget" else CONFIG + "alarm_budget: 1 per week\n"
+    text = CONFIG.replace("alerts: {", f"{LINES}alerts: {{")
+    text += "alarm_budget: 1 per week\n" if dotted == "alarm_budget" else ""
     changed = change(text, find(text, dotted), value)
     before, after = (set(each.splitlines()) for each in (text, changed))
     assert any(line in each for each in after - before)
     assert len(before - after) <= 1
-    if dotted != "floor.block":
+    if not dotted.endswith(".block"):
         loads(changed, {})
 
 

@@ -45,6 +45,17 @@ alerts: {owner: team}
 """
 
 
+INCIDENTS = f"""
+version: 1
+tolerance: 20s
+incidents:
+  - {{start: 2026-03-01T10:01:30Z, end: 2026-03-01T10:02:24Z, columns: [amount], note: "amounts tripled {CANARY}"}}
+  - {{start: 2026-03-01T10:02:06Z, end: 2026-03-01T10:03:00Z, monitors: [floor]}}
+  - {{start: 2026-03-01T10:00:45Z, end: 2026-03-01T10:00:50Z, columns: [country], note: nothing to be seen}}
+"""
+COMPARED = ("--sweep", "floor.detector.below=0.2,0.9", "--sweep", "alarm_budget=1 per hour")
+
+
 def events() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Three minutes: amounts triple in the middle, a hostile category appears, labels go wrong in the end."""
     rng = random.Random(8)
@@ -65,20 +76,27 @@ def events() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with config.yaml, p.jsonl and l.jsonl."""
+    """A folder with config.yaml, incidents.yaml, p.jsonl and l.jsonl."""
     folder = tmp_path_factory.mktemp("report")
     predictions, labels = events()
     (folder / "config.yaml").write_text(CONFIG)
+    (folder / "incidents.yaml").write_text(INCIDENTS)
     for name, rows in (("p.jsonl", predictions), ("l.jsonl", labels)):
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
 
-def replay(world: Path, *more: str) -> None:
-    """A backtest of the whole world."""
+def replay(world: Path, *more: str) -> str:
+    """A backtest of the whole world; what it prints."""
     files = ["--predictions", str(world / "p.jsonl"), "--labels", str(world / "l.jsonl")]
     done = CliRunner().invoke(main, ["backtest", str(world / "config.yaml"), *files, *more])
     assert done.exit_code == 0, done.output
+    return done.output
+
+
+def judged(world: Path) -> tuple[str, ...]:
+    """Options that bring in what is known to have happened, and other configs."""
+    return ("--incidents", str(world / "incidents.yaml"), *COMPARED)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +104,14 @@ def report(world: Path) -> Path:
     """Its report; the alerts lie beside it."""
     path = world / "report.html"
     replay(world, "--html", str(path), "--alerts", str(world / "with.jsonl"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def compared(world: Path) -> Path:
+    """The report with known incidents and other configs; the JSON lies beside it."""
+    path = world / "compared.html"
+    replay(world, "--html", str(path), "--json", str(world / "compared.json"), *judged(world))
     return path
 
 

@@ -21,10 +21,11 @@ def luminance(browser: Browser, selector: str, name: str) -> float:
     return 0.3 * parts[0] + 0.6 * parts[1] + 0.1 * parts[2]
 
 
-def test_opens_draws_and_asks_for_nothing(report: Path, browser: Browser) -> None:
+@pytest.mark.parametrize("which", ["report", "compared"])
+def test_opens_draws_and_asks_for_nothing(which: str, request: pytest.FixtureRequest, browser: Browser) -> None:
     browser.logged.clear()
     browser.asked.clear()
-    browser.open(report)
+    browser.open(request.getfixturevalue(which))
     draw_all(browser)
     assert browser.run(EMPTY) == 0
     assert browser.run("document.title") == "small: backtest · streamcheck", "no canary has run"
@@ -47,8 +48,8 @@ def test_names_are_shown_as_they_are(report: Path, browser: Browser) -> None:
     assert browser.run("document.querySelectorAll('.plot b, .plot script, .plot image, .plot a').length") == 0
 
 
-def test_for_those_who_do_not_see_or_use_a_mouse(report: Path, browser: Browser) -> None:
-    browser.open(report)
+def test_for_those_who_do_not_see_or_use_a_mouse(compared: Path, browser: Browser) -> None:
+    browser.open(compared)
     charts = "[...document.querySelectorAll('.plot')]"
     assert browser.run(f"{charts}.every((plot) => plot.getAttribute('role') === 'img' && plot.ariaLabel.length > 20)")
     assert browser.run("document.documentElement.lang") == "en"
@@ -58,10 +59,10 @@ def test_for_those_who_do_not_see_or_use_a_mouse(report: Path, browser: Browser)
     assert browser.run(f"{links}.every((link) => document.getElementById(link.hash.slice(1)))")
 
 
-def test_nothing_is_wider_than_a_narrow_window(report: Path, browser: Browser) -> None:
+def test_nothing_is_wider_than_a_narrow_window(compared: Path, browser: Browser) -> None:
     browser.resize(400, 800)
     try:
-        browser.open(report)
+        browser.open(compared)
         assert browser.run("document.documentElement.scrollWidth") <= 400
     finally:
         browser.resize(1280, 900)

@@ -6,9 +6,9 @@ import pytest
 from streamcheck.core.intervals import Interval
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target
 from streamcheck.core.watching import Step
-from streamcheck.report.html.ages import PIECES_PER_SIZE, Ages
-from streamcheck.report.html.bins import BINS_MAX, Bins
-from streamcheck.report.html.series import POINTS_MAX, Series
+from streamcheck.report.record.ages import PIECES_PER_SIZE, Ages
+from streamcheck.report.record.bins import BINS_MAX, Bins
+from streamcheck.report.record.series import POINTS_MAX, Series
 
 SPEC = MonitorSpec("m", Target.COLUMN, "amount", ComponentSpec("cusum"))
 
@@ -71,7 +71,7 @@ def test_ages_look_back_no_further_than_asked() -> None:
 
 
 def test_bins_add_up_and_stay_few() -> None:
-    rng, bins = np.random.default_rng(1), Bins(1_000, 2)
+    rng, bins = np.random.default_rng(1), Bins(1_000)
     times = rng.integers(-5_000_000, 50_000_000, 5_000)
     for part in np.array_split(times, 17):
         bins.add(part, np.stack([np.ones(len(part)), part], axis=1).astype(np.float64))

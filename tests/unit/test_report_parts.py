@@ -1,35 +1,25 @@
-"""What charts are made of: series, columns over time, labelled rows; bounded, and right."""
+"""What charts are made of: columns over time as JSON has them; bounded, and right."""
 
 import numpy as np
 
 from streamcheck.core.plan import Column, Kind, Role
 from streamcheck.core.summaries import Layout, fold_categorical, fold_numeric
-from streamcheck.report import columns
-from streamcheck.report.columns import ColumnHistory
-from streamcheck.report.series import POINTS_MAX, Series
-
-
-def test_a_long_series_keeps_what_comes_nearest_to_its_threshold() -> None:
-    series, nothing = Series(), float("nan")
-    for at in range(50_000):
-        series.add(at, 1, (float(at), nothing, 7.0 if at == 31_417 else 1.0, 5.0))
-    points = series.export()
-    assert POINTS_MAX <= len(points["t"]) <= 2 * POINTS_MAX
-    assert points["t"] == sorted(points["t"])
-    assert points["score"][points["t"].index(31_417)] == 7.0
-    assert set(points["reference"]) == {None}
+from streamcheck.report import as_json
+from streamcheck.report.record import bins
+from streamcheck.report.record.columns import ColumnHistory
 
 
 def test_the_history_of_a_number_merges_to_the_same_sums(monkeypatch) -> None:
-    monkeypatch.setattr(columns, "SPANS_MAX", 4)
+    monkeypatch.setattr(bins, "BINS_MAX", 8)
     rng = np.random.default_rng(1)
     values = rng.normal(5, 2, (40, 50))
     layout, status = Layout.build(values[0]), np.zeros(50, np.uint8)
     status[:3] = 1
     history = ColumnHistory(Column("x", ("x",), Kind.NUMERIC, Role.FEATURE), 1_000)
     for pane, row in enumerate(values):
-        history.add(pane * 1_000, fold_numeric(row, status, layout if pane else None).summary(0))
-    found = history.export()
+        summary = fold_numeric(row, status, layout if pane else None).summary(0)
+        history.add_numbers(pane * 1_000, (pane + 1) * 1_000, (), summary)
+    found = as_json.column(history)
     assert found["span_ms"] == 8_000
     assert found["t"] == [0, 8_000, 16_000, 24_000, 32_000]
     assert found["rows"] == [400] * 5
@@ -47,9 +37,10 @@ def test_the_history_of_categories_names_the_frequent_ones() -> None:
     names = tuple(f"v{at:02}" for at in range(30))
     for pane in range(3):
         codes = np.concatenate([np.arange(30), np.zeros(10, np.int64), np.full(5, 29)]).astype(np.int32)
-        history.add(pane * 1_000, fold_categorical(codes, np.zeros(45, np.uint8), names).summary(0))
-    found = history.export()
+        summary = fold_categorical(codes, np.zeros(45, np.uint8), names).summary(0)
+        history.add_categories(pane * 1_000, (pane + 1) * 1_000, (), summary)
+    found = as_json.column(history)
     assert found["categories"][:3] == ["v00", "v29", "v01"]
-    assert len(found["categories"]) == columns.CATEGORIES_SHOWN
+    assert len(found["categories"]) == as_json.CATEGORIES_SHOWN
     assert found["counts"][1][:3] == [11, 6, 1]
     assert found["other"] == [10] * 3

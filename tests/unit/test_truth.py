@@ -11,8 +11,8 @@ from streamcheck.config.incidents import load_incidents
 from streamcheck.config.load import load, loads
 from streamcheck.core.truth import Incident
 from streamcheck.errors import ConfigError
-from streamcheck.report.rows import RowsInTime
-from streamcheck.report.truth import Fired, judge, match, score
+from streamcheck.report.record.rows import RowsInTime
+from streamcheck.report.result.truth import Fired, judge, match, score
 
 H = 3_600_000
 CONFIG = """
@@ -39,13 +39,13 @@ def at(hour: float, monitor: str = "m", group: str | None = None, **segment: str
 def test_one_alert_finds_one_incident_and_the_rest_repeat_or_are_false() -> None:
     incidents = [Incident(10 * H, 12 * H), Incident(50 * H, 51 * H, tolerance_ms=H), Incident(90 * H, 91 * H)]
     alerts = [at(5), at(10), at(11), at(11.5), at(52), at(53)]
-    found = score(incidents, alerts, hourly())
-    assert (found["found"], found["recall"], found["repeats"], found["false"]) == (2, 0.6667, 1, 3)
-    assert found["precision"] == 0.4
-    assert (found["delay_ms_median"], found["delay_ms_max"]) == (H, 2 * H)
-    assert (found["delay_rows_median"], found["delay_rows_max"]) == (100, 200)
-    assert found["false_per_10000_rows"] == round(10_000 * 3 / 16_800, 3)
-    assert found["false_per_week"] == pytest.approx(3.0, abs=0.01)
+    found = score("x", incidents, alerts, hourly())
+    assert (found.found, found.recall, found.repeats, found.false) == (2, 0.6667, 1, 3)
+    assert found.precision == 0.4
+    assert (found.delay_ms_median, found.delay_ms_max) == (H, 2 * H)
+    assert (found.delay_rows_median, found.delay_rows_max) == (100, 200)
+    assert found.false_per_10000_rows == round(10_000 * 3 / 16_800, 3)
+    assert found.false_per_week == pytest.approx(3.0, abs=0.01)
 
 
 def test_overlapping_incidents_are_given_an_alert_each_where_that_is_possible() -> None:
@@ -88,26 +88,42 @@ def test_whom_an_incident_concerns() -> None:
 
 def test_groups_are_false_only_as_a_whole() -> None:
     incidents = [Incident(10 * H, 12 * H, monitors=("a",))]
-    found = score(incidents, [at(11, "a", "g1"), at(11, "b", "g1"), at(30, "b", "g2"), at(30, "c", "g2")], hourly())
-    assert (found["false"], found["groups"], found["false_groups"]) == (3, 2, 1)
+    alerts = [at(11, "a", "g1"), at(11, "b", "g1"), at(30, "b", "g2"), at(30, "c", "g2")]
+    found = score("x", incidents, alerts, hourly())
+    assert (found.false, found.groups, found.false_groups) == (3, 2, 1)
 
 
 def test_the_dummies_stand_beside() -> None:
     incidents = [Incident(10 * H, 12 * H), Incident(500 * H, 501 * H)]
     told = judge(incidents, [at(11, "shift"), at(40, "x")], hourly())
-    assert told["outside"] == 1
-    assert told["verdicts"] == ["found", "false"]
-    mine, never, every = told["scores"]
-    assert (mine["name"], mine["recall"], mine["precision"]) == ("this config", 1.0, 0.5)
-    assert (never["name"], never["alerts"], never["recall"], never["precision"]) == ("never", 0, 0.0, None)
-    assert (every["name"], every["alerts"], every["recall"]) == ("every 8,400 rows", 2, 0.0)
-    [incident] = told["incidents"]
-    assert (incident["found_by"], incident["delay_ms"], incident["delay_rows"]) == ("shift", H, 100)
-    assert judge(incidents, [], hourly())["scores"][2]["name"] == "every 10,000 rows"
+    assert told.outside == 1
+    assert told.verdicts == ("found", "false")
+    mine, never, every = told.scores
+    assert (mine.name, mine.recall, mine.precision) == ("this config", 1.0, 0.5)
+    assert (never.name, never.alerts, never.recall, never.precision) == ("never", 0, 0.0, None)
+    assert (every.name, every.alerts, every.recall) == ("every 8,400 rows", 2, 0.0)
+    [incident] = told.incidents
+    assert (incident.found_by, incident.delay_ms, incident.delay_rows) == ("shift", H, 100)
+    assert judge(incidents, [], hourly()).scores[2].name == "every 10,000 rows"
+
+
+def test_who_fires_already_finds_nothing_and_is_named() -> None:
+    incident = Incident(10 * H, 12 * H, monitors=("a",))
+    lives = (("a", None), ("a", 6 * H), ("b", None))
+    on, off, other = (Fired(5 * H, "g", monitor, until_ms=until) for monitor, until in lives)
+    for alerts, named in (([other, on], "a"), ([off], None), ([other], None)):
+        [known] = judge([incident], alerts, hourly()).incidents
+        assert (known.found_ms, known.already) == (None, named)
+
+
+def test_times_before_1970_count() -> None:
+    rows = RowsInTime(60_000)
+    rows.add(np.array([-3 * H, -H]))
+    assert (rows.seen_ms, rows.span_ms, rows.overlaps(-2 * H, -H)) == ((-3 * H, -H), 2 * H, True)
 
 
 def test_rows_in_time_grow_coarse_and_stay_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamcheck.report.rows.CELLS_MAX", 8)
+    monkeypatch.setattr("streamcheck.report.record.rows.CELLS_MAX", 8)
     rows = hourly(hours=10)
     assert rows.total == 1_000
     assert rows.between(-1, 2**60) == 1_000

@@ -6,23 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from streamcheck.report.html.columns import Label
+from streamcheck.report.tables import Table, cut
 
 TEXT_CHARS_MAX = 60
 """Longer names are cut in charts; tables have them in full up to NAME_CHARS_MAX."""
-NAME_CHARS_MAX = 200
 HEIGHT = 300
 ROW_HEIGHT = 22
 
 Figure = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A chart's numbers for those who cannot see it, or want to copy them."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +36,6 @@ def text(value: str, chars_max: int = TEXT_CHARS_MAX) -> str:
     return html.escape(cut(value, chars_max), quote=False)
 
 
-def cut(value: str, chars_max: int) -> str:
-    """At most so many characters; control characters as escapes."""
-    clean = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value[: chars_max + 1])
-    return clean if len(clean) <= chars_max else clean[: chars_max - 1] + "…"
-
-
-def name_of(label: Label, chars_max: int = NAME_CHARS_MAX) -> str:
-    """A segment, for people."""
-    return cut(", ".join(f"{field}={value}" for field, value in label), chars_max) if label else "all"
-
-
 def short(values: Iterable[float | None]) -> list[float | None]:
     """Numbers of six figures, as a chart needs them; None where there is none.
 
@@ -63,17 +43,6 @@ def short(values: Iterable[float | None]) -> list[float | None]:
     [1.23457, None, None]
     """
     return [None if v is None or not math.isfinite(v) else float(f"{v:.6g}") for v in values]
-
-
-def percent(share: float | None) -> str:
-    """A share of rows.
-
-    >>> percent(0.1234), percent(0.00012), percent(None)
-    ('12.3 %', '0.012 %', '–')
-    """
-    if share is None or not math.isfinite(share):
-        return "–"
-    return f"{100 * share:.3g} %" if 0 < share < 0.01 else f"{100 * share:.1f} %"
 
 
 def axis(title: str, **more: Any) -> Figure:

@@ -10,16 +10,16 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
-from streamcheck.core.wording import moment
 from streamcheck.report.html.marks import Chart
-from streamcheck.report.html.story import Story
+from streamcheck.report.html.story import tell
+from streamcheck.report.result.result import Result
 
 PLOTLY = "package_data/plotly.min.js"
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
-def render(story: Story) -> bytes:
-    """The file's bytes: the same for the same story. Raises ImportError without plotly."""
+def render(result: Result) -> bytes:
+    """The file's bytes: the same for the same result, but for one marked line. Raises ImportError without plotly."""
     here = files("streamcheck.report.html")
     scripts = [_script(files("plotly").joinpath(PLOTLY).read_text("utf-8"))]
     scripts.append(_script(here.joinpath("page.js").read_text("utf-8")))
@@ -29,8 +29,7 @@ def render(story: Story) -> bytes:
     )
     template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
     page = template.render(
-        s=story,
-        when=moment,
+        s=tell(result),
         figure=figures.add,
         figures=figures.taken,
         css=Markup(here.joinpath("page.css").read_text("utf-8")),  # noqa: S704 (our own file)

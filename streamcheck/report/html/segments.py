@@ -8,11 +8,12 @@ import numpy as np
 from streamcheck.core.intervals import wilson
 from streamcheck.core.plan import Target, Task
 from streamcheck.core.types import FloatArray
-from streamcheck.core.wording import number
-from streamcheck.report.html.columns import ColumnHistory, Look
-from streamcheck.report.html.evidence import Evidence
-from streamcheck.report.html.labelled import Score
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, Table, axis, cut, name_of, percent, short, text
+from streamcheck.core.wording import number, percent
+from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text
+from streamcheck.report.record.columns import ColumnHistory, Look
+from streamcheck.report.record.evidence import Evidence
+from streamcheck.report.record.labelled import Score
+from streamcheck.report.tables import Table, cut, name_of
 
 SHOWN_MAX = 12
 """Segments in one chart, those with the most rows since the change."""

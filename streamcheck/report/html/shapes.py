@@ -9,8 +9,9 @@ import numpy as np
 from streamcheck.core.summaries import Layout
 from streamcheck.core.summaries.layout import TAIL_EDGES
 from streamcheck.core.types import FloatArray
-from streamcheck.core.wording import number
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, Table, axis, cut, percent, short, text
+from streamcheck.core.wording import number, percent
+from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text
+from streamcheck.report.tables import Table, cut
 
 BARS_MAX = 30
 """Bars of equal width for a column of many values."""

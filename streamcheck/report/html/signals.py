@@ -1,12 +1,16 @@
 """What did the monitor see, and when did it speak? The signal with its usual range, the score with its threshold."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.wording import moment, number
-from streamcheck.report.html.evidence import Evidence
-from streamcheck.report.html.marks import HEIGHT, Chart, Figure, axis, cut, name_of, short, text, time_axis
-from streamcheck.report.html.series import Series
+from streamcheck.report.html.marks import HEIGHT, Chart, Figure, axis, short, text, time_axis
+from streamcheck.report.record.evidence import Evidence
+from streamcheck.report.record.series import Series
+from streamcheck.report.result.truth import Known
+from streamcheck.report.tables import cut, name_of
 
 LIMIT = "threshold"
 """The detector that compares a value with a limit that the user has drawn: its score is the value itself."""
@@ -16,8 +20,8 @@ ZOOM_AROUND = 6
 SCORE_HEIGHT = 150
 
 
-def signal(series: Series, evidence: Evidence, unit: str) -> Chart:
-    """The chart of one alert."""
+def signal(series: Series, evidence: Evidence, unit: str, known: Sequence[Known] = ()) -> Chart:
+    """The chart of one alert. known: incidents that it could tell of."""
     spec, scored = evidence.spec, _scored(series, evidence.spec)
     traces = [*_usual(series), *_levels(series, unit)]
     shown = _range(series, evidence)
@@ -26,7 +30,7 @@ def signal(series: Series, evidence: Evidence, unit: str) -> Chart:
         "yaxis": axis(text(unit), domain=[0.42, 1.0] if scored else [0.0, 1.0], **_heights(series, shown)),
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
         "hovermode": "x unified",
-        "shapes": _moments(evidence, series),
+        "shapes": [*_moments(evidence, series), *(_strip(each) for each in known)],
     }
     if spec.detector.name == LIMIT:
         traces.append(_line(*_broken(series, "threshold"), "limit", "$alarm", dash="dash"))
@@ -36,7 +40,7 @@ def signal(series: Series, evidence: Evidence, unit: str) -> Chart:
         layout["yaxis2"] = axis("score", domain=[0.0, 0.34], rangemode="tozero")
     return Chart(
         f"{cut(spec.column, 60)}: {unit}, {name_of(evidence.segment, 60)}",
-        _says(series, evidence, unit),
+        _says(series, evidence, unit) + ("; the strip at the upper edge marks known incidents" if known else ""),
         {"data": traces, "layout": layout},
         HEIGHT + (SCORE_HEIGHT if scored else 0),
     )
@@ -123,6 +127,13 @@ def _moments(evidence: Evidence, series: Series) -> list[Figure]:
     shade = {"type": "rect", **across, "x0": change_ms, "x1": end_ms, "fillcolor": "$shade", "line": {"width": 0}}
     fired = {"type": "line", **across, "x0": evidence.fired_ms, "x1": evidence.fired_ms}
     return [{**shade, "layer": "below"}, {**fired, "line": {"color": "$alarm", "width": 1.5, "dash": "solid"}}]
+
+
+def _strip(known: Known) -> Figure:
+    """A known incident, at the upper edge."""
+    ends = {"x0": known.incident.start_ms, "x1": known.incident.end_ms, "y0": 0.975, "y1": 1.0}
+    colour = "$warning" if known.found_ms is None else "$good"
+    return {"type": "rect", "xref": "x", "yref": "paper", **ends, "fillcolor": colour, "line": {"width": 0}}
 
 
 def _range(series: Series, evidence: Evidence) -> list[int]:

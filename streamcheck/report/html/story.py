@@ -1,144 +1,152 @@
-"""What does a report say? Everything that stands in it, ordered, bounded, as texts and charts."""
+"""What does the page say? Everything that stands in it, ordered, bounded, as texts, tables and charts."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
+from streamcheck.core.plan import Task
+from streamcheck.core.wording import counted, moment, number, percent, span
+from streamcheck.report import tables
+from streamcheck.report.html import cards, data, quality
+from streamcheck.report.html.cards import DETAILED_MAX, Group
+from streamcheck.report.html.compared import Comparison, comparison
+from streamcheck.report.html.marks import Chart
+from streamcheck.report.html.timeline import timeline
+from streamcheck.report.record.alerts import FIRED_KEPT, FiredAlert
+from streamcheck.report.record.labelled import LabelledHistory
+from streamcheck.report.record.recorder import EVIDENCE_MAX, HISTORIES_MAX, SERIES_MAX, Recorder
+from streamcheck.report.result.promise import promise
+from streamcheck.report.result.result import ConfigResult, Result
+from streamcheck.report.result.truth import Truth
+from streamcheck.report.tables import Table, cut, name_of
 
-from streamcheck.core.components import find
-from streamcheck.core.plan import MonitorSpec, Task
-from streamcheck.core.readings import EngineReading
-from streamcheck.core.wording import counted, moment, number, span
-from streamcheck.report.html import overview, segments, shapes, signals
-from streamcheck.report.html.bins import Bins
-from streamcheck.report.html.columns import ColumnHistory
-from streamcheck.report.html.evidence import Evidence, Life
-from streamcheck.report.html.labelled import LabelledHistory
-from streamcheck.report.html.marks import Chart, Table, cut, name_of, percent
-from streamcheck.report.html.recorder import EVIDENCE_MAX, HISTORIES_MAX, LIVES_MAX, SERIES_MAX, Recorder
-
-DETAILED_MAX = 40
-"""Alerts with charts; each takes some 50 kB."""
 LISTED_MAX = 500
 """Alerts in the table."""
-WEEK_MS = 604_800_000
-MAIN = {Task.BINARY: "accuracy", Task.MULTICLASS: "accuracy", Task.REGRESSION: "mae"}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the recorder does not know. from_ms, to_ms: event times that were seen; None where no row was."""
+class Row:
+    """One alert in the table. link: to its card, where it has one."""
 
-    config: str
-    version: str
-    from_ms: int | None
-    to_ms: int | None
-    complete: bool
-    events: int
-    budget: str
-    reading: EngineReading
-    config_text: str
-    monitors: Table
-    made: str
+    link: str | None
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One alert."""
+class TruthPart:
+    """How good the alerts are, where incidents are known."""
 
-    id: str
-    tone: str
-    severity: str
-    title: str
-    segment: str
-    summary: str
-    facts: tuple[tuple[str, str], ...]
-    runbook: str | None
-    charts: tuple[Chart, ...]
-    samples: Table | None
-    samples_say: str
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """Alerts that opened shortly after one another."""
-
-    id: str
-    title: str
-    cards: tuple[Card, ...]
-    others: tuple[tuple[str, str], ...]
+    incidents: Table
+    scores: Table
+    outside: int
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole report."""
+    """The whole page."""
 
-    facts: Facts
+    name: str
+    when: tuple[str, str]
+    events: str
+    complete: bool
     verdict: str
     tone: str
     words: tuple[str, ...]
     timeline: Chart | None
-    alerts: tuple[tuple[str, str | None, tuple[str, ...]], ...]
-    incidents: tuple[Incident, ...]
+    alert_heads: tuple[str, ...]
+    alerts: tuple[Row, ...]
+    truth: TruthPart | None
+    comparison: Comparison | None
+    groups: tuple[Group, ...]
     qualities: tuple[Chart, ...]
     labels: tuple[Chart, ...]
     label_facts: tuple[tuple[str, str], ...]
     columns: Table
     partitions: Table
     limits: tuple[tuple[str, str], ...]
+    config_text: str
+    monitors: Table
     left_out: tuple[str, ...]
+    made: str
 
 
-def tell(recorder: Recorder, facts: Facts) -> Story:
-    """Everything, out of what the recorder has seen. `recorder.ended()` comes first."""
-    lives = list(recorder.lives.values())
-    detailed = _detailed(recorder)
-    incidents = _incidents(recorder, lives, detailed)
+def tell(result: Result) -> Story:
+    """Everything, of the first config, and how others compare."""
+    first, recorder = result.first, result.first.recorded
+    assert recorder is not None, "the first config was recorded"
+    alerts, truth, seen_ms = first.alerts, first.truth, first.rows.seen_ms
     history = recorder.labelled_rows if recorder.labelled_rows is not None and recorder.labelled_rows.ages else None
-    timeline = None
-    if lives and facts.from_ms is not None and facts.to_ms is not None:
-        timeline = overview.timeline(lives, facts.from_ms, facts.to_ms)
-    shown = {card.id for incident in incidents for card in incident.cards}
+    groups = cards.groups(recorder, alerts, truth)
+    shown = {card.id for group in groups for card in group.cards}
+    happened = bool(alerts) or (truth is not None and bool(truth.incidents))
     return Story(
-        facts,
-        _verdict(lives, recorder, facts),
-        "alarm" if any(life.severity == "page" for life in lives) else "warning" if lives else "good",
-        tuple(_words(lives, incidents, history)),
-        timeline,
-        tuple((life.id, f"#alert-{life.id}" if life.id in shown else None, _row(life)) for life in lives[:LISTED_MAX]),
-        incidents,
-        () if history is None else tuple(_qualities(history)),
-        () if history is None else tuple(_labels(history, recorder.coverage)),
-        _label_facts(facts.reading),
-        _columns(recorder),
-        _partitions(facts.reading),
-        tuple((name, f"{hits:,}") for name, hits in facts.reading.limits if hits),
-        tuple(_left_out(recorder, lives, detailed)),
+        name=first.plan.name,
+        when=(moment(seen_ms[0]), moment(seen_ms[1])) if seen_ms else (moment(None), moment(None)),
+        events=counted(result.events, "event"),
+        complete=result.complete,
+        verdict=_verdict(first),
+        tone="alarm" if any(alert.severity == "page" for alert in alerts) else "warning" if alerts else "good",
+        words=tuple(_words(first, len({alert.incident for alert in alerts}), history)),
+        timeline=timeline(alerts, truth, *seen_ms) if happened and seen_ms else None,
+        alert_heads=("fired", "until", "monitor", "segment", "severity", *(("verdict",) if truth else ()), "what"),
+        alerts=tuple(_row(alert, place, truth, shown) for place, alert in enumerate(alerts[:LISTED_MAX])),
+        truth=None if truth is None else TruthPart(tables.incidents(truth), tables.scores(truth), truth.outside),
+        comparison=comparison(result.compared, *seen_ms) if result.compared and seen_ms else None,
+        groups=groups,
+        qualities=() if history is None else tuple(quality.qualities(history)),
+        labels=() if history is None else tuple(quality.labels(history, recorder.coverage)),
+        label_facts=quality.label_facts(first.reading),
+        columns=data.columns(recorder),
+        partitions=data.partitions(first.reading),
+        limits=tuple((name, f"{hits:,}") for name, hits in first.reading.limits if hits),
+        config_text=first.written.text,
+        monitors=Table(first.written.heads, first.written.monitors),
+        left_out=tuple(_left_out(first, recorder, len(shown))),
+        made=f"Made by streamcheck {result.version} in {span(result.seconds)}, "
+        f"{counted(result.events_per_second, 'event')} a second.",
     )
 
 
-# ---------------------------------------------------------------------- words
-def _verdict(lives: Sequence[Life], recorder: Recorder, facts: Facts) -> str:
-    fired = len(lives) + recorder.left_out.lives
-    if facts.from_ms is None or facts.to_ms is None:
+def _row(alert: FiredAlert, place: int, truth: Truth | None, shown: set[str]) -> Row:
+    until = "still open" if alert.resolved_ms is None else moment(alert.resolved_ms)
+    verdict = () if truth is None else (truth.verdicts[place],)
+    cells = (moment(alert.fired_ms), until, alert.monitor, name_of(alert.segment, 80), alert.severity, *verdict)
+    return Row(f"#alert-{alert.id}" if alert.id in shown else None, (*cells, cut(alert.summary, 300)))
+
+
+def _verdict(first: ConfigResult) -> str:
+    if first.rows.seen_ms is None:
         return "Nothing was read"
-    length_ms = facts.to_ms - facts.from_ms
-    text = "No alert would have fired" if not fired else f"{counted(fired, 'alert')} would have fired"
-    rate = f" ({fired / (length_ms / WEEK_MS):.2g} a week)" if fired and length_ms >= WEEK_MS else ""
-    return f"{text} in {span(length_ms / 1000)}{rate}"
+    text = "No alert would have fired" if not first.fired else f"{counted(first.fired, 'alert')} would have fired"
+    rate = first.fired_per_week if first.fired else None
+    return f"{text} in {span(first.rows.span_ms / 1000)}" + ("" if rate is None else f" ({number(rate)} a week)")
 
 
-def _words(lives: Sequence[Life], incidents: Sequence[Incident], history: LabelledHistory | None) -> Iterable[str]:
-    if lives:
-        most = Counter(life.column for life in lives).most_common(5)
-        named = ", ".join(f"{cut(column, 60)} ({amount})" for column, amount in most)
-        yield f"They belong to {counted(len(incidents), 'incident')}. Most concern {named}."
-        first = min(lives, key=lambda life: life.fired_ms)
-        yield f"The first, at {moment(first.fired_ms)}: {cut(first.summary, 300)}."
-    if history is None:
-        return
-    name = MAIN[history.task]
+def _words(first: ConfigResult, groups: int, history: LabelledHistory | None) -> Iterable[str]:
+    alerts = first.alerts
+    if alerts:
+        most = Counter(alert.column for alert in alerts).most_common(5)
+        named = ", ".join(f"{cut(column, 60)} ({amount:,})" for column, amount in most)
+        yield f"They come in {counted(groups, 'group')} that opened together. Most concern {named}."
+        yield f"The first, at {moment(alerts[0].fired_ms)}: {cut(alerts[0].summary, 300)}."
+    if first.truth is not None:
+        yield _of_truth(first.truth)
+    if first.rows.seen_ms is not None:
+        yield f"False alarms {tables.promised(promise(first))}."
+    if history is not None:
+        yield from _of_quality(history)
+
+
+def _of_truth(truth: Truth) -> str:
+    score, _, every = truth.scores
+    said = f"{score.found} of {counted(score.incidents, 'known incident')} found"
+    if score.delay_ms_median is not None:
+        said += f", half of them within {span(score.delay_ms_median / 1000)}"
+    return f"{said}; {counted(score.false, 'false alarm')}. Alarms {every.name}, blindly, would find {every.found}."
+
+
+def _of_quality(history: LabelledHistory) -> Iterable[str]:
+    name = quality.MAIN[history.task]
     said = percent if history.task is not Task.REGRESSION else number
     overall = history.score(()).estimates().get(name)
     if overall is not None:
@@ -161,20 +169,14 @@ def _words(lives: Sequence[Life], incidents: Sequence[Incident], history: Labell
         yield f"Segments that lie apart: from {worst} to {best}."
 
 
-def _row(life: Life) -> tuple[str, ...]:
-    until = "still open" if life.resolved_ms is None else moment(life.resolved_ms)
-    what = (life.monitor, name_of(life.segment, 80), life.severity, cut(life.summary, 300))
-    return (moment(life.fired_ms), until, *what)
-
-
-def _left_out(recorder: Recorder, lives: Sequence[Life], detailed: set[str]) -> Iterable[str]:
-    out = recorder.left_out
-    if len(lives) > len(detailed):
-        yield f"{counted(len(lives) - len(detailed), 'alert')} without charts: at most {DETAILED_MAX} have them."
-    if len(lives) > LISTED_MAX:
-        yield f"{counted(len(lives) - LISTED_MAX, 'alert')} not in the table: it has {LISTED_MAX}."
-    if out.lives:
-        yield f"{counted(out.lives, 'alert')} after the first {LIVES_MAX:,} only counted."
+def _left_out(first: ConfigResult, recorder: Recorder, detailed: int) -> Iterable[str]:
+    out, fired = recorder.left_out, len(first.alerts)
+    if fired > detailed:
+        yield f"{counted(fired - detailed, 'alert')} without charts: at most {DETAILED_MAX} have them."
+    if fired > LISTED_MAX:
+        yield f"{counted(fired - LISTED_MAX, 'alert')} not in the table: it has {LISTED_MAX}."
+    if first.fired > fired:
+        yield f"{counted(first.fired - fired, 'alert')} after the first {FIRED_KEPT:,} only counted."
     if out.evidence:
         yield f"{counted(out.evidence, 'alert')} after the first {EVIDENCE_MAX} without evidence."
     if out.series:
@@ -184,175 +186,3 @@ def _left_out(recorder: Recorder, lives: Sequence[Life], detailed: set[str]) -> 
     if recorder.labelled_rows is not None and recorder.labelled_rows.left_out:
         rows = counted(recorder.labelled_rows.left_out, "labelled row")
         yield f"{rows} of further segments, in no segment's quality."
-
-
-# ---------------------------------------------------------------------- alerts
-def _detailed(recorder: Recorder) -> set[str]:
-    """Alerts with charts: of each incident the strongest, then the second of each, and so on."""
-    by_incident: dict[str, list[Evidence]] = {}
-    for evidence in recorder.evidence.values():
-        by_incident.setdefault(evidence.incident, []).append(evidence)
-    ranked = []
-    for order, members in enumerate(by_incident.values()):
-        members.sort(key=lambda e: (e.spec.rule.severity != "page", bool(e.segment), -_strength(e), e.fired_ms))
-        ranked += [(place, order, evidence.id) for place, evidence in enumerate(members)]
-    return {alert for _, _, alert in sorted(ranked)[:DETAILED_MAX]}
-
-
-def _strength(evidence: Evidence) -> float:
-    score, threshold = evidence.finding.score, evidence.finding.threshold
-    return 0.0 if score is None or not threshold else abs(score / threshold)
-
-
-def _incidents(recorder: Recorder, lives: Sequence[Life], detailed: set[str]) -> tuple[Incident, ...]:
-    members: dict[str, list[Life]] = {}
-    for life in lives:
-        members.setdefault(life.incident, []).append(life)
-    made = []
-    for incident, held in members.items():
-        cards = tuple(_card(recorder, recorder.evidence[life.id]) for life in held if life.id in detailed)
-        columns = list(dict.fromkeys(cut(life.column, 40) for life in held))
-        more = f" and {len(columns) - 6} more" if len(columns) > 6 else ""
-        title = f"{moment(held[0].fired_ms)}: {counted(len(held), 'alert')} on {', '.join(columns[:6])}{more}"
-        others = tuple((moment(life.fired_ms), cut(life.summary, 300)) for life in held if life.id not in detailed)
-        if cards:
-            made.append(Incident(incident, title, cards, others))
-    return tuple(made)
-
-
-def _card(recorder: Recorder, evidence: Evidence) -> Card:
-    spec, finding = evidence.spec, evidence.finding
-    link = spec.rule.runbook if (spec.rule.runbook or "").startswith(("https://", "http://")) else None
-    facts = (
-        ("change began about", moment(finding.change_at_ms)),
-        ("fired", moment(evidence.fired_ms)),
-        ("resolved", "still open at the end" if evidence.resolved_ms is None else moment(evidence.resolved_ms)),
-        ("value", number(finding.value)),
-        ("reference", number(finding.reference)),
-        ("score / threshold", f"{number(finding.score)} / {number(finding.threshold)}"),
-        ("rows", f"{finding.rows:,}"),
-        ("monitor", spec.id),
-        ("detector", spec.detector.name),
-        ("owner", spec.rule.owner or "–"),
-        *((("runbook", spec.rule.runbook),) if spec.rule.runbook and link is None else ()),
-    )
-    samples = None
-    if evidence.samples:
-        rows = tuple((s.where or "–", moment(s.time_ms), cut(s.value, 200)) for s in evidence.samples)
-        samples = Table(("position", "event time", "value"), rows)
-    by_label = evidence.spec.target == "labelled"
-    return Card(
-        evidence.id,
-        "alarm" if spec.rule.severity == "page" else "warning",
-        spec.rule.severity,
-        cut(spec.column, 80),
-        name_of(evidence.segment),
-        evidence.summary,
-        tuple((name, value) for name, value in facts if value not in ("–", "– / –")),
-        link,
-        tuple(_charts(recorder, evidence)),
-        samples,
-        "Labelled rows of the pane in which it fired, by the time of their prediction; the join keeps no positions"
-        if by_label
-        else "Rows of the pane in which it fired",
-    )
-
-
-def _charts(recorder: Recorder, evidence: Evidence) -> Iterable[Chart]:
-    series = recorder.series.get((evidence.spec.id, evidence.segment))
-    if series is not None and len(series):
-        yield signals.signal(series, evidence, _unit(evidence.spec))
-    history = recorder.columns.get(evidence.spec.column) if evidence.spec.target == "column" else None
-    shape = None if history is None else _shape(evidence, history)
-    if shape is not None:
-        yield shape
-    found = segments.of(evidence, history, recorder.plan.task)
-    if found is not None:
-        yield found
-
-
-def _unit(spec: MonitorSpec) -> str:
-    return str(find("measure", spec.measure.name).unit) if spec.measure else "mean of the rows"  # type: ignore[attr-defined]
-
-
-def _shape(evidence: Evidence, history: ColumnHistory) -> Chart | None:
-    """Values since the change against those of the reference, or those just before where no reference keeps them."""
-    now, then = history.look(evidence.since), history.look(evidence.before)
-    known = evidence.normal is not None and bool(np.any(evidence.normal))
-    counts = evidence.normal if known and evidence.normal is not None else then.counts
-    rows = int(counts.sum())
-    name = f"reference ({rows:,} rows)" if known else f"before ({rows:,} rows)"
-    pair = shapes.Pair(counts, now.counts, name, f"since the change ({int(now['ok']):,} rows)")
-    column = history.column.name
-    if history.numeric:
-        if history.layout is None or history.low is None or history.high is None:
-            return None
-        return shapes.histogram(column, pair, history.layout, (history.low, history.high))
-    return shapes.categories(column, pair, list(history.names))
-
-
-# ---------------------------------------------------------------------- quality, labels, data
-def _qualities(history: LabelledHistory) -> Iterable[Chart]:
-    names = list(history.score(()).estimates())
-    main = MAIN[history.task]
-    charts = [overview.quality_by_segment(history, main), overview.quality_over_time(history, [main])]
-    if history.task is Task.BINARY:
-        charts.append(overview.quality_over_time(history, ["said positive", "truly positive"]))
-        charts += [overview.quality_by_segment(history, name) for name in ("truly positive", "precision", "recall")]
-    elif history.task is Task.REGRESSION and "bias" in names:
-        charts += [overview.quality_by_segment(history, "bias"), overview.quality_over_time(history, ["bias"])]
-    yield from (chart for chart in charts if chart is not None)
-
-
-def _labels(history: LabelledHistory, coverage: Bins) -> Iterable[Chart]:
-    yield from (chart for chart in (overview.delays(history), overview.coverage(coverage)) if chart is not None)
-
-
-def _label_facts(reading: EngineReading) -> tuple[tuple[str, str], ...]:
-    join = reading.join
-    if not join.predictions:
-        return ()
-    names = ("matched", "pending", "expired", "evicted", "duplicate")
-    predictions = [(f"predictions {name}", getattr(join, f"predictions_{name}")) for name in names]
-    labels = [
-        (f"labels {name}", getattr(join, f"labels_{name}"))
-        for name in ("matched", "corrections", "duplicate", "pending", "expired", "evicted")
-    ]
-    of = {"predictions": join.predictions, "labels": join.labels}
-    said = [
-        (name, f"{amount:,} ({percent(amount / max(of[name.split()[0]], 1))})") for name, amount in predictions + labels
-    ]
-    return (("predictions", f"{join.predictions:,}"), ("labels", f"{join.labels:,}"), *said)
-
-
-def _columns(recorder: Recorder) -> Table:
-    rows = []
-    for name, history in recorder.columns.items():
-        if () not in history.ages:
-            continue
-        look = history.look(history.ages[()].total)
-        if history.numeric:
-            held = look.moment
-            values = f"{number(history.low)} to {number(history.high)}, mean {number(held.mean)}, sd {number(held.sd)}"
-        else:
-            values = counted(len(history.names), "value") + (" or more" if len(look.counts) and look.counts[0] else "")
-        shares = (percent(look.share(n)) for n in ("missing", "wrong_type", "non_finite"))
-        limited = percent(look.share("out_of_range")) if history.column.range is not None else "–"
-        kind = f"{history.column.kind.value}, {history.column.role.value.replace('_', ' ')}"
-        rows.append((cut(name, 80), kind, f"{int(look['rows']):,}", *shares, limited, values))
-    heads = ("column", "kind", "rows", "missing", "wrong type", "not finite", "out of range", "values")
-    return Table(heads, tuple(rows))
-
-
-def _partitions(reading: EngineReading) -> Table:
-    rows = [
-        (
-            str(p.source),
-            f"{p.accepted:,}",
-            f"{p.late:,}",
-            f"{sum(amount for _, amount in p.rejected):,}",
-            ", ".join(f"{reason} {amount:,}" for reason, amount in p.rejected),
-        )
-        for p in reading.partitions
-    ]
-    return Table(("partition", "accepted", "late", "rejected", "reasons"), tuple(rows))

@@ -11,6 +11,8 @@ CELLS_MAX = 65_536
 class RowsInTime:
     """Counts rows by their time, to the pane while there are at most CELLS_MAX of them, else coarser.
 
+    seen_ms: the times of the first and the last row.
+
     >>> rows = RowsInTime(1_000)
     >>> rows.add(np.array([500, 1_500, 1_700, 9_000]))
     >>> rows.total, rows.between(1_000, 2_000), rows.every(3), rows.span_ms
@@ -20,17 +22,16 @@ class RowsInTime:
     def __init__(self, pane_ms: int) -> None:
         self._cell_ms = pane_ms
         self._counts: dict[int, int] = {}
-        self._first_ms: int | None = None
-        self._last_ms = 0
+        self.seen_ms: tuple[int, int] | None = None
         self.total = 0
 
     def add(self, times: IntArray) -> None:
         """Rows with these times."""
         if not len(times):
             return
-        first, last = int(times.min()), int(times.max())
-        self._first_ms = first if self._first_ms is None else min(first, self._first_ms)
-        self._last_ms = max(self._last_ms, last)
+        ends = int(times.min()), int(times.max())
+        first, last = self.seen_ms or ends
+        self.seen_ms = min(first, ends[0]), max(last, ends[1])
         self.total += len(times)
         cells, counts = np.unique(times // self._cell_ms, return_counts=True)
         for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
@@ -48,16 +49,11 @@ class RowsInTime:
     @property
     def span_ms(self) -> int:
         """From the first row to the last."""
-        return 0 if self._first_ms is None else self._last_ms - self._first_ms
-
-    @property
-    def last_ms(self) -> int:
-        """The time of the last row."""
-        return self._last_ms
+        return 0 if self.seen_ms is None else self.seen_ms[1] - self.seen_ms[0]
 
     def overlaps(self, start_ms: int, end_ms: int) -> bool:
         """Whether some of this time was replayed."""
-        return self._first_ms is not None and start_ms <= self._last_ms and end_ms > self._first_ms
+        return self.seen_ms is not None and start_ms <= self.seen_ms[1] and end_ms > self.seen_ms[0]
 
     def between(self, start_ms: int, end_ms: int) -> int:
         """Rows of the cells that begin in [start_ms, end_ms)."""

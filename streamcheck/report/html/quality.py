@@ -1,30 +1,16 @@
-"""How was it on the whole? The timeline of alerts, the quality of the model, the labels."""
+"""How good was the model, over all and for each segment, and how late came its labels?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from streamcheck.core.intervals import Estimate
 from streamcheck.core.plan import Task
-from streamcheck.core.wording import moment, number
-from streamcheck.report.html.bins import Bins
-from streamcheck.report.html.columns import Label
-from streamcheck.report.html.evidence import Life
-from streamcheck.report.html.labelled import LabelledHistory, Score
-from streamcheck.report.html.marks import (
-    ROW_HEIGHT,
-    Chart,
-    Figure,
-    Table,
-    axis,
-    name_of,
-    percent,
-    short,
-    text,
-    time_axis,
-)
+from streamcheck.core.readings import EngineReading
+from streamcheck.core.wording import number, percent
+from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text, time_axis
+from streamcheck.report.record.bins import Bins
+from streamcheck.report.record.labelled import LabelledHistory, Score
+from streamcheck.report.tables import Table, name_of
 
-ROWS_MAX = 40
-"""Monitors and segments on the timeline: those that fired first; the others are counted."""
-BARS_MAX = 2_000
 SEGMENTS_MAX = 30
 """Segments in the chart of a quality: those with the most rows."""
 COLOURS = ("$now", "$alarm", "$then")
@@ -33,61 +19,8 @@ GAP_BINS = 4
 _DAY_S = 86_400.0
 
 
-def timeline(lives: Sequence[Life], from_ms: int, to_ms: int) -> Chart:
-    """When did which monitor fire, and for how long? A row for each monitor and segment."""
-    rows: dict[tuple[str, Label], list[Life]] = {}
-    for life in lives[:BARS_MAX]:
-        rows.setdefault((life.monitor, life.segment), []).append(life)
-    shown = list(rows.items())[:ROWS_MAX]
-    bars: list[tuple[str, Life]] = []
-    for (monitor, segment), members in shown:
-        name = text(monitor if not segment else f"{monitor}: {name_of(segment)}", 70)
-        bars += [(name, life) for life in members]
-    ends = [to_ms if life.resolved_ms is None else life.resolved_ms for _, life in bars]
-    span = {
-        "type": "bar",
-        "orientation": "h",
-        "y": [name for name, _ in bars],
-        "base": [life.fired_ms for _, life in bars],
-        "x": [max(end - life.fired_ms, 0) for end, (_, life) in zip(ends, bars, strict=True)],
-        "marker": {"color": "$alarm", "line": {"width": 0}},
-        "opacity": 0.55,
-        "name": "firing",
-        "hoverinfo": "skip",
-    }
-    fired = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [life.fired_ms for _, life in bars],
-        "y": [name for name, _ in bars],
-        "text": [text(life.summary, 160) for _, life in bars],
-        "customdata": [f"alert-{life.id}" for _, life in bars],
-        "marker": {"color": "$alarm", "size": 8, "symbol": "diamond"},
-        "name": "fired",
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-    changes = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [life.change_ms for _, life in bars],
-        "y": [name for name, _ in bars],
-        "marker": {"color": "$ink", "size": 9, "symbol": "line-ns-open"},
-        "name": "change began, as estimated",
-        "hovertemplate": "change at about %{x}<extra></extra>",
-    }
-    figure: Figure = {
-        "data": [span, changes, fired],
-        "layout": {
-            "xaxis": time_axis(range=[from_ms, to_ms]),
-            "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
-            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
-            "bargap": 0.5,
-        },
-    }
-    more = len(rows) - len(shown)
-    says = f"{len(bars):,} alerts of {len(shown)} monitors and segments between {moment(from_ms)} and {moment(to_ms)}"
-    says += f"; {more} more monitors and segments are left out here" if more else ""
-    return Chart("Timeline of alerts", says, figure, 110 + ROW_HEIGHT * max(len(shown), 2))
+MAIN = {Task.BINARY: "accuracy", Task.MULTICLASS: "accuracy", Task.REGRESSION: "mae"}
+"""The quality that is told first."""
 
 
 def quality_by_segment(history: LabelledHistory, name: str) -> Chart | None:
@@ -270,3 +203,39 @@ def delays(history: LabelledHistory) -> Chart | None:
         f"{percent(q)} within {number(s / unit)} {name}" for q, s in zip((0.5, 0.9, 0.99), marks, strict=True)
     )
     return Chart("Label delay", f"how long labels took: {said}", figure)
+
+
+def qualities(history: LabelledHistory) -> Iterable[Chart]:
+    """Charts of what the task allows."""
+    names = list(history.score(()).estimates())
+    main = MAIN[history.task]
+    charts = [quality_by_segment(history, main), quality_over_time(history, [main])]
+    if history.task is Task.BINARY:
+        charts.append(quality_over_time(history, ["said positive", "truly positive"]))
+        charts += [quality_by_segment(history, name) for name in ("truly positive", "precision", "recall")]
+    elif history.task is Task.REGRESSION and "bias" in names:
+        charts += [quality_by_segment(history, "bias"), quality_over_time(history, ["bias"])]
+    yield from (chart for chart in charts if chart is not None)
+
+
+def labels(history: LabelledHistory, covered: Bins) -> Iterable[Chart]:
+    """Charts of labels."""
+    yield from (chart for chart in (delays(history), coverage(covered)) if chart is not None)
+
+
+def label_facts(reading: EngineReading) -> tuple[tuple[str, str], ...]:
+    """The books of the join, with shares."""
+    join = reading.join
+    if not join.predictions:
+        return ()
+    names = ("matched", "pending", "expired", "evicted", "duplicate")
+    predictions = [(f"predictions {name}", getattr(join, f"predictions_{name}")) for name in names]
+    labels = [
+        (f"labels {name}", getattr(join, f"labels_{name}"))
+        for name in ("matched", "corrections", "duplicate", "pending", "expired", "evicted")
+    ]
+    of = {"predictions": join.predictions, "labels": join.labels}
+    said = [
+        (name, f"{amount:,} ({percent(amount / max(of[name.split()[0]], 1))})") for name, amount in predictions + labels
+    ]
+    return (("predictions", f"{join.predictions:,}"), ("labels", f"{join.labels:,}"), *said)

@@ -6,8 +6,8 @@ import numpy as np
 
 from streamcheck.core.alerts import Finding
 from streamcheck.core.plan import MonitorSpec
-from streamcheck.core.types import FloatArray
-from streamcheck.report.html.columns import Label
+from streamcheck.core.types import FloatArray, SourcePartition
+from streamcheck.report.record.alerts import Label
 
 SAMPLES_MAX = 6
 
@@ -16,7 +16,8 @@ SAMPLES_MAX = 6
 class Sample:
     """A row to look up: where it stands (None: the join keeps no positions), when it happened, what it held."""
 
-    where: str | None
+    source: SourcePartition | None
+    offset: int | None
     time_ms: int
     value: str
 
@@ -43,7 +44,6 @@ class Evidence:
     incident: str
     spec: MonitorSpec
     segment: Label
-    opened_ms: int
     fired_ms: int
     finding: Finding
     summary: str
@@ -55,19 +55,3 @@ class Evidence:
     normal: FloatArray | None = None
     segments: tuple[Shift, ...] = ()
     samples: tuple[Sample, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """One alert on the timeline. change_ms: when the change began, as estimated; resolved_ms: None while open."""
-
-    id: str
-    incident: str
-    monitor: str
-    column: str
-    segment: Label
-    severity: str
-    change_ms: int
-    fired_ms: int
-    summary: str
-    resolved_ms: int | None = None

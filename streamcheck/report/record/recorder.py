@@ -1,10 +1,10 @@
-"""What does a report need to remember while a backtest runs? A watcher of the engine, in bounded memory.
+"""What does a replay remember beside its alerts? One watcher of the engine, in bounded memory, for all reports.
 
 It looks at what the engine computes anyway and changes nothing: the alerts are the same with and without it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,28 +14,27 @@ from streamcheck.core.engine import Engine
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
-from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.plan import Kind, MonitorSpec, Plan, Role, Segmentation, Target
+from streamcheck.core.plan import MonitorSpec, Plan, Role, Segmentation, Target
 from streamcheck.core.summaries import Layout
 from streamcheck.core.types import FloatArray
-from streamcheck.core.watching import Step
-from streamcheck.report.html import samples
-from streamcheck.report.html.ages import Ages
-from streamcheck.report.html.bins import Bins
-from streamcheck.report.html.columns import ColumnHistory, Label
-from streamcheck.report.html.evidence import Evidence, Life, Sample, Shift
-from streamcheck.report.html.labelled import LabelledHistory
-from streamcheck.report.html.series import Series
+from streamcheck.core.watching import Step, Watcher
+from streamcheck.report.record import samples
+from streamcheck.report.record.ages import Ages
+from streamcheck.report.record.alerts import Label
+from streamcheck.report.record.bins import Bins
+from streamcheck.report.record.columns import ColumnHistory
+from streamcheck.report.record.evidence import Evidence, Sample, Shift
+from streamcheck.report.record.labelled import LabelledHistory
+from streamcheck.report.record.series import Series
 
 SERIES_MAX = 1_000
 """Monitors times segments whose signal is kept, by first appearance: at 400 stretches of 15 numbers, 70 MB."""
 HISTORIES_MAX = 500
 """Columns times segments whose content is kept: at about 100 pieces of at most 280 numbers, 110 MB."""
 EVIDENCE_MAX = 300
-"""Alerts whose evidence is kept, the first ones; of further ones the timeline tells."""
-LIVES_MAX = 5_000
-"""Alerts on the timeline, the first ones; further ones are counted."""
+"""Alerts whose evidence is kept, the first ones."""
 BEFORE_ROWS_MIN = 1_000
 BEFORE_FACTOR = 5
 """Before a change, so many times the rows since it are looked at, and BEFORE_ROWS_MIN at least."""
@@ -48,25 +47,24 @@ class LeftOut:
     series: int = 0
     histories: int = 0
     evidence: int = 0
-    lives: int = 0
 
 
-class Recorder:
-    """A core Watcher."""
+class Recorder(Watcher):
+    """Columns and labelled rows by age and over time, the signal of every monitor, evidence of alerts.
+
+    coverage: rows predicted and rows labelled, by the time of the prediction.
+    """
 
     def __init__(self, engine: Engine) -> None:
         plan = self.plan = engine.plan
         self._board = engine.board
         self.series: dict[tuple[str, Label], Series] = {}
         columns = [c for c in plan.predictions.columns if c.role is not Role.LABEL]
-        self.columns = {c.name: ColumnHistory(c, c.kind is Kind.NUMERIC) for c in columns}
+        self.columns = {c.name: ColumnHistory(c, plan.time.pane_ms) for c in columns}
         self.labelled_rows = None if plan.task is None else LabelledHistory(plan.task, plan.time.pane_ms)
-        self.coverage = Bins(plan.time.pane_ms, 2)
-        """Rows predicted and rows labelled, by the time of the prediction."""
-        self.lives: dict[str, Life] = {}
+        self.coverage = Bins(plan.time.pane_ms)
         self.evidence: dict[str, Evidence] = {}
         self.left_out = LeftOut()
-        self.monitors: dict[str, MonitorSpec] = {spec.id: spec for spec in plan.monitors}
         self._followed = _followed(plan)
         self._normal: dict[tuple[str, Label], Any] = {}
         self._refused: set[tuple[str, Label]] = set()
@@ -109,9 +107,6 @@ class Recorder:
         }
         self.labelled_rows.add(span.end_ms, pane, labels)
 
-    def stepped(self, span: Span, instance: Instance, changes: Sequence[Change]) -> None:
-        """Signals are heard one by one, changes with their incident."""
-
     def judged(self, step: Step) -> None:
         """A monitor has judged a signal."""
         self._reach(step.end_ms)
@@ -131,10 +126,8 @@ class Recorder:
         transition = change.transition
         if transition.state == "firing":
             self._fired(change, alert, incident)
-        elif transition.state == "resolved" and alert in self.lives:
-            self.lives[alert] = replace(self.lives[alert], resolved_ms=transition.end_ms)
-            if alert in self.evidence:
-                self._close(self.evidence[alert], transition.end_ms)
+        elif transition.state == "resolved" and alert in self.evidence:
+            self._close(self.evidence[alert], transition.end_ms)
 
     def ended(self) -> None:
         """The replay is over: alerts that are still open are shown as far as they came."""
@@ -151,20 +144,12 @@ class Recorder:
 
     # ------------------------------------------------------------------ alerts
     def _fired(self, change: Change, alert: str, incident: str) -> None:
-        spec, transition = change.spec, change.transition
-        finding, summary = transition.finding, summarise(change)
-        if len(self.lives) >= LIVES_MAX:
-            self.left_out.lives += 1
-            return
-        self.lives[alert] = Life(
-            alert, incident, spec.id, spec.column, change.segment, spec.rule.severity,
-            finding.change_at_ms, transition.end_ms, summary,
-        )  # fmt: skip
         if len(self.evidence) >= EVIDENCE_MAX:
             self.left_out.evidence += 1
             return
+        spec, finding = change.spec, change.transition.finding
         made = self.evidence[alert] = Evidence(
-            alert, incident, spec, change.segment, transition.opened_ms, transition.end_ms, finding, summary
+            alert, incident, spec, change.segment, change.transition.end_ms, finding, summarise(change)
         )
         made.samples = self._samples(spec, change.segment, finding.direction)
         ages = self._ages(spec, change.segment)

@@ -8,9 +8,9 @@ from streamcheck.core.intervals import Estimate, f1_interval, mean_interval, wil
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.plan import Task
 from streamcheck.core.types import FloatArray, IntArray
-from streamcheck.report.html.ages import Ages
-from streamcheck.report.html.bins import Bins
-from streamcheck.report.html.columns import Label
+from streamcheck.report.record.ages import Ages
+from streamcheck.report.record.alerts import Label
+from streamcheck.report.record.bins import Bins
 
 NUMBERS = ("n", "right", "said", "true", "hits", "absolute", "square", "residual", "brier", "scored")
 _AT = {name: place for place, name in enumerate(NUMBERS)}
@@ -108,7 +108,7 @@ class LabelledHistory:
             if len(self.ages) > SEGMENTS_MAX:
                 self.left_out += len(times)
                 return
-            self.ages[label], self.bins[label] = Ages(), Bins(self._pane_ms, len(NUMBERS))
+            self.ages[label], self.bins[label] = Ages(), Bins(self._pane_ms)
         self.ages[label].add(end_ms - self._pane_ms, end_ms, values.sum(axis=0))
         self.bins[label].add(times, values)
 

@@ -7,7 +7,7 @@ from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import MonitorSpec, Target, Task
 from streamcheck.core.types import FieldStatus, IntArray
 from streamcheck.core.wording import number
-from streamcheck.report.html.evidence import SAMPLES_MAX, Sample
+from streamcheck.report.record.evidence import SAMPLES_MAX, Sample
 
 _SAYS = {
     FieldStatus.MISSING: "missing",
@@ -43,8 +43,7 @@ def _extreme(pane: PaneRows, column: str, rows: IntArray, direction: int) -> Int
 
 
 def _sample(pane: PaneRows, row: int, value: str) -> Sample:
-    source = pane.source_of(row)
-    return Sample(f"{source} offset {int(pane.rows.offsets[row]):,}", int(pane.rows.times[row]), value)
+    return Sample(pane.source_of(row), int(pane.rows.offsets[row]), int(pane.rows.times[row]), value)
 
 
 def _value(pane: PaneRows, column: str, row: int) -> str:
@@ -64,7 +63,7 @@ def of_labelled(pane: LabelledPane, segmentation: str | None, segment: int) -> t
     worst = found[0][np.argsort(-rows.error(), kind="stable")[:SAMPLES_MAX]]
     joined = pane.joined
     return tuple(
-        Sample(None, int(joined.times[row]), _verdict(pane.task, joined.prediction[row], joined.label[row]))
+        Sample(None, None, int(joined.times[row]), _verdict(pane.task, joined.prediction[row], joined.label[row]))
         for row in worst.tolist()
     )
 
@@ -76,5 +75,3 @@ def _verdict(task: Task, said: float, true: float) -> str:
         words = {0.0: "negative", 1.0: "positive"}
         return f"said {words[said]}, truly {words[true]}"
     return f"said {number(said)}, truly {number(true)}"
-
-

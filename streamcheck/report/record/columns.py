@@ -1,21 +1,20 @@
 """What has a column held, over all and for each segment, before and after any moment?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.core.plan import Column
+from streamcheck.core.plan import Column, Kind
 from streamcheck.core.summaries import CategoricalSummary, Layout, Moment, NumericSummary
 from streamcheck.core.types import FloatArray
-from streamcheck.report.html.ages import Ages
+from streamcheck.report.record.ages import Ages
+from streamcheck.report.record.alerts import Label
+from streamcheck.report.record.bins import Bins
 
 NAMES_MAX = 200
 """Categories of a column that are counted by name, by first appearance; later ones together."""
 HEAD = ("rows", "ok", "missing", "wrong_type", "non_finite", "out_of_range", "total", "square")
 _AT = {name: place for place, name in enumerate(HEAD)}
-
-Label = tuple[tuple[str, str], ...]
-"""A segment as field and value pairs; empty for all rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,18 +38,28 @@ class Look:
         return self[name] / self["rows"] if self["rows"] else None
 
 
-@dataclass(slots=True, eq=False)
 class ColumnHistory:
-    """One column: `ages` by segment. Numbers are summed from `origin`, the first pane's mean."""
+    """One column: `ages` by segment, and all rows over time. Numbers are summed from `origin`, the first pane's mean.
 
-    column: Column
-    numeric: bool
-    ages: dict[Label, Ages] = field(default_factory=dict)
-    names: dict[str, int] = field(default_factory=dict)
-    origin: float | None = None
-    layout: Layout | None = None
-    low: float | None = None
-    high: float | None = None
+    bins: sums by time, as in a Look; extremes: minus the lowest, and the highest number by time; names: of categories,
+    with their places in counts, where 0 is for names without one.
+    """
+
+    def __init__(self, column: Column, pane_ms: int) -> None:
+        self.column = column
+        self.numeric = column.kind is Kind.NUMERIC
+        self.ages: dict[Label, Ages] = {}
+        self.bins = Bins(pane_ms)
+        self.extremes = Bins(pane_ms, np.maximum)
+        self.names: dict[str, int] = {}
+        self.origin: float | None = None
+        self.layout: Layout | None = None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The lowest and the highest usable number."""
+        held = [content for _, content in self.extremes.items()]
+        return (-float(max(e[0] for e in held)), float(max(e[1] for e in held))) if held else None
 
     def add_numbers(self, start_ms: int, end_ms: int, label: Label, summary: NumericSummary) -> None:
         """One pane of a numeric column."""
@@ -59,8 +68,7 @@ class ColumnHistory:
         if self.layout is None:
             self.layout = summary.layout
         if not label and summary.low is not None and summary.high is not None:
-            self.low = summary.low if self.low is None else min(self.low, summary.low)
-            self.high = summary.high if self.high is None else max(self.high, summary.high)
+            self.extremes.put(start_ms, np.array([-summary.low, summary.high]))
         moment = summary.moment.about(self.origin or 0.0)
         status = (summary.ok, summary.missing, summary.wrong_type, summary.non_finite, summary.out_of_range)
         head = [summary.rows, *status, moment.total, moment.square]
@@ -68,7 +76,7 @@ class ColumnHistory:
         self._add(start_ms, end_ms, label, np.concatenate([head, counts]))
 
     def add_categories(self, start_ms: int, end_ms: int, label: Label, summary: CategoricalSummary) -> None:
-        """One pane of a categorical or binary column. Where counts begin, 0 is for names without a place."""
+        """One pane of a categorical or binary column."""
         taken = np.flatnonzero(summary.counts)
         for k in taken.tolist():
             if len(self.names) < NAMES_MAX:
@@ -80,7 +88,11 @@ class ColumnHistory:
         self._add(start_ms, end_ms, label, np.concatenate([head, counts]))
 
     def _add(self, start_ms: int, end_ms: int, label: Label, content: FloatArray) -> None:
-        self.ages.setdefault(label, Ages()).add(start_ms, end_ms, content)
+        if label not in self.ages:
+            self.ages[label] = Ages()
+        self.ages[label].add(start_ms, end_ms, content)
+        if not label:
+            self.bins.put(start_ms, content)
 
     def look(self, content: FloatArray) -> Look:
         """A sum, read."""

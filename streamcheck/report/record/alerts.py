@@ -1,0 +1,90 @@
+"""The alerts of a replay, each with its life: opened, fired, resolved."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from streamcheck.core.alerts import Alert, iso
+
+FIRED_KEPT = 10_000
+"""Alerts that are kept by name; beyond, they are counted. At 2 kB each, 20 MB."""
+_NOT_KEPT = ("schema", "lineage", "state", "config")
+
+Label = tuple[tuple[str, str], ...]
+"""A segment as field and value pairs; empty for all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiredAlert:
+    """One alert, as it was when it fired. resolved_ms: None while it goes on.
+
+    incident: shared with alerts that opened shortly before or after; change_ms: since when, as estimated; record: as
+    published.
+    """
+
+    id: str
+    incident: str
+    monitor: str
+    column: str
+    segment: Label
+    severity: str
+    summary: str
+    change_ms: int
+    fired_ms: int
+    resolved_ms: int | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self) -> dict[str, Any]:
+        """For JSON: the record, with the moments between which it fired."""
+        resolved = None if self.resolved_ms is None else iso(self.resolved_ms)
+        return {**self.record, "fired_at": iso(self.fired_ms), "resolved_at": resolved}
+
+
+class AlertHistory:
+    """Hears every transition. fired: the alerts that fired, in that order."""
+
+    def __init__(self) -> None:
+        self.states: Counter[str] = Counter()
+        self.by_monitor: Counter[str] = Counter()
+        self.fired: list[FiredAlert] = []
+        self._open: dict[str, int] = {}
+
+    def add(self, alert: Alert) -> None:
+        """One more transition."""
+        self.states[alert.state] += 1
+        if alert.state == "firing":
+            self.by_monitor[alert.monitor] += 1
+            if len(self.fired) < FIRED_KEPT:
+                self._open[alert.id] = len(self.fired)
+                self.fired.append(_fired(orjson.loads(alert.record)))
+        elif alert.state == "resolved" and alert.id in self._open:
+            place, record = self._open.pop(alert.id), orjson.loads(alert.record)
+            self.fired[place] = replace(self.fired[place], resolved_ms=_ms(record["pane_end"]))
+
+
+def _fired(record: dict[str, Any]) -> FiredAlert:
+    return FiredAlert(
+        id=record["id"],
+        incident=record["incident"],
+        monitor=record["monitor"],
+        column=record["column"],
+        segment=tuple(record["segment"].items()),
+        severity=record["severity"],
+        summary=record["summary"],
+        change_ms=_ms(record["change_at"]),
+        fired_ms=_ms(record["pane_end"]),
+        record={name: value for name, value in record.items() if name not in _NOT_KEPT},
+    )
+
+
+def _ms(text: str) -> int:
+    """The moment that a record writes as text.
+
+    >>> _ms("1970-01-01T00:00:01.500Z")
+    1500
+    """
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
