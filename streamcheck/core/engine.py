@@ -13,6 +13,7 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import Mark
 from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
+from streamcheck.core.incidents import Incidents
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
 from streamcheck.core.partitions import JUMP_REASON, NEVER, Partition
@@ -23,8 +24,6 @@ from streamcheck.core.watching import Watcher
 
 EMPTY_PANES_MAX = 10_000
 """Empty panes after which silence has said all it can (28 hours of 10 s panes); longer gaps cost nothing."""
-INCIDENT_PANES = 30
-"""Alerts that open within this many panes of one another belong to one incident (DETECTION: grouping)."""
 
 
 @dataclass(slots=True)
@@ -60,9 +59,7 @@ class Engine:
         self.digest = alerts.digest(plan.name, lineage)
         self._heard_until: int | None = None
         """The pane from which on nobody knows how the predictions went on (see `end_of_predictions`)."""
-        self._incidents: dict[str, str] = {}
-        """Of every open alert, by alert id."""
-        self._last_incident: tuple[str, int] = ("", NEVER)
+        self.incidents = Incidents(plan.name, plan.time.pane_ms)
 
     def watch(self, watcher: Watcher) -> None:
         """Show every pane that closes from now on to a watcher."""
@@ -271,26 +268,16 @@ class Engine:
         for change in changes:
             self.sequence += 1
             key = alerts.alert_id(self.plan.name, change.spec.id, change.segment, change.transition.opened_ms)
-            incident = self._incident_of(key, change.transition.opened_ms)
+            incident = self.incidents.of(key, change.transition.opened_ms)
             if self.board.watcher is not None:
                 self.board.watcher.published(change, key, incident)
             record = alerts.record(self.plan.name, self.lineage, self.sequence, incident, change)
             self.digest = alerts.digest(self.digest, record.decode())
             if change.transition.state == "resolved":
-                del self._incidents[key]
+                self.incidents.close(key)
             outcome.alerts.append(
                 Alert(self.sequence, key, change.transition.state, change.spec.rule.severity, change.spec.id, record)
             )
-
-    def _incident_of(self, alert: str, opened_ms: int) -> str:
-        """The incident of an open alert: that of alerts which opened shortly before it, else one of its own."""
-        if alert not in self._incidents:
-            near = INCIDENT_PANES * self.plan.time.pane_ms
-            last, last_ms = self._last_incident
-            incident = last if opened_ms - last_ms <= near else alerts.digest(self.plan.name, "incident", opened_ms)
-            self._incidents[alert] = incident
-            self._last_incident = (incident, opened_ms)
-        return self._incidents[alert]
 
     # ------------------------------------------------------------------ shown
     def reading(self) -> EngineReading:
@@ -317,6 +304,8 @@ class Engine:
             closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
             open_rows=sum(p.open_rows for p in self.partitions.values()),
             alerts=self.sequence,
+            incidents=self.incidents.total,
+            incidents_open=self.incidents.open,
             limits=self._limits(),
             places=self.closing.join_places(),
         )
@@ -344,13 +333,11 @@ class Engine:
             "digest": self.digest,
             "open_from": self.open_from,
             "last_rows_pane": self.last_rows_pane,
-            "incidents": dict(self._incidents),
-            "last_incident": list(self._last_incident),
+            "incidents": self.incidents.export(),
         }
 
     def restore_core(self, state: State) -> None:
         """Continue where `core_state` stood."""
         self.sequence, self.digest = state["sequence"], state["digest"]
         self.open_from, self.last_rows_pane = state["open_from"], state["last_rows_pane"]
-        self._incidents = dict(state["incidents"])
-        self._last_incident = (state["last_incident"][0], state["last_incident"][1])
+        self.incidents.restore(state["incidents"])

@@ -10,7 +10,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 2
+VERSION = 3
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -34,7 +34,20 @@ def _join_1(old: State) -> State:
     return {**nothing(len(old["segments"]), old["end"], old["first"]), **old}
 
 
-MIGRATIONS: Mapping[tuple[int, str], Migration] = {(1, "engine"): _engine_1, (1, "join"): _join_1}
+def _engine_2(old: State) -> State:
+    """The newest incident may have begun when it was joined last; those that are over were not counted."""
+    core = {key: value for key, value in old["engine"].items() if key != "last_incident"}
+    newest, joined_ms = old["engine"]["last_incident"]
+    of = core["incidents"]
+    incidents = {"of": of, "newest": [newest, joined_ms, joined_ms], "total": len(dict.fromkeys(of.values()))}
+    return {**old, "engine": {**core, "incidents": incidents}}
+
+
+MIGRATIONS: Mapping[tuple[int, str], Migration] = {
+    (1, "engine"): _engine_1,
+    (1, "join"): _join_1,
+    (2, "engine"): _engine_2,
+}
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `segments`, `shelf`,
 `window`).
 

@@ -102,3 +102,5 @@ class EngineReading:
     alerts: int
     limits: tuple[tuple[str, int], ...] = ()
     places: JoinPlaces = JoinPlaces()
+    incidents: int = 0
+    incidents_open: int = 0

@@ -14,7 +14,7 @@ from streamcheck.core.alerts import iso
 from streamcheck.core.budgets import granted
 from streamcheck.core.intervals import Estimate
 from streamcheck.core.plan import MonitorSpec, Plan
-from streamcheck.report.record.alerts import FiredAlert, Label
+from streamcheck.report.record.alerts import FiredAlert, Label, groups
 from streamcheck.report.record.columns import HEAD, ColumnHistory
 from streamcheck.report.record.evidence import Sample
 from streamcheck.report.record.labelled import LabelledHistory, Score
@@ -81,6 +81,7 @@ def _config(found: ConfigResult, result: Result) -> dict[str, Any]:
         "limits": {name: hits for name, hits in reading.limits if hits},
         "join": asdict(reading.join) if plan.join is not None else None,
         "monitors": [_monitor(spec, plan) for spec in plan.monitors],
+        "groups": groups(found.alerts),
         "alerts": [_alert(found, place, alert) for place, alert in enumerate(found.alerts)],
         "readings": [{**asdict(each), "segment": dict(each.segment)} for each in reading.monitors],
         "config_text": found.written.text,

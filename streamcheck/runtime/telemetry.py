@@ -46,6 +46,7 @@ class AlertReading:
 
     record: bytes
     id: str
+    incident: str
     sequence: int
     state: str
     severity: str
@@ -86,6 +87,7 @@ class _Record(msgspec.Struct, frozen=True):
     sequence: int
     state: str
     monitor: str
+    incident: str = ""
     severity: str = ""
     column: str = ""
     segment: dict[str, str] = {}  # msgspec makes a new one for each record

@@ -7,7 +7,8 @@ import pytest
 
 from streamcheck.core import codec
 from streamcheck.core.alerts import AlertTracker, Change, Finding, Transition, alert_id, record, summarise
-from streamcheck.core.engine import INCIDENT_PANES, Engine, Outcome
+from streamcheck.core.engine import Engine, Outcome
+from streamcheck.core.incidents import LONG_PANES, NEAR_PANES
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Plan, Schema, Target, TimeRules
 from streamcheck.core.readings import AlertState
 from streamcheck.core.types import StreamRole
@@ -186,8 +187,19 @@ def test_sequence_numbers_have_no_gap_and_the_digest_covers_every_transition():
 def test_alerts_that_open_shortly_after_one_another_are_one_incident():
     made = engine()
     first = published(made, "a", "firing", 100, 100)[1]["incident"]
-    assert published(made, "b", "firing", 100 + INCIDENT_PANES, 100 + INCIDENT_PANES)[1]["incident"] == first
-    assert published(made, "c", "firing", 101 + 2 * INCIDENT_PANES, 101 + 2 * INCIDENT_PANES)[1]["incident"] != first
+    assert published(made, "b", "firing", 100 + NEAR_PANES, 100 + NEAR_PANES)[1]["incident"] == first
+    assert published(made, "c", "firing", 101 + 2 * NEAR_PANES, 101 + 2 * NEAR_PANES)[1]["incident"] != first
+
+
+def test_an_incident_ends_though_alerts_go_on_to_open():
+    """A stream that is never quiet would be one incident for ever, and nobody called a second time."""
+    made = engine()
+    found = [
+        published(made, f"m{at}", "firing", 100 + at, 100 + at)[1]["incident"]
+        for at in range(0, 3 * (LONG_PANES + NEAR_PANES), NEAR_PANES)
+    ]
+    assert made.incidents.total == made.incidents.open == len(dict.fromkeys(found)) == 3
+    assert found == sorted(found, key=found.index), "one after the other"
 
 
 def test_an_alert_keeps_its_incident_to_the_end_and_leaves_nothing_behind():
@@ -199,5 +211,6 @@ def test_an_alert_keeps_its_incident_to_the_end_and_leaves_nothing_behind():
     for twin in (made, restored):
         assert published(twin, "a", "resolved", 100, 600)[1]["incident"] == first != other
         assert published(twin, "b", "resolved", 500, 601)[1]["incident"] == other
-        assert twin._incidents == {}
+        assert twin.incidents.open == 0
+        assert twin.incidents.total == 2
     assert made.digest == restored.digest

@@ -122,3 +122,18 @@ def test_a_monitor_says_what_it_is_made_of() -> None:
     parts = {key: codec.decode("streamcheck.state", data)[1] for key, data in saved().items()}
     assert parts["monitor/adwin/0"]["made_of"] == ["adwin", None, "first"]
     assert parts["monitor/shift/0"]["made_of"][1:] == ["mean_shift", "first"]
+
+
+def test_incidents_of_a_state_of_format_2_go_on() -> None:
+    """What was open then keeps its incident, and the newest one is joined by who comes soon enough."""
+
+    def older(key, state):
+        if key != "engine":
+            return state
+        core = {**state["engine"], "incidents": {"a1": "i1", "a2": "i1"}, "last_incident": ["i1", 20_000]}
+        return {**state, "engine": core}
+
+    engine = saving.restore(PLAN, as_written_by(2, saved(), older)).engine
+    assert (engine.incidents.open, engine.incidents.total) == (1, 1)
+    assert engine.incidents.of("a1", 0) == engine.incidents.of("a3", 25_000) == "i1"
+    assert engine.incidents.of("a4", 90_000) != "i1"

@@ -172,7 +172,7 @@ def test_runbook_is_a_link_only_where_it_is_one(runbook: str, linked: bool) -> N
     ("snapshot", "tone", "text"),
     [
         (LIVE, "good", "All quiet"),
-        (firing(record(1), record(2)), "alarm", "2 alerts firing"),
+        (firing(record(1), record(2)), "alarm", "2 alerts firing in 1 incident"),
         (with_readings(replace(QUIET, alert=AlertState.PENDING)), "warning", "1 alert pending"),
         (with_readings(replace(QUIET, status="warming up 4 of 100 panes")), "wait", "Warming up"),
         (Snapshot("payments", "0.1.0", NOW_MS, 0.0), "wait", "Nothing judged yet"),

@@ -14,6 +14,8 @@ TILES_MAX = 200
 SEGMENTS_MAX = 20
 RECENT_MAX = 50
 SEGMENT_CHARS_MAX = 64
+INCIDENT_CHARS = 8
+"""Of an incident's id: enough to see which alerts belong together."""
 NOT_ENOUGH = "not enough data"
 LIMIT = "threshold"
 """The detector that compares a value with a limit that the user has drawn."""
@@ -179,7 +181,9 @@ def _verdict(snapshot: Snapshot, judged: list[Reading]) -> Verdict:
     detail = f"{ready:,} of {pairs} of monitor and segment ready"
     if snapshot.alerts.firing:
         pages = sum(alert.severity == "page" for alert in snapshot.alerts.firing)
+        incidents = len({alert.incident for alert in snapshot.alerts.firing})
         text = f"{counted(len(snapshot.alerts.firing), 'alert')} firing"
+        text += f" in {counted(incidents, 'incident')}" if len(snapshot.alerts.firing) > 1 else ""
         return Verdict("alarm", text, (f"{pages} with severity page · " if pages else "") + detail)
     if pending:
         return Verdict("warning", f"{counted(pending, 'alert')} pending", detail)
@@ -232,6 +236,7 @@ def _card(alert: AlertReading, closed_until_ms: int | None) -> Card:
         ("rows", f"{alert.rows:,}"),
         ("detector", alert.detector or NOTHING),
         ("owner", alert.owner or NOTHING),
+        ("incident", alert.incident[:INCIDENT_CHARS] or NOTHING),
     )
     return Card(
         severity=alert.severity or "alert",

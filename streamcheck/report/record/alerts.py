@@ -1,7 +1,7 @@
 """The alerts of a replay, each with its life: opened, fired, resolved."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,27 @@ class AlertHistory:
         elif alert.state == "resolved" and alert.id in self._open:
             place, record = self._open.pop(alert.id), orjson.loads(alert.record)
             self.fired[place] = replace(self.fired[place], resolved_ms=_ms(record["pane_end"]))
+
+
+def groups(fired: Sequence[FiredAlert]) -> list[dict[str, Any]]:
+    """What people would have been called for, for JSON: alerts of one incident as one, in order of firing.
+
+    columns: those that moved, in the order of their first alert; segments: those concerned, likewise.
+    """
+    members: dict[str, list[FiredAlert]] = {}
+    for alert in fired:
+        members.setdefault(alert.incident, []).append(alert)
+    return [
+        {
+            "incident": incident,
+            "fired_at": iso(alerts[0].fired_ms),
+            "change_at": iso(min(alert.change_ms for alert in alerts)),
+            "alerts": len(alerts),
+            "columns": list(dict.fromkeys(alert.column for alert in alerts)),
+            "segments": [dict(segment) for segment in dict.fromkeys(a.segment for a in alerts if a.segment)],
+        }
+        for incident, alerts in members.items()
+    ]
 
 
 def _fired(record: dict[str, Any]) -> FiredAlert:
