@@ -64,7 +64,7 @@ def alerts(workers: int, step_ms: int) -> list[bytes]:
         source, MemoryStore(), lambda: dict.fromkeys(source.partitions(), 0), alerts=kept, workers=workers
     )
     rules = LoopRules(commit_every_s=600.0, idle_after_s=1e9, until_end=True)
-    telemetry = Telemetry(service.first_snapshot(loaded.settings, source.clock))
+    telemetry = Telemetry(service.first_snapshot(loaded.plan, source.clock))
     run_service(loaded.plan, wiring, rules, source.clock, telemetry, service.Stop())
     return kept.records
 
