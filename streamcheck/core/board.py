@@ -161,7 +161,7 @@ class Board:
         by = spec.by.name if spec.by else None
         changes: list[Change] = []
         if is_row(spec):
-            for number, index in labelled.split(labelled.usable(with_score=False), by):
+            for number, index in labelled.split(by, with_score=False):
                 row_instance = self._row_instance(place, spec, number)
                 if row_instance is not None:
                     rows = labelled.rows(index)
@@ -169,7 +169,7 @@ class Board:
                     self._call_roll(place, spec, row_instance)
             return changes
         needs_score = find("measure", spec.measure.name).needs is Needs.LABELLED_SCORE if spec.measure else False  # type: ignore[attr-defined]
-        for number, index in labelled.split(labelled.usable(with_score=needs_score), by):
+        for number, index in labelled.split(by, with_score=needs_score):
             instance = self._pane_instance(place, spec, number)
             if instance is None:
                 continue
@@ -181,12 +181,11 @@ class Board:
     # ------------------------------------------------------------------ windows
     def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
         filled: set[tuple[str, Window]] = set()
-        index = labelled.usable(with_score=False)
         for spec in self.plan.monitors:
             if not _windowed(spec) or spec.window is None or (key := (by_name(spec), spec.window)) in filled:
                 continue
             filled.add(key)
-            for number, rows in labelled.split(index, spec.by.name if spec.by else None):
+            for number, rows in labelled.split(spec.by.name if spec.by else None, with_score=False):
                 window = self._window(spec, number)
                 if window is None:
                     continue

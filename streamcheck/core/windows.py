@@ -45,16 +45,14 @@ class RollingWindow:
     def add(self, ordinals: IntArray, rows: LabelledRows, time_ms: int) -> None:
         """Rows (n,) that were completed in the pane that ends at `time_ms`."""
         self.expire(time_ms)
-        score, new = kept_score(rows), len(rows.label)
-        times = np.full(new, time_ms)
+        new = len(rows.label)
         room = self._n + self._room.take_some(min(self._n + new, self.rows_max) - self._n, ROW_BYTES)
         if self.window.rows is None:
             self.cut += max(0, self._n + new - self.rows_max)
         left = max(0, self._n + new - room)
-        arrived = np.stack([ordinals, rows.prediction, rows.label, score, times]).astype(np.float64)
-        arrived = arrived[:, max(0, left - self._n) :]
+        first = max(0, left - self._n)
         self._drop(min(left, self._n))
-        self._append(arrived)
+        self._append(ordinals[first:], rows.cut(first, new), time_ms)
 
     def expire(self, now_ms: int) -> None:
         """Drop rows that a window by time has left behind."""
@@ -64,12 +62,15 @@ class RollingWindow:
         self._drop(gone)
         self._room.give(gone * ROW_BYTES)
 
-    def _append(self, rows: FloatArray) -> None:
-        n = self._n + rows.shape[1]
+    def _append(self, ordinals: IntArray, rows: LabelledRows, time_ms: int) -> None:
+        n = self._n + len(rows)
         if self._first + n > self._columns.shape[1]:
             self._move(max(int(ROOM * n), ROWS_MIN))
-        self._n, begin = n, self._first + self._n
-        self._columns[:, begin : begin + rows.shape[1]] = rows
+        at = slice(self._first + self._n, self._first + n)
+        self._n = n
+        for column, values in enumerate((ordinals, rows.prediction, rows.label, kept_score(rows))):
+            self._columns[column, at] = values
+        self._columns[-1, at] = time_ms
 
     def _drop(self, n: int) -> None:
         """The oldest n rows leave."""

@@ -198,6 +198,22 @@ def test_shares_no_memory(name):
     assert encode(name, 1, accumulator.export()) == before
 
 
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 50, 129, 300])
+@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(components("measure")[name], LabelledMeasure)])
+def test_blocks_counted_in_one_go_are_those_counted_one_by_one(name, size):
+    """Bit for bit: a threshold of today must not move with how many blocks a pane completes."""
+    measure = build("measure", name, {})
+    [rows] = panes(measure, size, 1, rows=20 * size)
+    one_by_one = [rows.cut(at, at + size) for at in range(0, len(rows), size)]
+    in_one_go = measure.summaries(rows, size)
+    assert len(in_one_go) == len(one_by_one) == 20
+    expected, found = filled(measure, one_by_one), filled(measure, in_one_go)
+    assert encode(name, 1, found.export()) == encode(name, 1, expected.export())
+    for block, again in zip(one_by_one, in_one_go, strict=True):
+        assert repr(measure.signal(again, found)) == repr(measure.signal(block, expected))
+    assert list(measure.summaries(rows.cut(0, 0), size)) == []
+
+
 @each
 def test_merged_parts_say_what_the_whole_says(name):
     measure = build("measure", name, {})

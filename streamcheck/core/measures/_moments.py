@@ -199,13 +199,19 @@ class LabelledMean(MeanMeasure, LabelledMeasure):
         """One value for each row that has one."""
         raise NotImplementedError
 
-    def moment(self, summary: LabelledRows) -> Moment | None:
+    def moment(self, summary: LabelledRows | Moment) -> Moment:
         """The moment of one block of rows."""
-        return Moment.of(self.values(summary))
+        return summary if isinstance(summary, Moment) else Moment.of(self.values(summary))
+
+    def summaries(self, rows: LabelledRows, size: int) -> list[Moment]:
+        """The moments of all blocks, computed in one go."""
+        values = self.values(rows)
+        assert len(values) == len(rows), f"{self.name}: {len(values)} values of {len(rows)} rows"
+        return Moment.of_blocks(values, size)
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The mean with its interval; None below two rows."""
-        moment = Moment.of(self.values(rows))
+        moment = self.moment(rows)
         if moment.n < 2:
             return None
         return Estimate(moment.mean, *mean_interval(moment.n, moment.mean, moment.variance), moment.n)
@@ -216,6 +222,13 @@ class Share(NamedTuple):
 
     events: int
     rows: int
+
+
+def shares(events: BoolArray, asked: BoolArray | None, size: int) -> list[Share]:
+    """Of each block of `size` rows: those that count, and those that are asked about (None: all)."""
+    counts = events.reshape(-1, size).sum(axis=1).tolist()
+    asked_about = [size] * len(counts) if asked is None else asked.reshape(-1, size).sum(axis=1).tolist()
+    return list(map(Share, counts, asked_about))
 
 
 class LabelledRate(RateMeasure, LabelledMeasure):
@@ -235,9 +248,7 @@ class LabelledRate(RateMeasure, LabelledMeasure):
     def summaries(self, rows: LabelledRows, size: int) -> list[Share]:
         """The shares of all blocks, counted in one go."""
         events, asked = self.which(rows)
-        counts = events.reshape(-1, size).sum(axis=1).tolist()
-        asked_about = [size] * len(counts) if asked is None else asked.reshape(-1, size).sum(axis=1).tolist()
-        return list(map(Share, counts, asked_about))
+        return shares(events, asked, size)
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The share with its interval; None when no row is asked about."""

@@ -11,7 +11,7 @@ from streamcheck.core.measures._labelled import ERROR_MAX
 from streamcheck.core.measures._moments import MomentAccumulator, judged
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.summaries import LabelledRows, Moment
-from streamcheck.core.types import Signal
+from streamcheck.core.types import FloatArray, Signal
 
 
 @register
@@ -31,15 +31,23 @@ class Rmse(LabelledMeasure):
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "root mean squared error"
 
-    def moment(self, summary: LabelledRows) -> Moment:
+    def values(self, rows: LabelledRows) -> FloatArray:
+        """The squared error of each row."""
+        return np.asarray(np.minimum(np.abs(rows.residual()), ERROR_MAX) ** 2)
+
+    def moment(self, summary: LabelledRows | Moment) -> Moment:
         """The moment of the squared errors."""
-        return Moment.of(np.minimum(np.abs(summary.residual()), ERROR_MAX) ** 2)
+        return summary if isinstance(summary, Moment) else Moment.of(self.values(summary))
+
+    def summaries(self, rows: LabelledRows, size: int) -> list[Moment]:
+        """The moments of all blocks, computed in one go."""
+        return Moment.of_blocks(self.values(rows), size)
 
     def accumulator(self) -> MomentAccumulator:
         """An empty reference content for this measure."""
         return MomentAccumulator(self.moment)
 
-    def signal(self, summary: LabelledRows, reference: MomentAccumulator) -> Signal | None:
+    def signal(self, summary: LabelledRows | Moment, reference: MomentAccumulator) -> Signal | None:
         """The block's RMSE; None without rows."""
         now, then = self.moment(summary), reference.moment
         if not now.n or not then.n:

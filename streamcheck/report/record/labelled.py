@@ -98,7 +98,7 @@ class LabelledHistory:
         values, times = self._values(pane, index), pane.joined.times[index]
         self._add(end_ms, (), times, values)
         for name in pane.segmentations:
-            for number, rows in pane.split(index, name):
+            for number, rows in pane.split(name, with_score=False):
                 at = np.searchsorted(index, rows)
                 self._add(end_ms, labels[name][number], times[at], values[at])
         self._delay(end_ms - times)

@@ -55,8 +55,7 @@ def _value(pane: PaneRows, column: str, row: int) -> str:
 
 def of_labelled(pane: LabelledPane, segmentation: str | None, segment: int) -> tuple[Sample, ...]:
     """Labelled rows of the pane in which a quality's alert fired: wrong ones, or those that are farthest off."""
-    index = pane.usable(with_score=False)
-    found = [rows for number_, rows in pane.split(index, segmentation) if number_ == segment]
+    found = [rows for number_, rows in pane.split(segmentation, with_score=False) if number_ == segment]
     if not found:
         return ()
     rows = pane.rows(found[0])
