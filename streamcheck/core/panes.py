@@ -197,9 +197,11 @@ class PaneRows:
         if column not in self._categories:
             place = self._coded[column]
             codes, values = self.rows.codes[place], self.rows.dictionaries[place].values
-            used, first = np.unique(codes[self.order], return_index=True)
-            used = used[np.argsort(first)]
-            used = used[used >= 0]
+            used = _occurring(codes)
+            if len(used) > CATEGORIES_MAX:  # which are kept depends on the order of rows
+                found, first = np.unique(codes[self.order], return_index=True)
+                found = found[np.argsort(first)]
+                used = found[found >= 0]
             self.overflowed += max(0, len(used) - CATEGORIES_MAX)
             named = sorted(used[:CATEGORIES_MAX].tolist(), key=values.__getitem__)
             if len(used) > CATEGORIES_MAX:  # a category of that name is counted with the rest
@@ -210,3 +212,8 @@ class PaneRows:
             names = tuple(values[code] for code in named) + ((OTHER_SEGMENT,) if len(used) > CATEGORIES_MAX else ())
             self._categories[column] = (table[codes], names)
         return self._categories[column]
+
+
+def _occurring(codes: CodeArray) -> IntArray:
+    """The distinct codes but for -1, ascending."""
+    return np.flatnonzero(np.bincount(codes + 1)[1:])

@@ -7,6 +7,7 @@ cut or how partitions interleave. That is what makes a replay exact.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -231,13 +232,13 @@ class Partition:
 
     def _place(self, rows: Rows, panes: IntArray, before: IntArray, open_from: int, mark: Mark | None) -> None:
         for pane, index in _by_pane(panes):
+            part = rows.slice(index.start, index.stop).own() if isinstance(index, slice) else rows.take(index)
             if pane < open_from:
-                assert int(rows.offsets[index[-1]]) < self.read_until, (
-                    f"{self.source}: row {rows.offsets[index[-1]]} of pane {pane}, which has closed"
+                assert int(part.offsets[-1]) < self.read_until, (
+                    f"{self.source}: row {part.offsets[-1]} of pane {pane}, which has closed"
                 )
                 continue
-            part = rows.own() if len(index) == len(rows) else rows.take(index)
-            buffer = self._buffer(pane, mark or Mark(int(part.offsets[0]), int(before[index[0]]), self.floor))
+            buffer = self._buffer(pane, mark or Mark(int(part.offsets[0]), int(before[index][0]), self.floor))
             self.open_bytes += buffer.add(part, self.limits)
 
     def _late(
@@ -316,12 +317,10 @@ def _tally(books: Counter[str], events: Mapping[str, int]) -> None:
         books[reason if known else OTHER_REASON] += number
 
 
-def _by_pane(panes: IntArray) -> list[tuple[int, IntArray]]:
-    """Positions of each pane's rows, panes ascending, rows in their own order."""
-    low, high = int(panes.min()), int(panes.max())
-    if low == high:
-        return [(low, np.arange(len(panes)))]
-    order = np.argsort(panes, kind="stable")
-    ordered = panes[order]
-    starts = np.flatnonzero(np.diff(ordered)) + 1
-    return [(int(ordered[cut[0]]), order[cut]) for cut in np.split(np.arange(len(panes)), starts)]
+def _by_pane(panes: IntArray) -> list[tuple[int, slice | IntArray]]:
+    """Positions of each pane's rows, panes ascending, rows in their own order: slices where they ascend already."""
+    order = None if (panes[1:] >= panes[:-1]).all() else np.argsort(panes, kind="stable")
+    ordered = panes if order is None else panes[order]
+    begins = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    cuts = [slice(*cut) for cut in pairwise([0, *begins.tolist(), len(panes)])]
+    return [(int(ordered[cut.start]), cut if order is None else order[cut]) for cut in cuts]

@@ -46,10 +46,10 @@ class Rows:
         return Rows(
             self.offsets[index],
             self.times[index],
-            self.keys[index] if len(self.keys) else self.keys,
-            self.numeric[:, index],
-            self.codes[:, index],
-            self.status[:, index],
+            self.keys.take(index, axis=0) if len(self.keys) else self.keys,
+            self.numeric.take(index, axis=1),
+            self.codes.take(index, axis=1),
+            self.status.take(index, axis=1),
             self.dictionaries,
             self.raw,
         )
@@ -74,10 +74,20 @@ class Rows:
         """The same rows with other event times."""
         return Rows(self.offsets, times, self.keys, self.numeric, self.codes, self.status, self.dictionaries, self.raw)
 
-
     def own(self) -> "Rows":
         """The same rows, keeping nothing else of their batch alive: views are copied."""
-        return self if self.offsets.base is None else self.take(np.arange(len(self)))
+        if self.offsets.base is None:
+            return self
+        return Rows(
+            self.offsets.copy(),
+            self.times.copy(),
+            self.keys.copy(),
+            self.numeric.copy(),
+            self.codes.copy(),
+            self.status.copy(),
+            self.dictionaries,
+            self.raw,
+        )
 
     def only(self, offset: int) -> "Rows":
         """One row by itself, with its own original bytes and no others."""

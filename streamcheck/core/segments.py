@@ -13,6 +13,9 @@ from streamcheck.core.types import MISSING_SEGMENT, OTHER_SEGMENT, CodeArray, Di
 _CELLS_MAX = 2**62
 """Combinations of field values that an int64 can number; a dictionary and a pane hold less than 2^31 each."""
 
+_DENSE, _DENSE_MIN = 4, 1_024
+"""Numbers up to so many times the rows, and this, are counted in a table, which is faster than sorting the rows."""
+
 SegmentKey = tuple[str, ...]
 """The values of a segmentation's fields, in its order."""
 
@@ -64,9 +67,11 @@ class SegmentTable:
                 combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
                 n_cells = len(rows)
             combined, n_cells = combined * width + (rows.codes[column] + 1), n_cells * width
-        distinct, first, place = np.unique(combined[order], return_index=True, return_inverse=True)
+        distinct, place = _distinct(combined[order], n_cells)
+        first = np.empty(len(distinct), np.int64)
+        first[place[::-1]] = np.arange(len(place))[::-1]  # of several that are written to one place, the last stays
         numbers = np.zeros(len(distinct), np.int32)
-        for at in np.argsort(first, kind="stable").tolist():
+        for at in np.argsort(first).tolist():
             row = int(order[first[at]])
             numbers[at] = self.number(
                 tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns)
@@ -98,5 +103,16 @@ class SegmentTable:
 
 def group(numbers: CodeArray) -> PaneGroups:
     """The distinct segment numbers of a pane and each row's place among them."""
-    segments, groups = np.unique(numbers, return_inverse=True)
+    segments, groups = _distinct(numbers, int(numbers.max(initial=0)) + 1)
     return PaneGroups(segments.astype(np.int64), groups.astype(np.int32))
+
+
+def _distinct(cells: CodeArray | IntArray, n_cells: int) -> tuple[IntArray, IntArray]:
+    """The distinct numbers among these (n,), all below n_cells, ascending; and the place of each number among them."""
+    if n_cells > _DENSE * len(cells) + _DENSE_MIN:
+        found, place = np.unique(cells, return_inverse=True)
+        return found.astype(np.int64), place
+    found = np.flatnonzero(np.bincount(cells, minlength=n_cells))
+    places = np.empty(n_cells, np.int64)
+    places[found] = np.arange(len(found))
+    return found, places[cells]
