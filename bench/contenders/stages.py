@@ -23,7 +23,7 @@ BOUNDARIES = {
     "streamcheck.core.panes:PaneRows.numeric_summary": "fold",
     "streamcheck.core.panes:PaneRows.coded_summary": "fold",
     "streamcheck.core.monitors:PaneInstance.step": "measures, references, alerts",
-    "streamcheck.core.monitors:RowInstance.step": "measures, references, alerts",
+    "streamcheck.core.row_monitors:RowInstance.step": "measures, references, alerts",
     "streamcheck.core.board:Board.step_labelled": "labelled rows, windows",
     "streamcheck.core.join:Join.step": "join",
     "streamcheck.runtime.loop:Loop._commit_state": "commit",

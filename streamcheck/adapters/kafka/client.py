@@ -30,6 +30,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
+from streamcheck.adapters.kafka.gulp import gulping
 from streamcheck.adapters.kafka.repair import heard_out, producer_client
 from streamcheck.core.components import nearest
 from streamcheck.errors import ParameterError, SourceError, StreamcheckError
@@ -107,7 +108,7 @@ Client = type[KafkaConsumer] | type[KafkaProducer] | type[KafkaAdminClient]
 
 
 class NotingManager(KafkaConnectionManager):  # type: ignore[misc] # kafka-python is untyped
-    """Connections as ever, but the reason why one failed is known: the client itself only logs it."""
+    """Connections read in gulps, and the reason why one failed is known: the client itself only logs it."""
 
     failure: BaseException | None = None
 
@@ -119,7 +120,7 @@ class NotingManager(KafkaConnectionManager):  # type: ignore[misc] # kafka-pytho
         return connection
 
     async def _build_transport(self, *args: Any, **more: Any) -> Any:
-        return heard_out(await super()._build_transport(*args, **more))
+        return heard_out(gulping(await super()._build_transport(*args, **more)))
 
     def _note(self, error: BaseException) -> None:
         if self.failure is None or _vague(self.failure):
