@@ -46,6 +46,17 @@ def lost(share: float) -> Change:
     return lambda values, since, rng: np.where(rng.random(values.shape) < share, np.nan, values)  # noqa: ARG005
 
 
+def correlation(rho: float) -> Change:
+    """Columns 0 and 1, 2 and 3, … become correlated. Of normal columns no margin changes."""
+
+    def changed(values: Floats, since: Ints, rng: Rng) -> Floats:  # noqa: ARG001
+        paired = values.copy()
+        paired[1::2] = rho * values[::2] + np.sqrt(1 - rho**2) * values[1::2]
+        return paired
+
+    return changed
+
+
 def category(after: float) -> Change:
     """The last category becomes so frequent, at the expense of the first. Values are codes of CATEGORIES."""
 
@@ -75,3 +86,4 @@ ERRORS: dict[str, tuple[str, Change]] = {
     "ramp 10 to 20 % over 5,000": ("errors", rate(0.10, 0.20, 5_000)),
 }
 CATEGORY: dict[str, Change] = {"category 1 to 3 %": category(0.03)}
+PAIRS: dict[str, Change] = {"correlation 0 to .8": correlation(0.8)}

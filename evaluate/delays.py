@@ -7,6 +7,7 @@ apart, in neither recall nor delay.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -87,6 +88,22 @@ def numbers_part(own: Own, stream: str, change: Change, name: str, number: int) 
     return total(by_column(alarms, configs.columns(count)), run.cpu_s)
 
 
+def pairs_part(own: Own, change: Change, name: str, number: int) -> Found:
+    """Trials side by side, two columns each: an alarm of either counts."""
+    assert own.features is not None
+    count = TRIALS // PARTS
+    generator = rng(Purpose.REPORTING, f"change {name}", number)
+    source = Changed(NUMBERS["iid"](2 * count, generator), change, CHANGE_ROW, generator)
+    names = configs.columns(2 * count)
+    plan = plan_of(_config(configs.numbers(2 * count), own.features, count))
+    run, alarms = Run(plan), list[Alarm]()
+    for sizes in chunks(BEFORE + CAP):
+        alarms += run.feed(Panes(sizes, dict(zip(names, source.rows(sizes), strict=True))))
+    alarms += run.finish()
+    of = {name: names[at - at % 2] for at, name in enumerate(names)}
+    return total(by_column([replace(a, column=of[a.column]) for a in alarms], names[::2]), run.cpu_s)
+
+
 def categories_part(own: Own, change: Change, name: str, number: int) -> Found:
     """Trials side by side, a categorical column each."""
     assert own.features is not None
@@ -157,6 +174,9 @@ def cells(owns: tuple[Own, ...]) -> Iterator[Cell]:
         if own.features is not None:
             for name, (stream, change) in changes.NUMERIC.items():
                 run = partial(numbers_part, own, stream, change, name)
+                yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
+            for name, change in changes.PAIRS.items():
+                run = partial(pairs_part, own, change, name)
                 yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
         if own.features is not None and own.key in ("default", "psi"):
             for name, change in changes.CATEGORY.items():

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from evaluate import delays, nulls, real, river, seasons, segments, sets, tornado
+from evaluate import cost, delays, nulls, real, river, seasons, segments, sets, tornado
 from evaluate.cells import Cell
 from evaluate.contenders import OWN
 
@@ -18,6 +18,7 @@ TABLES: dict[str, str] = {
     "permuted": "real sets in random order",
     "ordered": "real sets in their true order",
     "tornado": "published concept changes",
+    "cost": "CPU time of a pane",
 }
 
 
@@ -25,7 +26,7 @@ TABLES: dict[str, str] = {
 def cells(data: Path | None) -> tuple[Cell, ...]:
     """All of them, in the order of the tables; those on real sets from this folder."""
     found = [*nulls.cells(OWN), *seasons.cells(), *delays.cells(OWN), *segments.cells(), *river.cells()]
-    found += [*real.cells(data), *tornado.cells(data)]
+    found += [*real.cells(data), *tornado.cells(data), *cost.cells()]
     assert len({(c.table, c.key) for c in found}) == len(found), "two cells of one name"
     return tuple(found)
 

@@ -115,20 +115,6 @@ class Season:
         return self.rng.standard_normal((self.columns, int(sizes.sum()))) + np.repeat(level, sizes)
 
 
-class Pairs:
-    """Columns 0 and 1, 2 and 3, … are normal pairs; `rho` is their correlation and may be changed between panes."""
-
-    def __init__(self, columns: int, rng: Rng) -> None:
-        assert columns % 2 == 0, f"{columns} columns are no pairs"
-        self.columns, self.rng = columns, rng
-        self.rho = 0.0
-
-    def rows(self, sizes: Ints) -> Floats:
-        values = self.rng.standard_normal((self.columns, int(sizes.sum())))
-        values[1::2] = self.rho * values[::2] + np.sqrt(1 - self.rho**2) * values[1::2]
-        return values
-
-
 class Sticky:
     """0 or 1 with this share of ones; a row repeats the one before it with probability `rho`, its lag-1 correlation."""
 

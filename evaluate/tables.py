@@ -132,13 +132,21 @@ def _tornado(held: Held) -> str:
     return table([*head, "false alarms"], rows)
 
 
+def _cost(held: Held) -> str:
+    rows = []
+    for key, entry in held["cost"].items():
+        found = entry["found"]
+        rows.append([key, *(number(found[name]) for name in ("monitors", "ms_per_pane", "us_per_monitor"))])
+    return table(["contender", "monitors", "CPU ms a pane", "µs a monitor"], rows)
+
+
 def _targets(held: Held) -> str:
     return table(["must reach", "at least", "measured", ""], targets.rows(held))
 
 
 NAMES = (
     *("null", "null-rates", "seasons", "changes", "segments", "river-null", "river-changes"),
-    *("permuted", "ordered", "tornado"),
+    *("permuted", "ordered", "tornado", "cost"),
 )
 TABLES: dict[str, Callable[[Held], str]] = {
     "targets": _targets,
@@ -151,4 +159,5 @@ TABLES: dict[str, Callable[[Held], str]] = {
     "permuted": _null("permuted"),
     "ordered": _ordered,
     "tornado": _tornado,
+    "cost": _cost,
 }

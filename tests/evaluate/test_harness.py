@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from evaluate import changes, configs, delays, nulls, real, river
+from evaluate import changes, configs, cost, delays, nulls, real, river
 from evaluate.contenders import DEFAULT, OWN_BY_KEY, ROWS_BY_KEY, Own
 from evaluate.feed import START_MS, Alarm, Panes, Run, plan_of
 from evaluate.sets import Table
@@ -104,6 +104,8 @@ def test_every_kind_of_change_reaches_its_monitor(few: None) -> None:
     lost = delays.numbers_part(DEFAULT, "iid", changes.lost(0.5), "half are missing", 0)
     assert lost["hits"] == 10
     assert set(lost["by"]) == {"missing_rate"}
+    pairs = delays.pairs_part(DEFAULT, changes.mean(5.0), "both columns jump", 0)
+    assert (pairs["trials"], pairs["hits"]) == (10, 10)
     categories = delays.categories_part(DEFAULT, changes.category(0.35), "a rare category", 0)
     assert categories["hits"] == 10
     errors = delays.errors_part(DEFAULT, "errors", changes.rate(0.1, 0.9), "all is wrong", 0)
@@ -191,3 +193,17 @@ def test_contenders_are_configs_that_load() -> None:
             assert plan_of(configs.config(configs.numbers(2), own.features, configs.first(30), "1 per week")).monitors
         if own.labelled is not None:
             assert plan_of(configs.config(configs.labelled(), own.labelled, configs.first(30), "1 per week")).monitors
+
+
+def test_correlation_changes_no_margin() -> None:
+    values = NUMBERS["iid"](4, rng(Purpose.TUNING, "pairs", 0)).rows(sizes_fixed(200, 50))
+    changed = changes.correlation(0.8)(values, np.arange(10_000), rng(Purpose.TUNING, "pairs", 1))
+    assert np.corrcoef(changed)[[0, 2, 0], [1, 3, 2]] == pytest.approx([0.8, 0.8, 0.0], abs=0.03)
+    assert changed.std(axis=1) == pytest.approx([1, 1, 1, 1], abs=0.03)
+
+
+def test_cost_counts_panes_after_the_warm_up_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "PANES", 20)
+    found = cost.summary(cost.part(DEFAULT, 2, 0))
+    assert found["monitors"] >= 2
+    assert found["ms_per_pane"] > 0
