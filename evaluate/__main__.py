@@ -9,10 +9,8 @@ from pathlib import Path
 
 import click
 
-from evaluate import kept, river, roster, sets, tables
+from evaluate import kept, roster, sets, settings, tables, tuning
 from evaluate.cells import Cell
-from evaluate.contenders import ROWS
-from evaluate.streams import NUMBERS
 
 
 @click.group(invoke_without_command=True, help=(__doc__ or "").split(":")[0])
@@ -86,21 +84,15 @@ def _one(table: str, key: str, number: int, data: Path | None) -> str:
 
 
 @main.command()
-@click.option("--only", default="", help="Detectors, separated by commas (default: all).")
+@click.option("--only", default="", help="Contenders, separated by commas (default: all).")
 def tune(only: str) -> None:
-    """Choose the knobs of river's detectors for one false alarm per 100,000 rows, on seeds for tuning."""
-    held = river.tuned()
-    for rows in ROWS:
-        if only and rows.key not in only.split(","):
-            continue
-        for stream in river.TUNED_ON:
-            if rows.numbers if stream in NUMBERS else rows.errors:
-                held.setdefault(stream, {})[rows.key] = found = river.tune(rows, stream)
-                how = f"{rows.knob} {found['setting']}, {found['alarms']} alarms"
-                click.echo(f"{rows.key} on {stream}: {how}", err=True)
-                river.TUNED.parent.mkdir(exist_ok=True)
-                text = json.dumps({**kept.surroundings(), "settings": held}, indent=1)
-                river.TUNED.write_text(text + "\n")
+    """Choose knobs, and promises, for one false alarm per 100,000 rows, on seeds for tuning."""
+    held = settings.tuned()
+    for key, stream, tuned in tuning.tasks(only):
+        held.setdefault(stream, {})[key] = found = tuned()
+        click.echo(f"{key} on {stream}: {found}", err=True)
+        settings.TUNED.parent.mkdir(exist_ok=True)
+        settings.TUNED.write_text(json.dumps({**kept.surroundings(), "settings": held}, indent=1) + "\n")
 
 
 @main.command("tables")

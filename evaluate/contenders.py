@@ -23,12 +23,16 @@ OLD_MEASURES = {"mean_shift": "both", "scale": "both", "psi": "up", "missing_rat
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Monitors of a config, for features and for labelled rows; None where it has none."""
+    """Monitors of a config, for features and for labelled rows; None where it has none.
+
+    categories: whether those for features suit categorical ones.
+    """
 
     key: str
     title: str
     features: Monitors | None
     labelled: Monitors | None
+    categories: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Rows:
         return detector.step(values).drifts
 
 
-DEFAULT = Own("default", "streamcheck's default", [{"on": "features"}], [{"on": "accuracy"}])
+DEFAULT = Own("default", "streamcheck's default", [{"on": "features"}], [{"on": "accuracy"}], categories=True)
 OWN: tuple[Own, ...] = (
     DEFAULT,
     Own(
@@ -69,6 +73,7 @@ OWN: tuple[Own, ...] = (
         "psi above .2",
         [{"on": "features", "measure": "psi", "detector": {"threshold": {"above": 0.2}}}],
         None,
+        categories=True,
     ),
     Own("adwin-auto", "adwin: auto", [{"on": "features", "detector": {"adwin": "auto"}}], None),
     Own(

@@ -6,7 +6,7 @@ with as many times the budget (as in nulls.py). A trial whose alert is already o
 apart, in neither recall nor delay.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,12 +16,12 @@ import numpy as np
 from evaluate import changes, configs, figures
 from evaluate.cells import Cell, Found, added
 from evaluate.changes import Change
-from evaluate.contenders import Own
+from evaluate.contenders import Monitors, Own
 from evaluate.feed import Alarm, Panes, Run, plan_of
 from evaluate.nulls import LAYOUT_PANES, ROWS, chunks, judged
+from evaluate.settings import PROMISED_ROWS, settings
 from evaluate.streams import CATEGORIES, NUMBERS, RATES, Categories, Floats, Ints, Purpose, Rng, Stream, rng
 
-PROMISED_ROWS = 100_000
 REFERENCE = 100
 QUIET = 100
 """Panes between the reference and the change."""
@@ -74,13 +74,13 @@ def total(trials: Sequence[Found], cpu_s: float) -> Found:
     return added(trials) | {"cpu_s": cpu_s, "rows_before": len(trials) * QUIET * ROWS}
 
 
-def numbers_part(own: Own, stream: str, change: Change, name: str, number: int) -> Found:
+def numbers_part(own: Own, promised: float, stream: str, change: Change, name: str, number: int) -> Found:
     """Trials side by side, a column each."""
     assert own.features is not None
     count = TRIALS // PARTS
     generator = rng(Purpose.REPORTING, f"change {name}", number)
     source = Changed(NUMBERS[stream](count, generator), change, CHANGE_ROW, generator)
-    plan = plan_of(_config(configs.numbers(count), own.features, count))
+    plan = plan_of(_config(configs.numbers(count), own.features, promised, count))
     run, alarms = Run(plan), list[Alarm]()
     for sizes in chunks(BEFORE + CAP):
         alarms += run.feed(Panes(sizes, dict(zip(configs.columns(count), source.rows(sizes), strict=True))))
@@ -88,14 +88,14 @@ def numbers_part(own: Own, stream: str, change: Change, name: str, number: int) 
     return total(by_column(alarms, configs.columns(count)), run.cpu_s)
 
 
-def pairs_part(own: Own, change: Change, name: str, number: int) -> Found:
+def pairs_part(own: Own, promised: float, change: Change, name: str, number: int) -> Found:
     """Trials side by side, two columns each: an alarm of either counts."""
     assert own.features is not None
     count = TRIALS // PARTS
     generator = rng(Purpose.REPORTING, f"change {name}", number)
     source = Changed(NUMBERS["iid"](2 * count, generator), change, CHANGE_ROW, generator)
     names = configs.columns(2 * count)
-    plan = plan_of(_config(configs.numbers(2 * count), own.features, count))
+    plan = plan_of(_config(configs.numbers(2 * count), own.features, promised, count))
     run, alarms = Run(plan), list[Alarm]()
     for sizes in chunks(BEFORE + CAP):
         alarms += run.feed(Panes(sizes, dict(zip(names, source.rows(sizes), strict=True))))
@@ -104,14 +104,14 @@ def pairs_part(own: Own, change: Change, name: str, number: int) -> Found:
     return total(by_column([replace(a, column=of[a.column]) for a in alarms], names[::2]), run.cpu_s)
 
 
-def categories_part(own: Own, change: Change, name: str, number: int) -> Found:
+def categories_part(own: Own, promised: float, change: Change, name: str, number: int) -> Found:
     """Trials side by side, a categorical column each."""
     assert own.features is not None
     count = TRIALS // PARTS
     generator = rng(Purpose.REPORTING, f"change {name}", number)
     source = Changed(Categories(count, generator), change, CHANGE_ROW, generator)
     names = configs.columns(count)
-    plan = plan_of(_config({"features": dict.fromkeys(names, "categorical")}, own.features, count))
+    plan = plan_of(_config({"features": dict.fromkeys(names, "categorical")}, own.features, promised, count))
     texts = [f"k{code}" for code in range(len(CATEGORIES))]
     run, alarms = Run(plan, dict.fromkeys(names, texts)), list[Alarm]()
     for sizes in chunks(BEFORE + CAP):
@@ -120,11 +120,11 @@ def categories_part(own: Own, change: Change, name: str, number: int) -> Found:
     return total(by_column(alarms, names), run.cpu_s)
 
 
-def errors_part(own: Own, stream: str, change: Change, name: str, number: int) -> Found:
+def errors_part(own: Own, promised: float, stream: str, change: Change, name: str, number: int) -> Found:
     """Trials one after the other: each has an accuracy of its own."""
     assert own.labelled is not None
     found, cpu_s = [], 0.0
-    plan = plan_of(_config(configs.labelled(), own.labelled, 1))
+    plan = plan_of(_config(configs.labelled(), own.labelled, promised, 1))
     for at in range(TRIALS // PARTS):
         generator = rng(Purpose.REPORTING, f"change {name}", number * (TRIALS // PARTS) + at)
         source = Changed(RATES[stream](1, generator), change, CHANGE_ROW, generator)
@@ -146,9 +146,9 @@ def by_column(alarms: Sequence[Alarm], names: Sequence[str]) -> list[Found]:
     return [trial(fired[name], ended[name]) for name in names]
 
 
-def _config(streams: configs.Config, monitors: list[dict[str, Any]], trials: int) -> configs.Config:
-    promised = configs.budget(PROMISED_ROWS / ROWS, configs=trials)
-    return configs.config(streams, monitors, configs.first(REFERENCE), promised)
+def _config(streams: configs.Config, monitors: Monitors, promised: float, trials: int) -> configs.Config:
+    budget = configs.budget(promised / ROWS, configs=trials)
+    return configs.config(streams, monitors, configs.first(REFERENCE), budget)
 
 
 def summary(found: Found) -> dict[str, Any]:
@@ -166,23 +166,55 @@ def summary(found: Found) -> dict[str, Any]:
     }
 
 
+def still(own: Own, stream: str, promised: float, columns: int, panes: int, purpose: Purpose) -> tuple[int, float]:
+    """Alarms of so many trials in which nothing changes, and rows (of one trial) in which they could come."""
+    generator, alarms, rows = rng(purpose, f"still {stream}", 0), 0, 0.0
+    names, texts = configs.columns(columns), [f"k{code}" for code in range(len(CATEGORIES))]
+    if stream == "errors":
+        assert own.labelled is not None
+        runs = [Run(plan_of(_config(configs.labelled(), own.labelled, promised, 1))) for _ in names]
+        sources: list[Stream] = [RATES[stream](1, generator) for _ in names]
+    else:
+        assert own.features is not None
+        kind = "categorical" if stream == "categories" else "numeric"
+        plan = plan_of(_config({"features": dict.fromkeys(names, kind)}, own.features, promised, columns))
+        runs = [Run(plan, dict.fromkeys(names, texts))]
+        sources = [Categories(columns, generator) if stream == "categories" else NUMBERS[stream](columns, generator)]
+    for run, source in zip(runs, sources, strict=True):
+        for sizes in chunks(LAYOUT_PANES + REFERENCE + panes):
+            values = source.rows(sizes)
+            fed = judged(values[0], generator) if stream == "errors" else dict(zip(names, values, strict=True))
+            alarms += sum(not alarm.resolved for alarm in run.feed(Panes(sizes, fed)))
+        rows += run.exposure.at_risk * ROWS * columns / len(runs)
+    return alarms, rows
+
+
 def cells(owns: tuple[Own, ...]) -> Iterator[Cell]:
-    """Every contender of the engine on every change."""
+    """Every contender of the engine on every change, at the promise, and at the actual rate of the promise."""
     for own in owns:
-        about = {"contender": own.key, "promised_rows": PROMISED_ROWS, "rows_per_pane": ROWS, "trials": TRIALS}
-        about |= {"reference": REFERENCE, "panes_quiet": QUIET, "panes_after": CAP}
-        if own.features is not None:
-            for name, (stream, change) in changes.NUMERIC.items():
-                run = partial(numbers_part, own, stream, change, name)
-                yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
-            for name, change in changes.PAIRS.items():
-                run = partial(pairs_part, own, change, name)
-                yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
-        if own.features is not None and own.key in ("default", "psi"):
+        for change, tuned_on, run in _changes(own):
+            for how, setting in settings(own.key, tuned_on):
+                promised = PROMISED_ROWS if setting is None else setting
+                about = {"contender": own.key, "change": change, "promised_rows": promised, "rows_per_pane": ROWS}
+                about |= {"reference": REFERENCE, "panes_quiet": QUIET, "panes_after": CAP, "trials": TRIALS}
+                key = f"{own.key}, {change}" if setting is None else f"{own.key}, {how}, {change}"
+                yield Cell("changes", key, about, PARTS, partial(run, own, promised), summary)
+
+
+def _changes(own: Own) -> Iterator[tuple[str, str, Callable[..., Found]]]:
+    """Name of the change, the stream on which a promise was tuned, and what runs a part."""
+    if own.features is not None:
+        for name, (stream, change) in changes.NUMERIC.items():
+            yield name, "iid", partial(_swapped, numbers_part, (stream, change, name))
+        for name, change in changes.PAIRS.items():
+            yield name, "iid", partial(_swapped, pairs_part, (change, name))
+        if own.categories:
             for name, change in changes.CATEGORY.items():
-                run = partial(categories_part, own, change, name)
-                yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
-        if own.labelled is not None:
-            for name, (stream, change) in changes.ERRORS.items():
-                run = partial(errors_part, own, stream, change, name)
-                yield Cell("changes", f"{own.key}, {name}", about | {"change": name}, PARTS, run, summary)
+                yield name, "categories", partial(_swapped, categories_part, (change, name))
+    if own.labelled is not None:
+        for name, (stream, change) in changes.ERRORS.items():
+            yield name, "errors", partial(_swapped, errors_part, (stream, change, name))
+
+
+def _swapped(part: Callable[..., Found], change: tuple[Any, ...], own: Own, promised: float, number: int) -> Found:
+    return part(own, promised, *change, number)

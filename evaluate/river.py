@@ -4,9 +4,7 @@ At their defaults, and tuned to one false alarm per 100,000 rows: the knob is ch
 is reported comes from other seeds. Rows are standardised; a share is given as its 0/1 indicator.
 """
 
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,11 +13,11 @@ import numpy as np
 from evaluate import changes, figures
 from evaluate.cells import Cell, Found
 from evaluate.changes import Change
-from evaluate.contenders import DUMMIES, ROWS, Rows
+from evaluate.contenders import DUMMIES, ROWS
 from evaluate.delays import BEFORE, CAP, CHANGE_ROW, PARTS, QUIET, TRIALS, Changed, summary, total
-from evaluate.kept import RESULTS
 from evaluate.nulls import MONITORS, chunks
 from evaluate.nulls import ROWS as PANE_ROWS
+from evaluate.settings import PROMISED_ROWS, settings
 from evaluate.streams import (
     CATEGORIES,
     NUMBERS,
@@ -36,14 +34,10 @@ from evaluate.streams import (
 )
 
 LENGTH = 50_000
-PROMISED_ROWS = 100_000
-TUNED = RESULTS / "tuned.json"
-TUNING_COLUMNS, TUNING_STEPS = 40, 12
 SLOW = {"kswin": 0.05}
 """What tests a window at every row gets so much of the others' rows."""
 NULL_STREAMS = ("iid", "lognormal", "t3", "ar-.5", "season-.5")
 NULL_RATES = ("errors", "rare", "errors-sticky", "errors-beta")
-TUNED_ON = ("iid", "lognormal", "ar-.5", "errors", "rare")
 
 Signal = Callable[[Floats], Floats]
 """What of a changed column is given to a detector."""
@@ -67,47 +61,6 @@ def rare(values: Floats) -> Floats:
 def stream_of(name: str, columns: int, generator: Rng) -> Stream:
     """A stationary stream by name, numbers or a share."""
     return {**NUMBERS, **RATES}[name](columns, generator)
-
-
-# ------------------------------------------------------------------ tuning
-def tune(rows: Rows, stream: str) -> dict[str, Any]:
-    """The most sensitive setting of its knob with at most one alarm per 100,000 rows, by bisection, on tuning seeds.
-
-    Where even its strictest setting alarms more often, that one, with `reached` false.
-    """
-    columns = max(2, round(TUNING_COLUMNS * SLOW.get(rows.key, 1.0)))
-    source = stream_of(stream, columns, rng(Purpose.TUNING, stream, 0))
-    values = source.rows(sizes_fixed(LENGTH // PANE_ROWS, PANE_ROWS))
-    allowed = columns * LENGTH / PROMISED_ROWS
-    strict, loose = math.log(rows.strict), math.log(rows.loose)
-    alarms = _alarms(rows, values, rows.strict)
-    found = {"setting": rows.strict, "alarms": alarms, "rows": values.size, "reached": alarms <= allowed}
-    if not found["reached"]:
-        return found
-    for _ in range(TUNING_STEPS):
-        middle = (strict + loose) / 2
-        setting = float(f"{math.exp(middle):.4g}")
-        alarms = _alarms(rows, values, setting, most=4 * allowed)
-        if alarms <= allowed:
-            strict, found = middle, {**found, "setting": setting, "alarms": alarms}
-        else:
-            loose = middle
-    return found
-
-
-def _alarms(rows: Rows, values: Floats, setting: float, most: float = math.inf) -> int:
-    """Alarms over all columns; no more are counted once there are `most`."""
-    alarms = 0
-    for column in values:
-        alarms += len(rows.alarms(column, setting))
-        if alarms > most:
-            break
-    return alarms
-
-
-def tuned() -> dict[str, dict[str, dict[str, Any]]]:
-    """By stream and detector, what `python -m evaluate tune` has found."""
-    return json.loads(TUNED.read_text())["settings"] if TUNED.exists() else {}
 
 
 # ------------------------------------------------------------------ cells
@@ -147,26 +100,17 @@ def change_part(
     return total(trials, 0.0)
 
 
-def settings(rows: Rows, stream: str, found: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
-    """Default, and tuned on this stream where that could be done."""
-    yield "default", None
-    tuned_to = found.get(stream, {}).get(rows.key)
-    if tuned_to is not None and tuned_to.get("reached", True):
-        yield f"tuned on {stream}", tuned_to["setting"]
-
-
 def cells() -> Iterator[Cell]:
     """Every detector on every stream and every change; the dummies beside them."""
-    found = tuned()
     for names, takes in ((NULL_STREAMS, "numbers"), (NULL_RATES, "errors")):
         for stream in names:
             for dummy in DUMMIES:
                 yield _null(dummy, "default", None, stream)
             for rows in ROWS:
                 if getattr(rows, takes):
-                    for how, setting in settings(rows, "iid" if takes == "numbers" else "errors", found):
+                    for how, setting in settings(rows.key, "iid" if takes == "numbers" else "errors"):
                         yield _null(rows.key, how, setting, stream)
-    yield from _changes(found)
+    yield from _changes()
 
 
 def _null(name: str, how: str, setting: float | None, stream: str) -> Cell:
@@ -176,25 +120,24 @@ def _null(name: str, how: str, setting: float | None, stream: str) -> Cell:
     return Cell("river-null", f"{name}, {how}, {stream}", about, PARTS, run, null_summary)
 
 
-def _changes(found: Mapping[str, Any]) -> Iterator[Cell]:
+def _changes() -> Iterator[Cell]:
     for name, (stream, change) in (*changes.NUMERIC.items(), *changes.ERRORS.items()):
         numbers, signal, base = name in changes.NUMERIC, plain, stream
         if name.startswith("missing"):
             numbers, signal, base = False, missing, "rare"
         source = partial(stream_of, stream)
-        yield from _change(name, change, source, signal, numbers, base, found)
+        yield from _change(name, change, source, signal, numbers, base)
     for name, change in changes.CATEGORY.items():
-        yield from _change(name, change, Categories, rare, False, "rare", found)  # noqa: FBT003
+        yield from _change(name, change, Categories, rare, False, "rare")  # noqa: FBT003
 
 
 def _change(
     name: str, change: Change, source: Make, signal: Signal, numbers: bool, base: str,  # noqa: FBT001
-    found: Mapping[str, Any],
 ) -> Iterator[Cell]:  # fmt: skip
     who: list[tuple[str, str, float | None]] = [(dummy, "default", None) for dummy in DUMMIES]
     for rows in ROWS:
         if rows.numbers if numbers else rows.errors:
-            who += [(rows.key, how, setting) for how, setting in settings(rows, base, found)]
+            who += [(rows.key, how, setting) for how, setting in settings(rows.key, base)]
     for key, how, setting in who:
         about = {"contender": key, "how": how, "setting": setting, "change": name, "trials": TRIALS}
         run = partial(change_part, (key, setting), source, (name, change), signal)

@@ -16,7 +16,7 @@ from evaluate.contenders import OWN, ROWS_BY_KEY, Own, Rows
 from evaluate.delays import total
 from evaluate.feed import Alarm, Panes, Run, plan_of
 from evaluate.nulls import ROWS, chunks, judged
-from evaluate.river import settings, tuned
+from evaluate.settings import PROMISED_ROWS, settings
 from evaluate.streams import ERRORS, Floats, Purpose, Rng, rng
 
 TIERS = ("a", "b", "c", "d")
@@ -24,7 +24,6 @@ SHARES = (0.1, 0.3, 0.3, 0.3)
 AFTER = 0.20
 REFERENCE, BEFORE, CAP = 200, 400, 400
 """Panes of 50 rows: of the reference, before the change, and after it."""
-PROMISED_ROWS = 100_000
 TRIALS, PARTS = 200, 10
 CHANGE_ROW = BEFORE * ROWS
 
@@ -107,6 +106,6 @@ def cells() -> Iterator[Cell]:
         if own.labelled is not None:
             yield Cell("segments", own.key, about | {"contender": own.key}, PARTS, partial(own_part, own), summary)
     adwin = ROWS_BY_KEY["adwin"]
-    for how, setting in settings(adwin, "errors", tuned()):
+    for how, setting in settings(adwin.key, "errors"):
         known = about | {"contender": "adwin", "how": how, "setting": setting}
         yield Cell("segments", f"adwin, {how}", known, PARTS, partial(rows_part, adwin, setting), summary)

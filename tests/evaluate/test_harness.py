@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from evaluate import changes, configs, cost, delays, nulls, real, river
+from evaluate import changes, configs, cost, delays, nulls, real, river, tuning
 from evaluate.contenders import DEFAULT, OWN_BY_KEY, ROWS_BY_KEY, Own
 from evaluate.feed import START_MS, Alarm, Panes, Run, plan_of
 from evaluate.sets import Table
@@ -61,14 +61,17 @@ def test_seeds_for_tuning_are_no_seeds_for_reporting(monkeypatch: pytest.MonkeyP
         used.append(purpose)
         return rng(purpose, cell, part)
 
-    monkeypatch.setattr(river, "rng", recorded)
-    monkeypatch.setattr(river, "TUNING_COLUMNS", 2)
-    monkeypatch.setattr(river, "TUNING_STEPS", 2)
-    monkeypatch.setattr(river, "LENGTH", 5_000)
-    river.tune(ROWS_BY_KEY["adwin"], "iid")
-    assert used == [Purpose.TUNING]
+    for module in (river, tuning, delays):
+        monkeypatch.setattr(module, "rng", recorded)
+    for name, value in (("COLUMNS", 2), ("STEPS", 2), ("OWN_STEPS", 1), ("LENGTH", 5_000)):
+        monkeypatch.setattr(tuning, name, value)
+    tuning.tune_rows(ROWS_BY_KEY["adwin"], "iid")
+    for stream in tuning.OWN_STREAMS:
+        tuning.tune_own(DEFAULT, stream)
+    assert set(used) == {Purpose.TUNING}
+    used.clear()
     river.null_part("adwin", None, "iid", 1, 0)
-    assert used == [Purpose.TUNING, Purpose.REPORTING]
+    assert used == [Purpose.REPORTING]
 
 
 # ------------------------------------------------------------------ dummies
@@ -91,24 +94,24 @@ def test_who_never_alarms_has_recall_0_and_who_always_does_has_the_false_rate_th
 
 
 def test_a_jump_is_found_at_once_and_dated_right(few: None) -> None:
-    found = delays.numbers_part(DEFAULT, "iid", changes.mean(5.0), "jump", 0)
+    found = delays.numbers_part(DEFAULT, 100_000, "iid", changes.mean(5.0), "jump", 0)
     told = delays.summary(found)
     assert told["recall"]["value"] == 1
     assert 50 <= told["delay_rows"]["value"] <= 100  # one pane, or the two that a detector takes to be sure
     assert told["start_error_rows"]["value"] <= 50
-    still = delays.numbers_part(DEFAULT, "iid", changes.nothing, "still", 0)
+    still = delays.numbers_part(DEFAULT, 100_000, "iid", changes.nothing, "still", 0)
     assert still["hits"] <= 2
 
 
 def test_every_kind_of_change_reaches_its_monitor(few: None) -> None:
-    lost = delays.numbers_part(DEFAULT, "iid", changes.lost(0.5), "half are missing", 0)
+    lost = delays.numbers_part(DEFAULT, 100_000, "iid", changes.lost(0.5), "half are missing", 0)
     assert lost["hits"] == 10
     assert set(lost["by"]) == {"missing_rate"}
-    pairs = delays.pairs_part(DEFAULT, changes.mean(5.0), "both columns jump", 0)
+    pairs = delays.pairs_part(DEFAULT, 100_000, changes.mean(5.0), "both columns jump", 0)
     assert (pairs["trials"], pairs["hits"]) == (10, 10)
-    categories = delays.categories_part(DEFAULT, changes.category(0.35), "a rare category", 0)
+    categories = delays.categories_part(DEFAULT, 100_000, changes.category(0.35), "a rare category", 0)
     assert categories["hits"] == 10
-    errors = delays.errors_part(DEFAULT, "errors", changes.rate(0.1, 0.9), "all is wrong", 0)
+    errors = delays.errors_part(DEFAULT, 100_000, "errors", changes.rate(0.1, 0.9), "all is wrong", 0)
     assert errors["hits"] == 10
     assert max(errors["delays"]) <= 200
 
