@@ -17,9 +17,9 @@ def budget(promised_panes: float, configs: int = 1) -> str:
     """One false alarm per so many panes, for each of so many configs in one.
 
     >>> budget(1_000, configs=5)
-    '0.005 per pane'
+    '0.005000000 per pane'
     """
-    return f"{configs / promised_panes:.12f}".rstrip("0") + " per pane"
+    return f"{configs / promised_panes:.9f} per pane"
 
 
 def first(panes: int, pane_ms: int = PANE_MS) -> Config:
