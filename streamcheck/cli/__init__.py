@@ -19,12 +19,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show detectors, measures and references with their parameters.",
     ),
     "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
+    "alerts": ("streamcheck.cli.alerts:alerts", "Show what is firing in a running service; history; follow."),
+    "top": ("streamcheck.cli.top:top", "Watch a running service: monitors, lag, labels."),
     "backtest": ("streamcheck.cli.backtest:backtest", "Replay files or topics: which alerts would have fired?"),
     "calibrate": ("streamcheck.cli.calibrate:calibrate", "Propose detectors' parameters for a budget, from history."),
     "test": ("streamcheck.cli.scenarios:test", "Run scenario tests: rows in, expected alerts out."),
     "profile": ("streamcheck.cli.profile:profile", "Make a reference profile of history; show, diff, merge profiles."),
     "state": ("streamcheck.cli.state:state", "Look at the saved state, check, export, reset or rebuild it."),
-    "demo": ("streamcheck.cli.demo:demo", "See it work: a simulated payments stream with incidents, no broker."),
+    "demo": ("streamcheck.cli.demo:demo", "See it work: simulated payments with incidents, no broker."),
+    "completion": ("streamcheck.cli.completion:completion", "Print a shell's completion script."),
     "schema": ("streamcheck.cli.schema:schema", "Print the JSON Schema of configs, for editors."),
 }
 """name: (module:function, help in one line). A command is one file; this line is all that `--help` needs."""

@@ -1,6 +1,7 @@
 """Commands: what they print, their exit codes, and that help needs nothing but click."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -190,3 +191,16 @@ def test_list_of_one_family_in_plain_lines() -> None:
 
 def test_schema_prints_the_json_schema() -> None:
     assert json.loads(run("schema").output) == json_schema()
+
+
+def test_completion_offers_commands_and_options(tmp_path: Path) -> None:
+    """The script of bash, run by bash, asks the command for what may follow."""
+    script = tmp_path / "completion.bash"
+    script.write_text(run("completion", "bash").output)
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    for line, offered in (("streamcheck back", "backtest"), ("streamcheck run --until", "--until-end")):
+        words = line.split()
+        asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_STREAMCHECK_COMPLETE": "bash_complete"}
+        command = [sys.executable, "-c", "from streamcheck.cli import main; main(prog_name='streamcheck')"]
+        done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+        assert offered in done.stdout
