@@ -82,8 +82,9 @@ def test_targets_name_cells_that_there_are_and_judge_by_their_figures() -> None:
     assert not ratio.reached({"ratio": {"value": 0.9, "low": 0.8, "high": 1.0}})
     assert not ratio.reached({"ratio": {"value": None, "low": 6.0, "high": None}})  # budget left unused
     soon = next(t for t in targets.TARGETS if t.key == "default, mean +.5")
-    found = {"delay_rows": {"value": 100.0}, "recall": {"value": 1.0}, "false_per_100k": {"value": 0.5}}
+    found = {"delay_rows": {"value": 100.0}, "recall": {"value": 1.0}, "false_per_100k": {"value": 0.5, "low": 0.1}}
     assert soon.reached(found)
+    assert not soon.reached(found | {"false_per_100k": {"value": 4, "low": 1.1}})
     assert not soon.reached(found | {"recall": {"value": 0.995}})
     assert not soon.reached(found | {"delay_rows": {"value": 150.0}})
     assert not soon.reached(found | {"delay_rows": {"value": None}})
