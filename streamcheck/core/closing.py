@@ -120,6 +120,8 @@ class Closing:
         if not blocks:
             n = len(self.plan.segmentations)
             return Predictions(NO_KEYS, np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((n, 0), np.int32))
+        if len(blocks) == 1:
+            return blocks[0]
         return Predictions(
             np.concatenate([b.keys for b in blocks]),
             np.concatenate([b.value for b in blocks]),
@@ -131,7 +133,7 @@ class Closing:
     def _block(self, rows: Rows, order: np.ndarray[tuple[int], np.dtype[np.int64]], segments: CodeArray) -> Predictions:
         value = self._column(rows, self._prediction, missing_class=-1)[order]
         score = self._column(rows, self._score, missing_class=-1)[order]
-        return Predictions(rows.keys[order], value, score, rows.times[order], segments[:, order])
+        return Predictions(rows.keys.take(order, axis=0), value, score, rows.times[order], segments.take(order, axis=1))
 
     def _labels(self, parts: list[tuple[SourcePartition, Rows]]) -> Labels:
         if not parts:

@@ -142,12 +142,13 @@ class Join:
         if self._shelf is not None and self._shelf.runs:
             unknown = unknown[~self._shelf.holds(new.keys[unknown])]
         fresh = unknown[first_of_each(new.keys[unknown])]
-        keys = new.keys[fresh]
+        chosen = new if len(fresh) == len(new.keys) else new.take(fresh)
+        keys = chosen.keys
         columns: dict[str, npt.NDArray[Any]] = {
-            "value": new.value[fresh],
-            "score": new.score[fresh],
-            "time": new.times[fresh],
-            "segments": new.segments[:, fresh],
+            "value": chosen.value,
+            "score": chosen.score,
+            "time": chosen.times,
+            "segments": chosen.segments,
         }
         number, first = self._kept.newest, self._kept.enter(keys, **columns)
         self._slots.add(keys, first, self._kept)
@@ -179,10 +180,11 @@ class Join:
         found = np.flatnonzero(waiting != NOWHERE)
         known[found] = True
         before[found] = self._waiting.columns["value"][self._waiting.place(waiting[found])]
-        order, begins = groups(keys)
-        last = np.ones(len(keys), np.bool_)
-        again = np.flatnonzero(~begins)  # labels of an id that has come before in this pane
-        if len(again):
+        last, final = np.ones(len(keys), np.bool_), value
+        twice = groups(keys)
+        if twice is not None:
+            order, begins = twice
+            again = np.flatnonzero(~begins)  # labels of an id that has come before in this pane
             last[order[again - 1]] = False
             if self.rules.corrections_last:
                 before[order[again]] = value[order[again - 1]]
@@ -190,16 +192,17 @@ class Join:
                 head = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
                 before[order[again]] = np.where(known, before, value)[head[again]]
             known[order[again]] = True
+            ends = np.append(np.flatnonzero(begins), len(order))
+            final = np.empty(len(keys))
+            final[order] = np.repeat(value[order[ends[1:] - 1]], np.diff(ends))
         self._counts["labels"] += len(keys)
-        return Meeting(slots, waiting, before, known, last, order, begins)
+        return Meeting(slots, waiting, before, known, last, final)
 
     def _complete(self, slots: IntArray, label: FloatArray) -> Joined:
         """Number these predictions as completed rows; label and ordinal take the place of value and time."""
         kept, at = self._kept.columns, self._kept.place(slots)
         ordinals = np.arange(self._next_ordinal, self._next_ordinal + len(slots))
-        joined = Joined(
-            ordinals, kept["value"][at], label, kept["score"][at], kept["time"][at], self._segments(at)
-        )
+        joined = Joined(ordinals, kept["value"][at], label, kept["score"][at], kept["time"][at], self._segments(at))
         kept["value"][at], kept["time"][at] = label, ordinals
         self._kept.matched.set(self._kept.numbers(slots))
         self._next_ordinal += len(slots)
@@ -233,10 +236,8 @@ class Join:
         new = np.flatnonzero((met.slots == NOWHERE) & ~met.known)
         keys, value = labels.keys[new], labels.value[new]
         changed = np.empty(0, np.int64)
-        if self.rules.corrections_last and len(labels.keys):
-            final, begins = np.empty(len(labels.keys)), np.append(np.flatnonzero(met.begins), len(met.order))
-            final[met.order] = np.repeat(labels.value[met.order[begins[1:] - 1]], np.diff(begins))
-            value = final[new]
+        if self.rules.corrections_last:
+            value = met.final[new]
             changed = np.flatnonzero((met.waiting != NOWHERE) & met.last)
             self._waiting.columns["value"][self._waiting.place(met.waiting[changed])] = labels.value[changed]
         first = self._waiting.append(keys, value=value)

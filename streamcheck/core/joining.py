@@ -26,6 +26,11 @@ class Predictions:
     times: IntArray
     segments: CodeArray
 
+    def take(self, index: IntArray) -> "Predictions":
+        """Those at these positions."""
+        of_rows = (self.keys[index], self.value[index], self.score[index], self.times[index])
+        return Predictions(*of_rows, self.segments.take(index, axis=1))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
@@ -61,7 +66,7 @@ class Meeting:
     """n labels against what they met. slots: of their prediction, waiting: of an earlier label that waits, -1 without.
 
     before: the value that counted before each; known: whether there was one; last: the label after which none of its id
-    follows in the pane; order, begins: see `groups`.
+    follows in the pane; final: the value of that one.
     """
 
     slots: IntArray
@@ -69,8 +74,7 @@ class Meeting:
     before: FloatArray
     known: BoolArray
     last: BoolArray
-    order: IntArray
-    begins: BoolArray
+    final: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,14 +103,17 @@ def together(first: Joined, then: Joined, label: FloatArray) -> Joined:
     )
 
 
-def groups(keys: KeyArray) -> tuple[IntArray, BoolArray]:
-    """An order that brings equal keys together, first come first, and where in it a new key begins."""
+def groups(keys: KeyArray) -> tuple[IntArray, BoolArray] | None:
+    """An order that brings equal keys together, first come first, and where in it a new key begins.
+
+    None where all keys differ, as nearly always.
+    """
     mix = mixed(keys)
     ascending = np.sort(mix)
     twice = ascending[1:][ascending[1:] == ascending[:-1]]
-    begins = np.ones(len(keys), np.bool_)
     if not len(twice):
-        return np.arange(len(keys)), begins
+        return None
+    begins = np.ones(len(keys), np.bool_)
     maybe = np.isin(mix, twice)  # few as a rule; all others are the only ones of their key
     among = np.flatnonzero(maybe)
     among = among[np.lexsort((keys[among, 1], keys[among, 0]))]
@@ -126,7 +133,10 @@ def distinct(numbers: IntArray) -> IntArray:
 
 def first_of_each(keys: KeyArray) -> IntArray:
     """Positions of the first of each key, ascending."""
-    order, begins = groups(keys)
+    found = groups(keys)
+    if found is None:
+        return np.arange(len(keys))
+    order, begins = found
     return np.sort(order[begins])
 
 
