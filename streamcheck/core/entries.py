@@ -95,6 +95,8 @@ class Entries:
         at = np.flatnonzero(there)
         held, sought = self.keys[self.place(numbers[at])], keys[at]
         there[at] = (held[:, 0] == sought[:, 0]) & (held[:, 1] == sought[:, 1])
+        at = np.flatnonzero(there)
+        there[at] = self.alive(numbers[at])
         return there
 
     def blocks(self) -> Iterator[tuple[int, KeyArray]]:
@@ -158,13 +160,6 @@ class Mortals(Entries):
         """Whether each number is a living entry's."""
         there = super().alive(numbers)
         there[there] = self.columns["living"][self.place(numbers[there])]
-        return there
-
-    def matching(self, numbers: IntArray, keys: KeyArray) -> BoolArray:
-        """Whether each number is a living entry's that has the key beside it."""
-        there = super().matching(numbers, keys)
-        at = np.flatnonzero(there)
-        there[at] = self.alive(numbers[at])
         return there
 
     def kill(self, numbers: IntArray) -> None:

@@ -62,13 +62,6 @@ class Kept(Entries):
         there[there] = self.numbers(slots[there]) < self.newest
         return there
 
-    def matching(self, slots: IntArray, keys: KeyArray) -> BoolArray:
-        """Whether each slot is that of a living entry that has the key beside it."""
-        there = super().matching(slots, keys)
-        at = np.flatnonzero(there)
-        there[at] = self.alive(slots[at])
-        return there
-
     def forget_numbers(self, until: int) -> int:
         """Forget what entered before `until`; how many of them had no label."""
         until = min(max(until, self.oldest), self.newest)
