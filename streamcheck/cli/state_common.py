@@ -1,18 +1,29 @@
 """What all `streamcheck state` commands begin with: the config, and its state directory."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from streamcheck.cli.exits import EXIT_MISTAKE
 
 if TYPE_CHECKING:
+    from streamcheck.cli.service import Stop
     from streamcheck.config.load import Loaded
     from streamcheck.config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ANSWER_S = 60.0
+"""How long a command that asks a broker much waits for it: longer than a cluster takes to elect what it lacks."""
+RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,3 +88,21 @@ def when(ms: int | None) -> str:
     if ms is None:
         return "-"
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def answered(action: Callable[[], T], stop: "Stop") -> T | None:
+    """Try until a broker answers; None when told to stop meanwhile. Raises what it said last after ANSWER_S."""
+    from streamcheck.runtime.ports import SinkUnavailable, SourceUnavailable  # noqa: PLC0415 (only when it is used)
+
+    deadline, waiting = time.monotonic() + ANSWER_S, False
+    while not stop():
+        try:
+            return action()
+        except (SourceUnavailable, SinkUnavailable) as error:
+            if time.monotonic() + RETRY_S > deadline:
+                raise
+            if not waiting:
+                log.warning("%s (waiting for it for %g s)", error, ANSWER_S)
+            waiting = True
+            stop.wait(RETRY_S)
+    return None

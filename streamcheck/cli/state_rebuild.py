@@ -11,7 +11,7 @@ import click
 
 from streamcheck.cli.output import show_json
 from streamcheck.cli.progress import RebuildProgress
-from streamcheck.cli.state_common import Place, place
+from streamcheck.cli.state_common import Place, answered, place
 from streamcheck.core.wording import counted
 from streamcheck.errors import DeliveryError, SourceError, StateError
 
@@ -46,15 +46,18 @@ def rebuild(
     The alerts topic says how far alerts have come, the journal where reading began and what the wall clock decided. A
     state that is whole and merely older (a backup) goes on from where it stands. Every transition up to the last that
     has arrived must come out again in the same bytes; else the command refuses and leaves the old state as it is.
-    Nothing is sent: the next run sends what is new. The old state is moved to DIR.old-N.
+    Nothing is sent: the next run sends what is new. The old state is moved to DIR.old-N. A broker that does not answer,
+    or a cluster that elects its leaders, is waited for for a minute.
 
     Exit codes: 0 done or not needed, 1 it cannot be made again or a run uses it, 2 a mistake in the config or the
     command line.
     """
     from streamcheck.adapters.sqlite.lock import DirectoryLock  # noqa: PLC0415 (only when it is used)
+    from streamcheck.adapters.sqlite.view import SqliteView  # noqa: PLC0415
     from streamcheck.cli.service import Stop  # noqa: PLC0415
 
     where, stop = place(config, verbose=verbose), Stop()
+    SqliteView.exists(where.directory)
     where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = DirectoryLock(where.directory)
     try:
@@ -100,11 +103,13 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
     aside.clear(workshop)
     workshop.mkdir(mode=0o700)
     try:
-        known = _known(where, source, journal)
+        known = answered(lambda: _known(where, source, journal), stop)
+        if known is None:
+            return None
         needed = True if anew else _copy_older(where, known, workshop)
         if isinstance(needed, str):
             return needed
-        done = _replay(where, known, source, workshop, stop, RebuildProgress())
+        done = answered(lambda: _replay(where, known, source, workshop, stop, RebuildProgress()), stop)
         if done is not None:
             aside.set_aside(where.directory)
             aside.move_in(workshop, where.directory)

@@ -25,6 +25,7 @@ class SqliteView(SqliteStore):
     """
 
     def __init__(self, dir: Path, identity: str) -> None:  # noqa: A002 - the config's own word
+        self.exists(dir)
         self.path = dir / STATE_FILE
         self._connection: sqlite3.Connection | None = None
         self._shared = SharedLock(dir)
@@ -42,7 +43,14 @@ class SqliteView(SqliteStore):
 
     @staticmethod
     def exists(dir: Path) -> bool:  # noqa: A002 - the config's own word
-        """Whether there is a state to look at."""
+        """Whether there is a state to look at. Raises StateError where there can be none: no directory lies there."""
+        there = next((path for path in (dir, *dir.absolute().parents) if path.exists() or path.is_symlink()), dir)
+        if not there.is_dir():
+            kind = "a link to nothing" if there.is_symlink() else "a file"
+            raise StateError(
+                f"state.dir {dir} cannot hold a state: {there} is {kind}, no directory. Move it away, or name another "
+                "directory in state.dir"
+            )
         return (dir / STATE_FILE).exists()
 
     @property
