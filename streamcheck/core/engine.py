@@ -57,6 +57,8 @@ class Engine:
         self.last_rows_pane: int | None = None
         self.sequence = 0
         self.digest = alerts.digest(plan.name, lineage)
+        self.behind = False
+        """Whether panes are complete that have not closed yet (see `catch_up`)."""
         self._heard_until: int | None = None
         """The pane from which on nobody knows how the predictions went on (see `end_of_predictions`)."""
         self.incidents = Incidents(plan.name, plan.time.pane_ms)
@@ -117,26 +119,30 @@ class Engine:
         return self.partitions[source]
 
     # ------------------------------------------------------------------ input
-    def feed(self, batch: Batch) -> Outcome:
-        """Take one batch in and close every pane that it completes."""
+    def feed(self, batch: Batch, panes_max: int | None = None) -> Outcome:
+        """Take one batch in and close every pane that it completes. panes_max: but no more at once; see `catch_up`."""
         partition = self.partitions[batch.source]
         outcome = Outcome()
         if partition.idle and (len(batch) or len(batch.rejects.offsets)):
             outcome.journal += self._wake(partition, batch)
         outcome.strays = partition.feed(batch, self._open_from())
-        self._close_ready(outcome)
+        self._close_ready(outcome, panes_max)
         return outcome
 
-    def set_idle(self, source: SourcePartition) -> Outcome:
+    def catch_up(self, panes_max: int | None = None) -> Outcome:
+        """Close what `feed` or `set_idle` has left, while `behind`; a state may be saved in between, and lead on."""
+        outcome = Outcome()
+        self._close_ready(outcome, panes_max)
+        return outcome
+
+    def set_idle(self, source: SourcePartition, panes_max: int | None = None) -> Outcome:
         """The partition has been read to its end and has been silent for long: it holds no pane back any more."""
         partition = self.partitions[source]
         assert not partition.reading_again, (
             f"{source} is silent at {partition.next_offset}, but {partition.read_until} had been reached"
         )
         partition.idle, partition.idle_at = True, partition.next_offset
-        outcome = Outcome()
-        self._close_ready(outcome)
-        return outcome
+        return self.catch_up(panes_max)
 
     def wake(self, source: SourcePartition) -> Outcome:
         """An idle partition has new records that are not read yet (met at a restart): it counts again."""
@@ -223,21 +229,25 @@ class Engine:
     def _open_from(self) -> int:
         return NEVER if self.open_from is None else self.open_from
 
-    def _close_ready(self, outcome: Outcome) -> None:
+    def _close_ready(self, outcome: Outcome, panes_max: int | None) -> None:
         awake = [p.watermark for p in self.partitions.values() if p.holds]
-        if awake and min(awake) > NEVER:
-            self._close_until(min(awake), outcome)
-        elif not awake:  # nobody holds anything back: what the newest rows have completed is complete
-            newest = max(p.watermark for p in self.partitions.values())
-            if newest > NEVER:
-                self._close_until(newest, outcome)
+        # where nobody holds anything back, what the newest rows have completed is complete
+        until_ms = min(awake) if awake else max(p.watermark for p in self.partitions.values())
+        if until_ms > NEVER:
+            self._close_until(until_ms, outcome, panes_max=panes_max)
 
-    def _close_until(self, until_ms: int, outcome: Outcome, *, complete: bool = True) -> None:
+    def _close_until(
+        self, until_ms: int, outcome: Outcome, *, complete: bool = True, panes_max: int | None = None
+    ) -> None:
         """Close every pane that ends at `until_ms` or before, empty ones too."""
         target = until_ms // self.plan.time.pane_ms
+        self.behind = False
         if self.open_from is not None and target <= self.open_from:
             return
         for pane in sorted({pane for p in self.partitions.values() for pane in p.buffers if pane < target}):
+            if panes_max is not None and outcome.panes >= panes_max:
+                self.behind = True
+                return
             self._pass_empty_panes(pane, outcome)
             self._close(pane, outcome, complete=complete)
         self._pass_empty_panes(target, outcome)

@@ -23,7 +23,7 @@ from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
-from streamcheck.runtime.limits import OPEN_BYTES_MAX, UNCOMMITTED_MAX, Brake, LimitLog
+from streamcheck.runtime.limits import OPEN_BYTES_MAX, PANES_A_BREATH, UNCOMMITTED_MAX, Brake, LimitLog
 from streamcheck.runtime.opening import BASE, BOOK, TOPICS, Opened
 from streamcheck.runtime.ports import (
     Clock,
@@ -117,6 +117,7 @@ class Loop:
         self._ends: dict[SourcePartition, int] | None = None
         self._brake = Brake(rules.open_bytes_max)
         self._full, self._stops = False, 0
+        self._stopping: Callable[[], bool] = bool
         self._limit_log = LimitLog(self._limits(self.engine.reading()))
         self._silence = SilenceWatch(rules.idle_after_s, self.engine.partitions, clock.monotonic())
 
@@ -126,6 +127,7 @@ class Loop:
 
         Commits before it returns, unless the broker is away: what has not arrived there would hold the stop up.
         """
+        self._stopping = stopping
         retry_s = 0.0
         resume: Callable[[], None] | None = self._begin
         begun = False
@@ -186,6 +188,10 @@ class Loop:
             else:
                 self._silence.interrupted(now_s)
             self._publish(None)
+        self._breathe(now_s)
+
+    def _breathe(self, now_s: float) -> None:
+        """Give a sign of life; commit and deliver what is due."""
         self._telemetry.beat(now_s)
         due = now_s - self._last_commit_s >= self._rules.commit_every_s
         if due or self._alerts or self._strays.full or self._uncommitted:
@@ -199,7 +205,14 @@ class Loop:
         for batch in batches:
             self._silence.heard(batch, self._clock.monotonic())
             self.tally.events += len(batch) + len(batch.rejects.offsets)
-            self._take(self.engine.feed(batch))
+            self._close(self.engine.feed(batch, PANES_A_BREATH))
+
+    def _close(self, outcome: Outcome) -> None:
+        """Take it, and close what the engine has left: it may be a long way."""
+        self._take(outcome)
+        while self.engine.behind and not self._stopping():
+            self._breathe(self._clock.monotonic())
+            self._take(self.engine.catch_up(PANES_A_BREATH))
 
     @property
     def _waits(self) -> bool:
@@ -285,7 +298,7 @@ class Loop:
 
     def _mind_silence(self, now_s: float) -> None:
         for source in self._silence.silent(self.engine, self._status, now_s):
-            self._take(self.engine.set_idle(source))
+            self._close(self.engine.set_idle(source, PANES_A_BREATH))
         until_ms = self._silence.advance_until_ms(self.engine, now_s)
         if until_ms is not None:
             self._take(self.engine.advance(until_ms))
@@ -356,25 +369,15 @@ class Loop:
             self._telemetry.beat(self._clock.monotonic())
             self._clock.sleep(min(POLL_S, seconds))
 
-    def _broker(self, before: BrokerReading) -> BrokerReading:
-        """Whether the broker answers, as of now."""
-        trouble = self._source.trouble()
-        if trouble is not None:
-            since_ms = before.since_ms if before.message and not before.connected else self._clock.now_ms()
-            return BrokerReading(connected=False, since_ms=since_ms, message=trouble)
-        if before.connected:
-            return before
-        if before.message:
-            log.info("the broker answers again")
-        return BrokerReading(connected=True, since_ms=self._clock.now_ms())
-
     def _publish(self, phase: Phase | None) -> None:
         lag = {source: max(0, (s.high_watermark or s.position) - s.position) for source, s in self._status.items()}
         behind = self._ends is None or any(
             self.engine.partitions[source].next_offset < end for source, end in self._ends.items()
         )
         before = self._telemetry.read()
-        broker = self._broker(before.broker)
+        broker = before.broker.after(self._source.trouble(), self._clock.now_ms())
+        if broker.connected and before.broker.message:
+            log.info("the broker answers again")
         reading = self.engine.reading()
         limits = self._limits(reading)
         self._limit_log.look(limits, self._clock.monotonic())

@@ -39,6 +39,17 @@ class BrokerReading:
     since_ms: int | None = None
     message: str = ""
 
+    def after(self, trouble: str | None, now_ms: int) -> "BrokerReading":
+        """The same as of now. trouble: why it does not answer, None where it does.
+
+        >>> BrokerReading(connected=True, since_ms=5).after("no route", 9)
+        BrokerReading(connected=False, since_ms=9, message='no route')
+        """
+        if trouble is not None:
+            away = bool(self.message) and not self.connected
+            return BrokerReading(connected=False, since_ms=self.since_ms if away else now_ms, message=trouble)
+        return self if self.connected else BrokerReading(connected=True, since_ms=now_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class AlertReading:
