@@ -33,7 +33,9 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
         source=source,
         store=store,
         start=lambda: source.offsets_at(settings.start),
-        alerts=(KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=may) if named.alerts else None),
+        alerts=(
+            KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=may) if named.alerts else None
+        ),
         dead_letters=KafkaStraySink(client, named.dead_letter) if named.dead_letter else None,
         late=KafkaStraySink(client, named.late) if named.late else None,
         journal=KafkaJournal(client, named.journal) if named.journal else None,

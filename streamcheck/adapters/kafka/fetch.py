@@ -11,7 +11,9 @@ from kafka.structs import TopicPartition
 
 from streamcheck.adapters.kafka import batches
 from streamcheck.adapters.kafka.batches import Chunk
+from streamcheck.adapters.kafka.bounded import Bound
 from streamcheck.adapters.kafka.client import connect
+from streamcheck.adapters.kafka.codecs import BatchFault
 from streamcheck.adapters.kafka.wire import Records
 from streamcheck.core.types import SourcePartition
 
@@ -112,12 +114,21 @@ class RawFetch(Fetch):
 
 
 class StockFetch(Fetch):
-    """The client's own records, put into Chunks. Slow, and compressed batches expand without a limit.
+    """The client's own records, put into Chunks. Slow; what a compressed batch expands to is bounded from outside.
 
     A record that the client cannot unpack makes its poll raise, then hang at that offset for ever (kafka-python
     3.0.12), and the exception does not say where. So each partition is read alone, and where that raises, one offset is
     stepped over.
     """
+
+    def __init__(self, consumer: Any, bound: Bound) -> None:
+        super().__init__(consumer)
+        self._bound = bound
+
+    def close(self) -> None:
+        """Release the connection, and kafka-python."""
+        super().close()
+        self._bound.release()
 
     def poll(self, timeout_ms: int) -> dict[SourcePartition, list[Chunk]]:
         """What came in within the time. Raises what the client raises, but for records that it cannot unpack."""
@@ -170,6 +181,8 @@ def _concerns_cluster(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, BatchFault):
+        return str(error)
     if isinstance(error, UnsupportedCodecError):
         return "unknown codec"
     return "corrupt batch" if "crc" in str(error) else "malformed batch"
@@ -200,11 +213,17 @@ def open_fetch(settings: Mapping[str, object], decompressed_bytes_max: int) -> F
     reader = batches.raw_reader(decompressed_bytes_max)
     if batches.fits(reader):
         return RawFetch(_consumer(settings, POLL_KIB_MAX), reader)
+    bound = Bound(decompressed_bytes_max)
     log.warning(
         "this version of kafka-python is not the one whose record reader streamcheck knows: reading record by record, "
-        "a fraction as fast, and without a bound on decompression; install kafka-python>=3.0.12,<3.1"
+        "a fraction as fast%s; install kafka-python>=3.0.12,<3.1",
+        "" if bound.holds else ", and without a bound on decompression",
     )
-    return StockFetch(_consumer(settings, POLL_RECORDS_MAX))
+    try:
+        return StockFetch(_consumer(settings, POLL_RECORDS_MAX), bound)
+    except BaseException:
+        bound.release()
+        raise
 
 
 def _consumer(settings: Mapping[str, object], max_poll_records: int) -> Any:
