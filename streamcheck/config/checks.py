@@ -8,7 +8,8 @@ from streamcheck.config.monitors import reference_spec
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.wording import Usable
-from streamcheck.core.components import build
+from streamcheck.config.zones import names as zone_names
+from streamcheck.core.components import build, nearest
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.errors import ParameterError
 
@@ -145,7 +146,15 @@ def _check_references(usable: Usable, findings: Findings) -> None:
             findings.mistake(
                 (*here, "over"), "over says how far back a season looks; add season: hour_of_day or hour_of_week"
             )
-        elif not kinds and findings.document.has(here) and not _says_auto(findings, here):
+        elif reference.zone is not None and kinds and reference.season is None:
+            findings.mistake((*here, "zone"), f"a zone is for hours of auto or season; {kinds[0]} has none")
+        elif reference.zone is not None and reference.zone not in zone_names():
+            shown = findings.document.shown((*here, "zone"))
+            nearer = None if findings.document.varies((*here, "zone")) else nearest(reference.zone, zone_names())
+            findings.mistake((*here, "zone"), f"expected a time zone such as Europe/Berlin, got {shown}", nearer)
+        elif reference.per is not None and usable.config.streams.predictions.model_version is None:
+            findings.mistake((*here, "per"), "add model_version: FIELD under streams.predictions")
+        elif not kinds and findings.document.has(here) and not _says_auto(findings, here, reference):
             kinds_text = "auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"
             findings.mistake(here, f"expected {kinds_text}")
         else:
@@ -169,8 +178,8 @@ def _check_spans(here: Path, reference: Reference, findings: Findings) -> None:
         )
 
 
-def _says_auto(findings: Findings, here: Path) -> bool:
-    return bool(findings.document.at(here) == "auto")
+def _says_auto(findings: Findings, here: Path, reference: Reference) -> bool:
+    return findings.document.at(here) == "auto" or reference.zone is not None or reference.per is not None
 
 
 def _check_outputs(usable: Usable, findings: Findings) -> None:

@@ -8,6 +8,7 @@ from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
 from streamcheck.config.values import path_parts
+from streamcheck.config.zones import zones
 from streamcheck.core.join_size import room
 from streamcheck.core.plan import (
     Column,
@@ -45,7 +46,13 @@ def compile_plan(
         budget=config.alarm_budget,
         limits=Limits(limits.segments, limits.pane_rows, limits.pane_memory, limits.monitor_memory),
         profiles=profiles,
+        zones=zones(_zones_of(monitors)),
     )
+
+
+def _zones_of(monitors: tuple[MonitorSpec, ...]) -> list[str]:
+    """Whose hours their references go by."""
+    return [value for spec in monitors for name, value in spec.reference.params if name == "zone"]
 
 
 def _predictions(config: Config, surface: Surface) -> Schema:

@@ -9,6 +9,7 @@ from streamcheck.config.load import Loaded
 from streamcheck.config.models import LimitsSection
 from streamcheck.config.shares import calibrated
 from streamcheck.config.values import budget_text, duration_text, size_text
+from streamcheck.config.zones import tzdata_version
 from streamcheck.core.budgets import KNOWN_SHARE, Grant, granted
 from streamcheck.core.calibration import PANES_MIN
 from streamcheck.core.components import build, find
@@ -19,6 +20,7 @@ from streamcheck.core.profiles import Profile
 from streamcheck.core.row_monitors import ERRORS, SCORED
 from streamcheck.core.types import Signal
 from streamcheck.core.wording import counted, moment
+from streamcheck.core.zones import UTC
 
 DURATION_PARAMS = ("span_ms", "over_ms")
 
@@ -196,6 +198,9 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     ]
     if settings.kafka_client == FAST_CLIENT:
         facts.insert(0, ("kafka", "read by confluent-kafka: batches expand without a limit (docs/security.md)"))
+    others = sorted(plan.zones.keys() - {UTC.name})
+    if others:
+        facts.append(("time zones", f"{', '.join(others)}, by the rules of tzdata {tzdata_version()}"))
     facts += [("profile", _profile(profile)) for profile in plan.profiles.values()]
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))

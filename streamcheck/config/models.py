@@ -85,6 +85,10 @@ class Reference(Section):
     )
     over: PositiveDuration | None = Field(None, description="How far back a season looks, such as 4w.")
     profile: Text | None = Field(None, description="A file made by `streamcheck profile`, beside the config.")
+    zone: Text | None = Field(None, description="Whose hours auto and season go by, such as Europe/Berlin; UTC.")
+    per: Annotated[Literal["model_version"] | None, choice_rule("model_version")] = Field(
+        None, description="One reference, detector and alert for each model version."
+    )
 
     @model_validator(mode="before")
     @classmethod

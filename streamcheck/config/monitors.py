@@ -9,7 +9,7 @@ from streamcheck.config.models import Monitor, Reference
 from streamcheck.config.pairing import Pairing, Pick
 from streamcheck.config.profiles import Profiles
 from streamcheck.config.shares import shared
-from streamcheck.config.surface import ERROR, EVERYTHING, FEATURES, Subject, Surface
+from streamcheck.config.surface import ERROR, EVERYTHING, FEATURES, MODEL_VERSION, Subject, Surface
 from streamcheck.config.targets import GROUP_RANKS, NAMED, Targets
 from streamcheck.config.wording import Usable
 from streamcheck.core.components import find
@@ -127,6 +127,8 @@ class Expansion:
                 segments = [None, *by]
                 if subject.target is Target.LABELLED and rank == GROUP_RANKS[EVERYTHING]:
                     segments += [s for s in self.surface.segmentations if s not in by]
+                if (entry.reference or self.config.reference).per is not None:
+                    segments = list(dict.fromkeys(map(_per_version, segments)))
                 for segmentation in segments if subject.target is not Target.STREAM else [None]:
                     spec = self._spec(entry, subject, pick, segmentation)
                     identity = _identity(spec, name, several=len(found) > 1)
@@ -212,6 +214,12 @@ class Expansion:
         )
 
 
+def _per_version(segmentation: Segmentation | None) -> Segmentation:
+    """The same segments, each by model version."""
+    fields = () if segmentation is None else segmentation.fields
+    return Segmentation(fields if MODEL_VERSION in fields else (*fields, MODEL_VERSION))
+
+
 def _identity(spec: MonitorSpec, name: str | None, *, several: bool) -> str:
     """The monitor's id: its name, or column and measure (detector where that says no more), and the segmentation."""
     what = spec.detector.name if spec.measure is None or spec.measure.name == spec.column else spec.measure.name
@@ -227,7 +235,8 @@ def reference_spec(reference: Reference, profiles: Profiles | None = None) -> Co
         return ComponentSpec("first", (("span_ms", reference.first),))
     if reference.rolling is not None:
         return ComponentSpec("rolling", (("span_ms", reference.rolling),))
+    zone = (("zone", reference.zone),) if reference.zone is not None else ()
     if reference.season is not None:
         over = (("over_ms", reference.over),) if reference.over is not None else ()
-        return ComponentSpec("season", (*over, ("slots", reference.season)))
-    return ComponentSpec("auto", auto=True)
+        return ComponentSpec("season", (*over, ("slots", reference.season), *zone))
+    return ComponentSpec("auto", zone, auto=not zone)

@@ -51,6 +51,7 @@ class Board:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.room = Room(plan.limits.monitor_bytes)
+        self.notes: list[str] = []  # what there is to be told beside alerts, since it was taken last
         self.tables: dict[str, SegmentTable] = {
             s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
         }
@@ -243,7 +244,8 @@ class Board:
         label = segment_label(self._table(spec.by), number)
         grant = self._rolls.grant(spec, number, label)
         if is_row(spec):
-            instance: Instance = RowInstance(spec, label, standard_measure(spec, self.plan), self.room, grant)
+            standard = standard_measure(spec, self.plan)
+            instance: Instance = RowInstance(spec, label, standard, self.room, self.plan.timing, grant)
         else:
             instance = self._new_pane_instance(spec, label, grant, window)
         if size is None:  # the monitor's first, which is for all rows or the first segment: it is always there
@@ -258,6 +260,7 @@ class Board:
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
+        instance.notes = self.notes
         fill(instance, self.plan.profiles)
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
@@ -271,8 +274,8 @@ class Board:
         self, spec: MonitorSpec, label: tuple[tuple[str, str], ...], grant: Grant, window: RollingWindow | None
     ) -> PaneInstance:
         if spec.target is Target.LABELLED:
-            return LabelledInstance(spec, label, grant, self.room, window)
-        return PaneInstance(spec, label, grant, self.room)
+            return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window)
+        return PaneInstance(spec, label, grant, self.room, self.plan.timing)
 
     def _call_roll(self, place: int, spec: MonitorSpec, instance: Instance) -> None:
         """Once the first segment's reference is ready, it is settled who shares the monitor's part of the budget."""

@@ -33,6 +33,8 @@ class Outcome:
     alerts: list[Alert] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What there is to be told beside alerts: a reference that was cut, an order that was obeyed."""
     panes: int = 0
 
 
@@ -275,6 +277,8 @@ class Engine:
         return Span(pane * self.plan.time.pane_ms, (pane + 1) * self.plan.time.pane_ms)
 
     def _publish(self, changes: list[Change], outcome: Outcome) -> None:
+        outcome.notes += self.board.notes
+        self.board.notes.clear()
         for change in changes:
             self.sequence += 1
             key = alerts.alert_id(self.plan.name, change.spec.id, change.segment, change.transition.opened_ms)

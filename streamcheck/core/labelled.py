@@ -18,6 +18,7 @@ from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray, Signal
 from streamcheck.core.windows import RollingWindow, kept_score, shown_score
+from streamcheck.core.zones import Timing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,13 +78,14 @@ class LabelledInstance(PaneInstance):
         segment: tuple[tuple[str, str], ...],
         grant: Grant,
         room: Room,
+        timing: Timing,
         window: RollingWindow | None,
     ) -> None:
-        super().__init__(spec, segment, grant, room)
+        super().__init__(spec, segment, grant, room, timing)
         self.window = window
         self.on_window = spec.detector.name == "threshold" and window is not None
         if self.on_window:
-            self.reference = None  # its accumulator's room is not given back: it is little, and counts as the window's
+            self.normal = None  # its accumulator's room is not given back: it is little, and counts as the window's
         self._open_block: FloatArray = np.empty((3, 0))
 
     @property

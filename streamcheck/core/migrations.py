@@ -10,7 +10,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 3
+VERSION = 4
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -43,13 +43,24 @@ def _engine_2(old: State) -> State:
     return {**old, "engine": {**core, "incidents": incidents}}
 
 
+def _monitor_3(old: State) -> State:
+    """References had no successors, and calendars no hour that goes on."""
+    instance = {key: value for key, value in old["instance"].items() if key != "reference"}
+    reference = old["instance"]["reference"]
+    if reference is not None and "calendar" in reference:
+        reference = {**reference, "calendar": {**reference["calendar"], "open": None}}
+    normal = {"reference": reference, "stage": -1, "renewed": None, "times": [0, 0], "successor": None, "pieces": None}
+    return {**old, "instance": {**instance, "normal": None if reference is None else normal}}
+
+
 MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (1, "engine"): _engine_1,
     (1, "join"): _join_1,
     (2, "engine"): _engine_2,
+    (3, "monitor"): _monitor_3,
 }
-"""By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `segments`, `shelf`,
-`window`).
+"""By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
+`shelf`, `window`).
 
 A family without an entry has not changed between the two versions. What a monitor is made of stands in its part, so
 that the state of one detector can be found and changed.

@@ -4,19 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from streamcheck.core.alerts import AlertTracker, Change, Finding
+from streamcheck.core.alerts import AlertTracker, Change, Finding, iso
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Detector, PaneDetector
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
+from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE, Normal
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.readings import Reading
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references.base import Readiness, Reference, Stage
 from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.types import Signal, Verdict
 from streamcheck.core.watching import Step, Watcher
+from streamcheck.core.zones import Timing
 
 INSTANCE_BYTES = 4_500
 """Of a monitor for one segment: objects, names, an open alert, its places in tables, what is shown of it."""
@@ -40,7 +42,9 @@ class Instance:
         self.segment = segment
         self.noun = noun
         self.tracker = AlertTracker(spec.rule, pulsed=pulsed)
-        self.reference: Reference | None = None
+        self.normal: Normal | None = None
+        self.notes: list[str] = []
+        """What there is to be told beside alerts; the board shares one list with all."""
         self.watcher: Watcher | None = None
         self.grant: Grant | None = None
         """Its part of the false-alarm budget; None outside the budget."""
@@ -55,13 +59,20 @@ class Instance:
         self.grant = grant if self.spec.share else None
 
     @property
+    def reference(self) -> Reference | None:
+        """What is normal; None where the user has said what is not."""
+        return None if self.normal is None else self.normal.reference
+
+    @property
     def quiet(self) -> bool:
         """No alert is open."""
         return self.tracker.finding is None
 
     def may_alert(self) -> bool:
         """Whether the reference has come far enough for alerts, and the threshold will not change any more."""
-        return self.ready and (self.grant is None or self.grant.final)
+        if self.grant is not None and not self.grant.final:
+            return False
+        return self.normal is None or (self.normal.stage or Stage.BLIND) >= Stage.READY
 
     @property
     def ready(self) -> bool:
@@ -72,6 +83,19 @@ class Instance:
     def held_bytes(self) -> int:
         """What it takes in memory at most, beside its reference and window, which ask for their own room."""
         return INSTANCE_BYTES + self.detector.held_bytes
+
+    def renew(self, why: str, since_ms: int | None = None, *, cut: bool = False) -> bool:
+        """Another reference takes the place of this one, and the detector begins with it; False for a profile."""
+        if self.normal is None or not self.normal.renew(why, since_ms, cut=cut):
+            return False
+        self.begin()
+        where = "".join(f", {field}={value}" for field, value in self.segment)
+        self.notes.append(f"{self.spec.id}{where}: the reference begins anew: {why}")
+        return True
+
+    def begin(self) -> None:
+        """Begin with a detector that has seen nothing."""
+        raise NotImplementedError
 
     def conclude(self, span: Span, found: Finding | None) -> list[Change]:
         """Move the alert on."""
@@ -89,14 +113,7 @@ class Instance:
 
     def status(self) -> str:
         """How far the warm-up has come, for people."""
-        if self.reference is None:
-            return "ready"
-        progress: Progress = self.reference.progress()
-        if progress.readiness is Readiness.READY:
-            return "ready"
-        if not self.reference.learns:
-            return "not in the profile"
-        return f"{progress.readiness} {progress.have} of {progress.want} {progress.unit}"
+        return "ready" if self.normal is None else self.normal.status()
 
     def reading(self) -> Reading:
         """What gauges and pages show."""
@@ -120,42 +137,54 @@ class Instance:
         """The state, sharing no memory."""
         return {
             "tracker": self.tracker.export(),
-            "reference": None if self.reference is None else self.reference.export(),
+            "normal": None if self.normal is None else self.normal.export(),
             "shown": [self.rows, self.level, self.baseline, self.score, self.threshold],
         }
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         self.tracker.restore(state["tracker"])
-        if self.reference is not None:
-            self.reference.restore(state["reference"])
+        if self.normal is not None:
+            self.normal.restore(state["normal"])
         self.rows, self.level, self.baseline, self.score, self.threshold = state["shown"]
 
 
 class PaneInstance(Instance):
     """Measure -> reference -> pane detector -> alert."""
 
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], grant: Grant, room: Room) -> None:
+    def __init__(
+        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], grant: Grant, room: Room, timing: Timing
+    ) -> None:
         assert spec.measure is not None, spec.id
         self.measure: Measure = build("measure", spec.measure.name, dict(spec.measure.params))
         super().__init__(spec, segment, self.measure.unit, pulsed=False)
-        self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
-        self.reference.bind(self.measure.accumulator, room)
-        self.detector: PaneDetector = build("detector", spec.detector.name, dict(spec.detector.params))
+        self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
+        self.detector: PaneDetector = self._new_detector()
         self.calibrate(grant)
 
     def calibrate(self, grant: Grant) -> None:
         """As for all, and set the threshold to what is granted."""
         super().calibrate(grant)
-        self.detector.calibrate(grant.steps)
+        self._steps = grant.steps
+        self._set_threshold()
+
+    def _set_threshold(self) -> None:
+        """While a reference learns, what counts is that few without a change in them are cut."""
+        learning = self.grant is not None and self.normal is not None and self.normal.stage is Stage.LEARNING
+        self.detector.calibrate(self.normal.learning_steps / REFUSED_SHARE if learning and self.normal else self._steps)
 
     def step(self, span: Span, summaries: Iterable[Any]) -> list[Change]:
         """One pane; labelled rows may bring several blocks, each a step of the detector."""
-        assert self.reference is not None
+        normal = self.normal
+        assert normal is not None, self.spec.id
         found: Finding | None = None
         stepped = False
+        if normal.enters(span.start_ms):
+            self.detector.restart()
+            self._set_threshold()
         for summary in summaries:
-            content = self.reference.baseline(span.start_ms)
+            content = normal.reference.baseline(span.start_ms)
+            cut: Verdict | None = None
             signal = None if content is None else self.measure.signal(summary, content)
             if signal is not None:
                 verdict = self.detector.step(signal, span.start_ms)
@@ -165,9 +194,39 @@ class PaneInstance(Instance):
                     self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
                 stepped = True
                 if verdict.drifting and self.may_alert():
-                    found = finding(signal, verdict, span)
-            self.reference.observe(span.start_ms, summary, quiet=self.quiet and found is None)
+                    found = finding(signal, verdict, span, normal.evidence(span.start_ms))
+                elif verdict.drifting and normal.stage is Stage.LEARNING and self.grant is not None:
+                    cut = verdict
+            quiet = self.quiet and found is None
+            suspicious = not quiet or self._suspects(normal.stage)
+            normal.observe(span.start_ms, summary, quiet=quiet, suspicious=suspicious)
+            if cut is not None:
+                self._cut(span.start_ms if cut.change_at is None else cut.change_at)
+            elif self.grant is not None and (changed_ms := normal.beginning(span.start_ms, summary)) is not None:
+                self._cut(changed_ms)
         return self.conclude(span, found) if stepped else []
+
+    def _suspects(self, stage: Stage | None) -> bool:
+        """Whether a change may have begun, though none is proved."""
+        if self.grant is None or self.score is None or self.threshold is None or stage is Stage.BLIND:
+            return False
+        return self.score > self.threshold * self.detector.suspects
+
+    def _cut(self, changed_ms: int) -> None:
+        """The reference holds a change: it begins anew where that is estimated to have begun, or else now."""
+        assert self.normal is not None, self.spec.id
+        if self.normal.cuts < CUTS_MAX:
+            last = "; one more and it is taken as it is" if self.normal.cuts == CUTS_MAX - 1 else ""
+            self.renew(f"the one before held a change at about {iso(changed_ms)}{last}", cut=True)
+
+    def begin(self) -> None:
+        """A detector that has seen nothing, as calibrated as the other."""
+        self.detector = self._new_detector()
+        self._set_threshold()
+
+    def _new_detector(self) -> PaneDetector:
+        made: PaneDetector = build("detector", self.spec.detector.name, dict(self.spec.detector.params))
+        return made
 
     def judge(self, span: Span, signal: Signal) -> list[Change]:
         """One signal that needs no reference (a threshold on a window)."""
@@ -190,12 +249,13 @@ class PaneInstance(Instance):
         """Continue where `export` stood."""
         super().restore(state)
         self.detector.restore(state["detector"])
+        self._set_threshold()
 
 
-def finding(signal: Signal, verdict: Verdict, span: Span) -> Finding:
-    """What a drifting pane detector found."""
+def finding(signal: Signal, verdict: Verdict, span: Span, more: tuple[tuple[str, Any], ...] = ()) -> Finding:
+    """What a drifting pane detector found; more: evidence that is not in the signal."""
     since = span.start_ms if verdict.change_at is None else verdict.change_at
-    evidence = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
+    evidence = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se), *more)
     return Finding(
         since, signal.level, signal.baseline, verdict.score, verdict.threshold, signal.rows, verdict.direction, evidence
     )

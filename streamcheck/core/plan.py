@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from streamcheck.core.types import StreamRole
+from streamcheck.core.zones import UTC, Timing, Zone
 
 if TYPE_CHECKING:  # they are made of what a plan is made of
     from streamcheck.core.profiles import Profile
@@ -248,6 +249,13 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     profiles: "Mapping[str, Profile]" = field(default_factory=dict)
     """By digest: those that monitors' references name."""
+    zones: Mapping[str, Zone] = field(default_factory=lambda: {UTC.name: UTC})
+    """By name: those that monitors' references name."""
+
+    @property
+    def timing(self) -> Timing:
+        """What references must know of time."""
+        return Timing(self.time.pane_ms, self.zones)
 
     @property
     def layouts(self) -> "dict[str, Layout]":

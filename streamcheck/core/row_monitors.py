@@ -14,10 +14,12 @@ from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.normal import Normal
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import VALUE_MAX, Layout
 from streamcheck.core.types import FloatArray, RowVerdict
+from streamcheck.core.zones import Timing
 
 STANDARDISED_MAX = 5.0
 """Standardised values are clipped here: a tail beyond five sd is no evidence, and laws of run lengths hold without it.
@@ -40,7 +42,13 @@ class RowInstance(Instance):
     """
 
     def __init__(
-        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], standard: str, room: Room, grant: Grant
+        self,
+        spec: MonitorSpec,
+        segment: tuple[tuple[str, str], ...],
+        standard: str,
+        room: Room,
+        timing: Timing,
+        grant: Grant,
     ) -> None:
         super().__init__(spec, segment, "mean", pulsed=True)
         self.standard = standard
@@ -48,9 +56,8 @@ class RowInstance(Instance):
         self.calibration: Calibration | None = None
         if spec.detector.auto:
             self.measure: Measure = build("measure", standard, {})
-            self.reference = build("reference", spec.reference.name, dict(spec.reference.params))
-            self.reference.bind(self.measure.accumulator, room)
-            self.calibration = Calibration(type(self.detector), shares=standard not in (SCORED, ERRORS))
+            self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
+            self.calibration = self._uncalibrated()
         self.calibrate(grant)
         self.clock = _RowClock()
         self._before_n = 0
@@ -61,6 +68,13 @@ class RowInstance(Instance):
         texts = (text for pair in self.segment for text in pair)
         detector.seed(int(digest(self.spec.id, *texts)[:8], 16))
         return detector
+
+    def _uncalibrated(self) -> Calibration:
+        return Calibration(type(self.detector), shares=self.standard not in (SCORED, ERRORS))
+
+    def begin(self) -> None:
+        """A detector that is calibrated anew, to rows of the new reference."""
+        self.detector, self.calibration = self._made(dict(self.spec.detector.params)), self._uncalibrated()
 
     @property
     def held_bytes(self) -> int:
@@ -87,12 +101,14 @@ class RowInstance(Instance):
         values = self._within_domain(values)
         if not len(values):
             return []
+        if self.normal is not None:
+            self.normal.enters(span.start_ms)
         fed = values if self.calibration is None else self._normal(span, values, layout)
         changes: list[Change] = []
         if fed is not None and self._calibrated(fed):
             changes = self._judge(span, values, fed)
-        if self.reference is not None:
-            self.reference.observe(span.start_ms, summary, quiet=self.quiet)
+        if self.normal is not None:
+            self.normal.observe(span.start_ms, summary, quiet=self.quiet, suspicious=not self.quiet)
         return changes
 
     def _judge(self, span: Span, values: FloatArray, fed: FloatArray) -> list[Change]:

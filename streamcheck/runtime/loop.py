@@ -225,6 +225,8 @@ class Loop:
         self._journal += outcome.journal
         self._strays.send(outcome.strays)
         self.tally.panes += outcome.panes
+        for note in outcome.notes:
+            log.warning("%s", note)
         if outcome.panes or outcome.journal:
             self._dirty = True
             self._dirty_since_s = self._dirty_since_s or self._clock.monotonic()

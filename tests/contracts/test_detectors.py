@@ -118,6 +118,20 @@ def bad_values(declared: Param) -> list[Any]:
 
 
 @each
+def test_restarted_it_holds_nothing_against_what_comes(name: str) -> None:
+    """Evidence of a change is forgotten, what is needed to see the next one is not."""
+    detector = make(name)
+    if not isinstance(detector, PaneDetector):
+        return
+    assert detector.suspects > 0
+    assert drifts(detector, values(detector, SIGNALS_TO_NOTICE, 1, changed=True))
+    detector.restart()
+    stable = values(detector, 50, 2)
+    assert not drifts(detector, stable)
+    assert drifts(detector, values(detector, SIGNALS_TO_NOTICE, 3, changed=True))
+
+
+@each
 def test_refuses_parameters_out_of_bounds(name: str) -> None:
     for declared in components("detector")[name].params:
         for value in bad_values(declared):

@@ -9,9 +9,10 @@ import streamcheck.core.measures
 import streamcheck.core.references
 from streamcheck.core.codec import decode, encode
 from streamcheck.core.components import build, components
-from streamcheck.core.references.base import Readiness
-from streamcheck.core.room import unlimited
+from streamcheck.core.references.base import Readiness, Stage
+from streamcheck.core.room import Room, unlimited
 from streamcheck.core.summaries import Layout, StreamSummary, fold_categorical, fold_numeric
+from streamcheck.core.zones import Timing
 from streamcheck.errors import ParameterError
 
 assert streamcheck.core.measures  # importing registers them
@@ -19,6 +20,7 @@ assert streamcheck.core.references
 
 NAMES = tuple(components("reference"))
 HOUR_MS = 3_600_000
+HOURLY = Timing(HOUR_MS)
 START_MS = 1_772_323_200_000  # 2026-03-01T00:00:00Z, a Sunday
 LAYOUT = Layout.build(np.random.default_rng(0).normal(0.0, 1.0, 1_000))
 MEASURES = ("mean_shift", "missing_rate", "psi", "category_shift", "volume")
@@ -32,7 +34,7 @@ def make(name, measure="volume", **params):
     """A reference at its beginning; one that learns nothing has been given the content of 40 panes."""
     reference = build("reference", name, params)
     accumulator = build("measure", measure, {}).accumulator
-    reference.bind(accumulator, unlimited())
+    reference.bind(accumulator, unlimited(), HOURLY)
     if not reference.learns:
         given = accumulator()
         taken = sum(given.add(pane(measure, number)) for number in range(40))
@@ -164,6 +166,33 @@ def test_warms_up_then_is_provisional_then_ready_and_stays_so(name):
 
 
 @each
+def test_its_stage_goes_with_its_readiness(name):
+    """Blind or learning while it warms up and is provisional, ready once it is; one pane's difference at most."""
+    reference = make(name)
+    behind = 0
+    for number in range(24 * 40):
+        start_ms = START_MS + number * HOUR_MS
+        ready = reference.progress().readiness is Readiness.READY
+        behind += ready is not (reference.stage(start_ms) >= Stage.READY)
+        reference.observe(start_ms, pane("volume", number), quiet=True)
+    assert behind <= 1
+    assert (reference.learning_ms > 0) == reference.learns
+
+
+@each
+@over
+def test_says_what_it_holds_of_the_room(name, measure):
+    room = Room(10**9)
+    reference = build("reference", name, {})
+    reference.bind(build("measure", measure, {}).accumulator, room, HOURLY)
+    for number in range(24 * 20):
+        reference.observe(START_MS + number * HOUR_MS, pane(measure, number), quiet=quiet(number))
+        assert reference.held_bytes == room.used
+    reference.restore(reference.export())
+    assert reference.held_bytes == room.used
+
+
+@each
 def test_panes_that_hold_nothing_do_not_count(name):
     reference = make(name, "mean_shift")
     empty = fold_numeric(np.zeros(3), np.ones(3, np.uint8), LAYOUT).summary(0)
@@ -192,7 +221,7 @@ def test_state_stays_bounded(name, measure):
 @over
 def test_a_profile_without_content_says_nothing_for_ever(measure):
     reference = build("reference", "profile", {})
-    reference.bind(build("measure", measure, {}).accumulator, unlimited())
+    reference.bind(build("measure", measure, {}).accumulator, unlimited(), HOURLY)
     for number in range(24 * 10):
         reference.observe(START_MS + number * HOUR_MS, pane(measure, number), quiet=True)
     assert reference.baseline(START_MS) is None

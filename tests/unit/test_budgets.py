@@ -171,7 +171,7 @@ def test_what_counts_as_other_is_known_or_comes_last(first, expected):
     """With three segments at most: `__other__` appears behind them, or was there from the beginning."""
     engine = opened(plan(segments=3))
     feed(engine, (0, 50), first)
-    feed(engine, (50, 90), ["a", "b", "c", "d", "e"])
+    feed(engine, (50, 130), ["a", "b", "c", "d", "e"])
     found = limits(engine)["__other__"]
     place = None if expected is None else expected - 2 + 1
     share = 0.9 / 4 if place is None else 0.1 * 6 / (math.pi * place) ** 2

@@ -124,12 +124,24 @@ def test_a_monitor_says_what_it_is_made_of() -> None:
     assert parts["monitor/shift/0"]["made_of"][1:] == ["mean_shift", "first"]
 
 
+def without_successors(key, state):
+    """A monitor as format 3 had it."""
+    if migrations.family(key) != "monitor":
+        return state
+    instance = dict(state["instance"])
+    normal = instance.pop("normal")
+    reference = None if normal is None else dict(normal["reference"])
+    if reference is not None and "calendar" in reference:
+        reference["calendar"] = {k: v for k, v in reference["calendar"].items() if k != "open"}
+    return {**state, "instance": {**instance, "reference": reference}}
+
+
 def test_incidents_of_a_state_of_format_2_go_on() -> None:
     """What was open then keeps its incident, and the newest one is joined by who comes soon enough."""
 
     def older(key, state):
         if key != "engine":
-            return state
+            return without_successors(key, state)
         core = {**state["engine"], "incidents": {"a1": "i1", "a2": "i1"}, "last_incident": ["i1", 20_000]}
         return {**state, "engine": core}
 
@@ -137,3 +149,27 @@ def test_incidents_of_a_state_of_format_2_go_on() -> None:
     assert (engine.incidents.open, engine.incidents.total) == (1, 1)
     assert engine.incidents.of("a1", 0) == engine.incidents.of("a3", 25_000) == "i1"
     assert engine.incidents.of("a4", 90_000) != "i1"
+
+
+def test_format_3_had_neither_successors_nor_an_hour_that_goes_on() -> None:
+    """It goes on as this release does from the same moment; only what was not kept is missing."""
+
+    now = saved()
+    old = as_written_by(3, now, without_successors)
+    engines = [saving.restore(PLAN, parts).engine for parts in (now, old)]
+    rows = [{"x": at % 7 + 3 * (at > 1_000)} for at in range(3_000)]
+    batch = raw_batch("p", 0, rows, first_offset=3_000, times_ms=range(30_000, 60_000, 10))
+    alerts = [
+        [a.record for a in engine.feed(Decoder(PLAN.predictions, None).decode(batch)).alerts] for engine in engines
+    ]
+    assert alerts[0] == alerts[1]
+    assert alerts[0]
+
+
+def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
+    calendar = {"overall": {}, "slots": {}}
+    instance = {"tracker": {}, "reference": {"first_ms": 0, "calendar": calendar}, "shown": []}
+    new = migrated("monitor/a/0", 3, {"instance": instance})["instance"]
+    assert new["normal"]["reference"]["calendar"] == {**calendar, "open": None}
+    assert "reference" not in new
+    assert instance["reference"]["calendar"] == calendar

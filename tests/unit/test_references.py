@@ -5,18 +5,20 @@ import pytest
 import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the imports register both
 from streamcheck.core.components import build
-from streamcheck.core.references.base import Progress, Readiness
+from streamcheck.core.references.base import Progress, Readiness, Stage
 from streamcheck.core.room import unlimited
 from streamcheck.core.summaries import StreamSummary
+from streamcheck.core.zones import Timing
 from streamcheck.errors import ParameterError
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+HOURLY = Timing(HOUR_MS)
 MONDAY_MS = 1_772_409_600_000  # 2026-03-02T00:00:00Z
 
 
 def make(name, **params):
     reference = build("reference", name, params)
-    reference.bind(build("measure", "volume", {}).accumulator, unlimited())
+    reference.bind(build("measure", "volume", {}).accumulator, unlimited(), HOURLY)
     return reference
 
 
@@ -88,11 +90,14 @@ def test_auto_goes_from_all_panes_to_hours_of_the_day_to_hours_of_the_week():
     reference = make("auto")
     feed(reference, hourly(0, 29))
     assert reference.baseline(MONDAY_MS + 29 * HOUR_MS) is None
+    assert reference.stage(MONDAY_MS + 23 * HOUR_MS) is Stage.BLIND
     feed(reference, hourly(29, 40))
-    assert held(reference, MONDAY_MS + 40 * HOUR_MS) == expected(range(40))
+    assert reference.stage(MONDAY_MS + 40 * HOUR_MS) is Stage.LEARNING
+    assert held(reference, MONDAY_MS + 40 * HOUR_MS) == expected([16])
     assert reference.progress() == Progress(Readiness.PROVISIONAL, 39, 48, "hours")
     feed(reference, hourly(40, 49))
     assert reference.progress().readiness is Readiness.READY
+    assert reference.stage(MONDAY_MS + 49 * HOUR_MS) is Stage.READY
     assert held(reference, MONDAY_MS + 49 * HOUR_MS) == expected([1, 25])
     feed(reference, hourly(49, 14 * 24))
     for ahead in (0, 5, 30):
@@ -105,7 +110,7 @@ def test_auto_goes_from_all_panes_to_hours_of_the_day_to_hours_of_the_week():
 def test_auto_absorbs_only_while_quiet():
     noisy = {MONDAY_MS + h * HOUR_MS for h in (3, 27, 50, 51, 52)}
     reference = make("auto")
-    feed(reference, hourly(0, 100), quiet=lambda start: start not in noisy)
+    feed(reference, hourly(0, 101), quiet=lambda start: start not in noisy)
     assert held(reference, MONDAY_MS + 123 * HOUR_MS) == expected(h for h in range(3, 100, 24) if h not in (3, 27, 51))
 
 
@@ -159,7 +164,8 @@ def test_season_is_learned_then_frozen(slots, period):
     reference = make("season", slots=slots, over_ms=14 * DAY_MS)
     feed(reference, hourly(0, 200))
     assert reference.progress() == Progress(Readiness.PROVISIONAL, 199, 336, "hours")
-    assert held(reference, MONDAY_MS + 200 * HOUR_MS) == expected(range(200))
+    assert reference.stage(MONDAY_MS + 200 * HOUR_MS) is Stage.LEARNING
+    assert held(reference, MONDAY_MS + 200 * HOUR_MS) == expected(range(200 % period, 200, period))
     feed(reference, hourly(200, 600))
     assert reference.progress().readiness is Readiness.READY
     for now in (600, 607, 700):

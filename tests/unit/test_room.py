@@ -9,12 +9,14 @@ import pytest
 import streamcheck.core.detectors
 import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
+from streamcheck.core.budgets import Grant
 from streamcheck.core.components import build, components
 from streamcheck.core.monitors import INSTANCE_BYTES, PaneInstance, RowInstance, Span
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target, Task, Window
 from streamcheck.core.room import Room, unlimited
 from streamcheck.core.summaries import CategoricalSummary, LabelledRows, Layout, fold_numeric
 from streamcheck.core.windows import ROW_BYTES, WINDOW_BYTES, RollingWindow
+from streamcheck.core.zones import Timing
 
 HOUR_MS = 3_600_000
 LAYOUT = Layout.build(np.random.default_rng(0).normal(size=1_000))
@@ -32,7 +34,7 @@ def categorical_summary(rng, distinct=200):
 
 def filled(name, measure, room, summary, hours=170):
     rng, built = np.random.default_rng(1), build("reference", name, {})
-    built.bind(build("measure", measure, {}).accumulator, room)
+    built.bind(build("measure", measure, {}).accumulator, room, Timing())
     for hour in range(hours):
         for pane in range(2):
             built.observe(hour * HOUR_MS + pane, summary(rng), quiet=True)
@@ -79,7 +81,7 @@ def test_a_reference_without_room_works_on_what_it_has_and_is_restored_as_it_was
     if reference != "rolling":  # whose one part, from the first hours on, has left: it begins anew where there is room
         assert kept.baseline(170 * HOUR_MS) is not None
     twin, again = build("reference", reference, {}), Room(20_000)
-    twin.bind(build("measure", measure, {}).accumulator, again)
+    twin.bind(build("measure", measure, {}).accumulator, again, Timing())
     twin.restore(kept.export())
     assert again.used == room.used
     rng = np.random.default_rng(5)
@@ -100,12 +102,12 @@ def test_an_instance_takes_no_more_than_it_is_charged(name):
 
     def made():
         if rows:
-            one = RowInstance(spec, (("tier", "a" * 64),), "mean", unlimited())
+            one = RowInstance(spec, (("tier", "a" * 64),), "mean", unlimited(), Timing(), Grant(1e6, 0.1))
             for pane in range(150):
                 one.step(Span(pane, pane + 1), (rng.random(20) < 0.3).astype(float), None)
             return one
         room = unlimited()
-        one = PaneInstance(spec, (("tier", "a" * 64),), 1e6, room)
+        one = PaneInstance(spec, (("tier", "a" * 64),), Grant(1e6, 0.1), room, Timing())
         for pane in range(40):
             one.step(Span(pane, pane + 1), [numeric_summary(rng)])
         return one

@@ -64,6 +64,13 @@ class PaneDetector(Detector):
         Called at the beginning, and again once it is known who shares the budget: what was learned so far stays.
         """
 
+    suspects: ClassVar[float] = 0.5
+    """Part of the threshold beyond which a score is so rare that a change may have begun, though none is proved."""
+
+    def restart(self) -> None:
+        """Forget the evidence so far: signals are compared with something else from now on."""
+        raise NotImplementedError
+
     def step(self, signal: Signal, at_ms: int) -> Verdict:
         """Judge one more signal, of the pane (or block) that begins at event time `at_ms`."""
         raise NotImplementedError

@@ -55,6 +55,10 @@ class Cusum(PaneDetector):
         """No evidence yet."""
         self.limit = self.h
         self.directions = {"both": (1, -1), "up": (1,), "down": (-1,)}[self.side]
+        self.restart()
+
+    def restart(self) -> None:
+        """Both statistics at zero."""
         self.statistics = [0.0] * len(self.directions)
         self.left_zero: list[int | None] = [None] * len(self.directions)
 

@@ -41,6 +41,10 @@ class Threshold(PaneDetector):
     def setup(self) -> None:
         """Nothing seen yet."""
         self.check()
+        self.restart()
+
+    def restart(self) -> None:
+        """Out of bounds on neither side."""
         self.direction = 0
         self.since: int | None = None
 

@@ -1,5 +1,7 @@
 """What is remembered of a reference's categories, by name: codes differ from partition to partition."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from streamcheck.core.components import State
@@ -64,6 +66,26 @@ class CategoryAccumulator:
         self.beyond += other.beyond
         self.n += other.beyond
         self.scatter.merge(other.scatter)
+
+    def apart(self, other: "CategoryAccumulator", scatter: Scatter) -> float:  # noqa: ARG002
+        """Nothing: how far shares scatter cannot be told from a handful of panes."""
+        return 0.0
+
+    def scatter_within(self, slots: Sequence["CategoryAccumulator"]) -> Scatter:
+        """That of the panes of all slots."""
+        total = Scatter()
+        for slot in slots:
+            total.merge(slot.scatter)
+        return total
+
+    def seasoned(
+        self, beside: "CategoryAccumulator | None", weight: float, scatter: Scatter  # noqa: ARG002
+    ) -> "CategoryAccumulator":
+        """The slot's own rows: what comes at one hour need not come at the next; the scatter of all slots."""
+        made = CategoryAccumulator(self.groups)
+        made.counts, made.beyond, made.n = self.counts, self.beyond, self.n
+        made.scatter = scatter
+        return made
 
     def seen(self, times: int) -> int:
         """How many categories were seen exactly so often."""

@@ -1,7 +1,7 @@
 """Means and shares of a pane against those of a reference: what all measures of that kind have in common."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,6 +23,16 @@ MOMENTS_BYTES = 1_000
 """Two moments of four numbers each, two sums, and what says where they come from."""
 
 MomentOf = Callable[[Any], Moment | None]
+
+
+class Within(NamedTuple):
+    """How far a calendar's panes scatter: variance of rows within panes, and of panes within slots, per row.
+
+    None where there is nothing to tell it from.
+    """
+
+    rows: float | None
+    panes: float | None
 
 
 class MomentAccumulator:
@@ -73,6 +83,42 @@ class MomentAccumulator:
         self.moment = self.moment + other.moment
         self.shown = self.shown + other.shown
         self.panes += other.panes
+
+    def apart(self, other: "MomentAccumulator", scatter: "Within") -> float:
+        """By the larger of both variances; infinitely many where nothing scatters and the means differ."""
+        if not self.moment.n or not other.moment.n:
+            return 0.0
+        gap = abs(self.moment.mean - other.moment.mean)
+        variance = max(scatter.rows or 0.0, scatter.panes or 0.0)
+        if gap <= ROUNDING * max(abs(self.moment.mean), abs(other.moment.mean)):
+            return 0.0
+        return gap / math.sqrt(variance * (1 / self.moment.n + 1 / other.moment.n)) if variance > 0.0 else math.inf
+
+    def scatter_within(self, slots: Sequence["MomentAccumulator"]) -> "Within":
+        """The variance of rows within panes, and of panes within slots."""
+        free = sum(slot.moment.n - slot.panes for slot in slots)
+        rows = sum(slot.moment.square - slot.between for slot in slots) / free if free > 0 else None
+        pairs = sum(slot.panes - 1 for slot in slots)
+        panes = sum((slot.across() or 0.0) * (slot.panes - 1) for slot in slots) / pairs if pairs > 0 else None
+        return Within(None if rows is None else max(rows, 0.0), panes)
+
+    def seasoned(self, beside: "MomentAccumulator | None", weight: float, scatter: "Within") -> "MomentAccumulator":
+        """The mean on the line between both slots, with the error of this mean, and the scatter within all slots."""
+        other, share = (self, 0.0) if beside is None or not beside.moment.n else (beside, weight)
+        made = MomentAccumulator(self._moment_of, self._shown_of)
+        weights = ((self, 1.0 - share), (other, share))
+        n = round(1.0 / sum(part * part / each.moment.n for each, part in weights))
+        panes = round(1.0 / sum(part * part / each.panes for each, part in weights))
+        mean = sum(part * each.moment.mean for each, part in weights)
+        made.panes = panes if scatter.panes is None else min(max(panes, 2), n)
+        made.between = (scatter.panes or 0.0) * (made.panes - 1)
+        rows = self.moment.variance if scatter.rows is None else scatter.rows
+        square = rows * n if scatter.panes is None else made.between + rows * (n - made.panes)
+        d = mean - self.moment.origin
+        made.moment = Moment(n, n * d if share else self.moment.total, square + n * d * d, self.moment.origin)
+        made.between += n * d * d
+        made.shown = self.shown if not share else self.shown + other.shown
+        return made
 
     def across(self) -> float | None:
         """The variance between panes, per row: (sum total_t^2/n_t - total^2/n) / (panes - 1); None below two panes.

@@ -40,6 +40,18 @@ class Accumulator(Protocol):
     def merge(self, other: Any) -> None:
         """Take another accumulator of the same measure in."""
 
+    def apart(self, other: Any, scatter: Any) -> float:
+        """How many standard errors lie between the two? scatter: as for `seasoned`; 0.0 where nothing can be told."""
+
+    def scatter_within(self, slots: Sequence[Any]) -> Any:
+        """How far panes scatter within each of these accumulators, all together, as `seasoned` wants it said."""
+
+    def seasoned(self, beside: Any | None, weight: float, scatter: Any) -> Any:
+        """What is normal between this slot of a calendar and the one beside it, which counts by `weight` (0 to 0.5).
+
+        scatter: of `scatter_within` over all slots: one alone holds too few panes to tell.
+        """
+
     def export(self) -> State:
         """The state, sharing no memory."""
 

@@ -1,5 +1,6 @@
 """Has the shape of a numeric column's distribution changed, in whatever way?"""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -58,6 +59,26 @@ class HistogramAccumulator:
         if other.counts is not None:
             self.counts = other.counts.copy() if self.counts is None else self.counts + other.counts
         self.scatter.merge(other.scatter)
+
+    def apart(self, other: "HistogramAccumulator", scatter: Scatter) -> float:  # noqa: ARG002
+        """Nothing: how far shapes scatter cannot be told from a handful of panes."""
+        return 0.0
+
+    def scatter_within(self, slots: Sequence["HistogramAccumulator"]) -> Scatter:
+        """That of the panes of all slots."""
+        total = Scatter()
+        for slot in slots:
+            total.merge(slot.scatter)
+        return total
+
+    def seasoned(
+        self, beside: "HistogramAccumulator | None", weight: float, scatter: Scatter  # noqa: ARG002
+    ) -> "HistogramAccumulator":
+        """The slot's own rows: a shape does not lie between two others; the scatter of all slots."""
+        made = HistogramAccumulator(self.groups)
+        made.counts = self.counts
+        made.scatter = scatter
+        return made
 
     def export(self) -> State:
         """The state, sharing no memory."""

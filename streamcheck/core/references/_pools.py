@@ -1,6 +1,6 @@
-"""What references are made of: accumulators with their number of panes, by slot of the calendar or all in one."""
+"""What references are made of: accumulators with their number of panes, and how far they have come, in words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from streamcheck.core.components import State
@@ -15,11 +15,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
-DAY_HOURS = 24
-WEEK_HOURS = 168
 POOL_BYTES = 200
-THURSDAY_HOURS = 72
-"""1970-01-01 was a Thursday: hours from its start are this many hours after the start of a Monday."""
 
 Make = Callable[[], Accumulator]
 
@@ -59,6 +55,11 @@ class Pool:
         self.panes += 1
         return True
 
+    def take(self, other: "Pool") -> None:
+        """Take all panes of another pool in."""
+        self.content.merge(other.content)
+        self.panes += other.panes
+
     def export(self) -> State:
         """The state, sharing no memory."""
         return {"panes": self.panes, "content": self.content.export()}
@@ -73,14 +74,13 @@ class Pool:
         return pool
 
 
-def merged(make: Make, pools: Iterable[Pool]) -> Accumulator:
-    """The content of all pools, in their order; a single one's own."""
-    held = list(pools)
-    if len(held) == 1:
-        return held[0].content
+def united(make: Make, contents: Sequence[Accumulator]) -> Accumulator:
+    """All contents as one, merged in their order; a single one itself."""
+    if len(contents) == 1:
+        return contents[0]
     total = make()
-    for pool in held:
-        total.merge(pool.content)
+    for content in contents:
+        total.merge(content)
     return total
 
 
@@ -92,61 +92,6 @@ def exported_pools(pools: dict[int, Pool]) -> State:
 def restored_pools(make: Make, room: Room, state: State) -> dict[int, Pool]:
     """The numbered pools that were exported."""
     return {int(number): Pool.restored(make, room, pool) for number, pool in state.items()}
-
-
-class Calendar:
-    """Panes by the UTC hour in which they begin: of the day (hours = 24) or of the week (168), and all together."""
-
-    def __init__(self, make: Make, room: Room, hours: int) -> None:
-        self._make = make
-        self._room = room
-        self._hours = hours
-        self.overall = Pool.first(make, room)
-        self._slots: dict[int, Pool] = {}
-
-    def add(self, start_ms: int, summary: Any) -> bool:
-        """Take one more pane in; False when it holds nothing for the measure."""
-        if not self.overall.add(summary):
-            return False
-        slot = hour_of_week(start_ms) % self._hours
-        pool = self._slots.get(slot) or Pool.within(self._room, self._make)
-        if pool is not None:  # an hour without room is an hour without panes: `content` falls back
-            pool.add(summary)
-            self._slots[slot] = pool
-        return True
-
-    def content(self, start_ms: int, hours: int) -> Accumulator:
-        """What came in the same hour of the day (24) or week (168); else in the hours beside it; else at any time.
-
-        An hour of the week that is missing with both its neighbours falls back to the hour of the day first.
-        """
-        hour = hour_of_week(start_ms)
-        for period in (hours, DAY_HOURS):
-            for near in ((hour,), (hour - 1, hour + 1)):
-                wanted = [h % period for h in near]
-                held = [self._slots[slot] for slot in sorted(self._slots) if slot % period in wanted]
-                if held:
-                    return merged(self._make, held)
-        return self.overall.content
-
-    def export(self) -> State:
-        """The state, sharing no memory."""
-        return {"overall": self.overall.export(), "slots": exported_pools(self._slots)}
-
-    def restore(self, state: State) -> None:
-        """Continue where `export` stood."""
-        self._room.give(sum(pool.held_bytes for pool in (self.overall, *self._slots.values())))
-        self.overall = Pool.restored(self._make, self._room, state["overall"])
-        self._slots = restored_pools(self._make, self._room, state["slots"])
-
-
-def hour_of_week(start_ms: int) -> int:
-    """Hours since the last Monday began, UTC: 0 to 167.
-
-    >>> hour_of_week(0)  # 1970-01-01, a Thursday
-    72
-    """
-    return (start_ms // HOUR_MS + THURSDAY_HOURS) % WEEK_HOURS
 
 
 def by_panes(have: int, want: int) -> Progress:

@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from streamcheck.core.components import State, register
+from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
-from streamcheck.core.references._pools import (
-    DAY_HOURS,
-    DAY_MS,
-    PANES_PROVISIONAL,
-    WEEK_HOURS,
-    WEEK_MS,
-    Calendar,
-    Make,
-    by_panes,
-    by_span,
-)
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references._calendar import DAY_HOURS, WEEK_HOURS, Calendar
+from streamcheck.core.references._pools import DAY_MS, PANES_PROVISIONAL, WEEK_MS, Make, by_panes, by_span
+from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 READY_MS = 2 * DAY_MS
 """Every hour of the day has been seen twice: a season of a day can be told from a change."""
@@ -27,21 +19,43 @@ WEEKLY_MS = 2 * WEEK_MS
 class Auto(Reference):
     """What did the signal look like at this hour? By hour of day after two days, by hour of week after two weeks.
 
-    Provisional from 30 panes until two full days have passed since the first one: until then all panes together count.
-    Takes in panes only while no alert is open. Hours are UTC. An hour without panes falls back to its neighbours, then
-    to all panes.
+    Provisional from 30 panes until two full days have passed since the first one. In the first day all panes together
+    count, and no change can be told from the hour of the day; in the second a change against the day before it shows,
+    and the reference begins anew at it. Takes in panes only while no alert is open. An hour without panes falls back to
+    its neighbours, then to all panes; means move on a line from hour to hour.
     """
 
-    pools_max = 1 + WEEK_HOURS
+    zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
+
+    pools_max = 2 + WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
         self._first_ms: int | None = None
         self._newest_ms = 0
 
-    def bind(self, make: Make, room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from."""
-        self._calendar = Calendar(make, room, WEEK_HOURS)
+    def bind(self, make: Make, room: Room, timing: Timing) -> None:
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
+        self._calendar = Calendar(make, room, WEEK_HOURS, timing, self.zone)
+
+    @property
+    def held_bytes(self) -> int:
+        """All hours."""
+        return self._calendar.held_bytes
+
+    @property
+    def learning_ms(self) -> int:
+        """Two days."""
+        return READY_MS
+
+    def stage(self, start_ms: int) -> Stage:
+        """Blind for a day, ready after two, finer after two weeks."""
+        age_ms = start_ms - (start_ms if self._first_ms is None else self._first_ms)
+        if age_ms < DAY_MS:
+            return Stage.BLIND
+        if age_ms < READY_MS:
+            return Stage.LEARNING
+        return Stage.READY if age_ms < WEEKLY_MS else Stage.FINER
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
         """Take a pane in while no alert is open."""
@@ -53,10 +67,16 @@ class Auto(Reference):
         """The panes of this hour, as finely as the time seen so far allows; None while there are too few."""
         if self._first_ms is None or self._calendar.overall.panes < PANES_PROVISIONAL:
             return None
-        age_ms = start_ms - self._first_ms
-        if age_ms < READY_MS:
+        stage = self.stage(start_ms)
+        if stage is Stage.BLIND:
             return self._calendar.overall.content
-        return self._calendar.content(start_ms, DAY_HOURS if age_ms < WEEKLY_MS else WEEK_HOURS)
+        return self._calendar.content(start_ms, WEEK_HOURS if stage is Stage.FINER else DAY_HOURS)
+
+    def describe(self, start_ms: int) -> str | None:
+        """Which hours."""
+        stage = self.stage(start_ms)
+        hours = WEEK_HOURS if stage is Stage.FINER else DAY_HOURS
+        return None if stage is Stage.BLIND else self._calendar.describe(start_ms, hours)
 
     def progress(self) -> Progress:
         """Panes first, then the two days."""

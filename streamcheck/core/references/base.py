@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar
 
 from streamcheck.core.components import Component, State
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 
 class Readiness(StrEnum):
@@ -16,6 +17,15 @@ class Readiness(StrEnum):
     WARMING_UP = "warming up"
     PROVISIONAL = "provisional"
     READY = "ready"
+
+
+class Stage(IntEnum):
+    """What a comparison with the reference can tell; a detector begins again with each, for its signals change."""
+
+    BLIND = 0     # nothing: what looks like a change may be the hour of the day
+    LEARNING = 1  # whether the reference itself holds a change
+    READY = 2     # whether something has changed since
+    FINER = 3     # the same, against finer slots of a calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,26 @@ class Reference(Component):
     pools_max: ClassVar[int] = 1
     """How many accumulators it keeps at most."""
 
-    def bind(self, make: Callable[[], Accumulator], room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from; called once, before anything else.
+    def bind(self, make: Callable[[], Accumulator], room: Room, timing: Timing) -> None:
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are.
 
-        A reference that cannot be without an accumulator takes it at once, whether there is room or not.
+        Called once, before anything else. One that cannot be without an accumulator takes it at once, whether there is
+        room or not.
         """
+        raise NotImplementedError
+
+    @property
+    def held_bytes(self) -> int:
+        """What it has taken of the room."""
+        raise NotImplementedError
+
+    @property
+    def learning_ms(self) -> int:
+        """How long it learns, in event time, if no pane is missing; 0 where it does not."""
+        raise NotImplementedError
+
+    def stage(self, start_ms: int) -> Stage:
+        """What the comparison of the pane that begins at `start_ms` can tell."""
         raise NotImplementedError
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
@@ -55,6 +80,10 @@ class Reference(Component):
     def baseline(self, start_ms: int) -> Accumulator | None:
         """What the pane that begins at `start_ms` is compared with; None while warming up."""
         raise NotImplementedError
+
+    def describe(self, start_ms: int) -> str | None:  # noqa: ARG002 - most are the same at all times
+        """Which of its panes `baseline` stands for, for people; None for all of them."""
+        return None
 
     def progress(self) -> Progress:
         """Where the warm-up stands."""

@@ -5,8 +5,9 @@ from typing import Any
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references._pools import PANES_PROVISIONAL, Make, Pool, by_panes, by_span
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 
 @register
@@ -26,8 +27,8 @@ class First(Reference):
         self._newest_ms = 0
         self._frozen = False
 
-    def bind(self, make: Make, room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from."""
+    def bind(self, make: Make, room: Room, timing: Timing) -> None:  # noqa: ARG002 - spans of event time do for it
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
         self._make, self._room = make, room
         self._pool = Pool.first(make, room)
 
@@ -54,6 +55,20 @@ class First(Reference):
         if have < self.panes_min or self._first_ms is None:
             return by_panes(have, self.panes_min)
         return by_span(Readiness.PROVISIONAL, self._newest_ms - self._first_ms, self.span_ms)
+
+    @property
+    def held_bytes(self) -> int:
+        """Its one pool."""
+        return self._pool.held_bytes
+
+    @property
+    def learning_ms(self) -> int:
+        """Its span."""
+        return self.span_ms
+
+    def stage(self, start_ms: int) -> Stage:  # noqa: ARG002 - it is frozen, or it is not
+        """Ready once frozen."""
+        return Stage.READY if self._frozen else Stage.LEARNING
 
     @property
     def learned(self) -> Pool:

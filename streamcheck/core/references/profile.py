@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references._pools import Make, Pool
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 
 @register
@@ -25,13 +26,27 @@ class Profile(Reference):
         """Nothing known yet."""
         self._pool: Pool | None = None
 
-    def bind(self, make: Make, room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from."""
+    def bind(self, make: Make, room: Room, timing: Timing) -> None:  # noqa: ARG002 - spans of event time do for it
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
         self._make, self._room = make, room
 
     def fill(self, panes: int, content: State) -> None:
         """What the profile holds for this signal."""
         self._pool = Pool.restored(self._make, self._room, {"panes": panes, "content": content})
+
+    @property
+    def held_bytes(self) -> int:
+        """What the profile holds for this signal."""
+        return 0 if self._pool is None else self._pool.held_bytes
+
+    @property
+    def learning_ms(self) -> int:
+        """It knows all that it will ever know."""
+        return 0
+
+    def stage(self, start_ms: int) -> Stage:  # noqa: ARG002 - the same at all times
+        """Ready from the first pane on."""
+        return Stage.READY
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
         """Nothing is learned."""

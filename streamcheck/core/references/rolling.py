@@ -11,11 +11,12 @@ from streamcheck.core.references._pools import (
     by_panes,
     by_span,
     exported_pools,
-    merged,
     restored_pools,
+    united,
 )
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 PARTS = 24
 """A span is kept in so many parts, each dropped as a whole once all of it is older: 26 accumulators at most."""
@@ -40,8 +41,8 @@ class Rolling(Reference):
         self._newest_ms = 0
         self._parts: dict[int, Pool] = {}
 
-    def bind(self, make: Make, room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from."""
+    def bind(self, make: Make, room: Room, timing: Timing) -> None:  # noqa: ARG002 - spans of event time do for it
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
         self._make, self._room = make, room
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
@@ -70,7 +71,22 @@ class Rolling(Reference):
         pools = [self._parts[part] for part in self._live(start_ms)]
         if sum(pool.panes for pool in pools) < PANES_PROVISIONAL:
             return None
-        return merged(self._make, pools)
+        return united(self._make, [pool.content for pool in pools])
+
+    @property
+    def held_bytes(self) -> int:
+        """All of its parts."""
+        return sum(pool.held_bytes for pool in self._parts.values())
+
+    @property
+    def learning_ms(self) -> int:
+        """Its span."""
+        return self.span_ms
+
+    def stage(self, start_ms: int) -> Stage:  # noqa: ARG002 - it goes by what it holds
+        """Ready with the first full span, until silence empties it."""
+        ready = self._first_ms is not None and self._newest_ms - self._first_ms >= self.span_ms
+        return Stage.READY if ready else Stage.LEARNING
 
     def progress(self) -> Progress:
         """Panes first, then the span."""

@@ -4,19 +4,11 @@ from typing import Any
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
-from streamcheck.core.references._pools import (
-    DAY_HOURS,
-    DAY_MS,
-    PANES_PROVISIONAL,
-    WEEK_HOURS,
-    WEEK_MS,
-    Calendar,
-    Make,
-    by_panes,
-    by_span,
-)
-from streamcheck.core.references.base import Progress, Readiness, Reference
+from streamcheck.core.references._calendar import DAY_HOURS, WEEK_HOURS, Calendar
+from streamcheck.core.references._pools import DAY_MS, PANES_PROVISIONAL, WEEK_MS, Make, by_panes, by_span
+from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 from streamcheck.errors import ParameterError
 
 PERIODS = {"hour_of_day": (DAY_HOURS, DAY_MS, "a day"), "hour_of_week": (WEEK_HOURS, WEEK_MS, "a week")}
@@ -26,18 +18,21 @@ PERIODS = {"hour_of_day": (DAY_HOURS, DAY_MS, "a day"), "hour_of_week": (WEEK_HO
 class Season(Reference):
     """What did the signal look like at this hour of day or week? Learned over its first `over_ms`, then frozen.
 
-    Provisional from 30 panes on; until it is frozen, by the first pane after the span, all panes together count. Hours
-    are UTC. An hour without panes falls back to its neighbours, then to all panes.
+    Provisional from 30 panes on, until it is frozen by the first pane after the span. In the first day (or week) all
+    panes together count, and no change can be told from the season; after it a change against what came before at the
+    same hours shows, and the reference begins anew at it: so learn two periods at least. An hour without panes falls
+    back to its neighbours, then to all panes; means move on a line from hour to hour.
     """
 
     slots: str = param("hour_of_week", choices=tuple(PERIODS), doc="What repeats: the hours of a day, or of a week.")
     over_ms: int = param(4 * WEEK_MS, gt=0, doc="How long the season is learned, in ms; one day or week at least.")
+    zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
-    pools_max = 1 + WEEK_HOURS
+    pools_max = 2 + WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
-        self._hours = PERIODS[self.slots][0]
+        self._hours, self._period_ms, _ = PERIODS[self.slots]
         self._first_ms: int | None = None
         self._newest_ms = 0
         self._frozen = False
@@ -51,9 +46,26 @@ class Season(Reference):
                 "over_ms",
             )
 
-    def bind(self, make: Make, room: Room) -> None:
-        """Say which accumulator the measure wants, and where the room comes from."""
-        self._calendar = Calendar(make, room, self._hours)
+    def bind(self, make: Make, room: Room, timing: Timing) -> None:
+        """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
+        self._calendar = Calendar(make, room, self._hours, timing, self.zone)
+
+    @property
+    def held_bytes(self) -> int:
+        """All hours."""
+        return self._calendar.held_bytes
+
+    @property
+    def learning_ms(self) -> int:
+        """Its span."""
+        return self.over_ms
+
+    def stage(self, start_ms: int) -> Stage:
+        """Blind for a day or week, ready once frozen."""
+        if self._frozen:
+            return Stage.READY
+        age_ms = start_ms - (start_ms if self._first_ms is None else self._first_ms)
+        return Stage.BLIND if age_ms < self._period_ms else Stage.LEARNING
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
         """Take a pane of the span in; alerts do not matter."""
@@ -62,16 +74,23 @@ class Season(Reference):
         spanned = self._first_ms is not None and start_ms - self._first_ms >= self.over_ms
         if spanned and self._calendar.overall.panes >= PANES_PROVISIONAL:
             self._frozen = True
+            self._calendar.close()
         elif self._calendar.add(start_ms, summary):
             self._first_ms = start_ms if self._first_ms is None else self._first_ms
             self._newest_ms = start_ms
 
     def baseline(self, start_ms: int) -> Accumulator | None:
-        """The panes of this hour once frozen, before that all panes; None while there are too few."""
-        if self._frozen:
-            return self._calendar.content(start_ms, self._hours)
+        """The panes of this hour, in the first day or week all panes; None while there are too few."""
         overall = self._calendar.overall
-        return overall.content if overall.panes >= PANES_PROVISIONAL else None
+        if overall.panes < PANES_PROVISIONAL:
+            return None
+        blind = self.stage(start_ms) is Stage.BLIND
+        return overall.content if blind else self._calendar.content(start_ms, self._hours)
+
+    def describe(self, start_ms: int) -> str | None:
+        """Which hours."""
+        blind = self.stage(start_ms) is Stage.BLIND
+        return None if blind else self._calendar.describe(start_ms, self._hours)
 
     def progress(self) -> Progress:
         """Panes first, then the span."""
