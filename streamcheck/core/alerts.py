@@ -48,13 +48,14 @@ class Transition:
 class Change:
     """An alert of one monitor and segment changed its state.
 
-    noun: what its value is ("mean", "share of missing values").
+    noun: what its value is ("mean", "share of missing values"). detail: what an explanation says, for people.
     """
 
     spec: MonitorSpec
     segment: tuple[tuple[str, str], ...]
     noun: str
     transition: Transition
+    detail: str = ""
 
 
 class AlertTracker:
@@ -218,7 +219,7 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
             "threshold": finding.threshold,
             "rows": finding.rows,
             "detector": spec.detector.name,
-            "summary": summarise(change),
+            "summary": "; ".join(filter(None, (summarise(change), change.detail))),
             "evidence": dict(finding.evidence),
         }
     )

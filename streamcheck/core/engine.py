@@ -13,6 +13,7 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import Mark
 from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
+from streamcheck.core.explaining import explained
 from streamcheck.core.incidents import Incidents
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
@@ -261,20 +262,23 @@ class Engine:
             return
         heard = until if self._heard_until is None else min(until, self._heard_until)
         for pane in range(self.open_from, min(heard, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
-            self._publish(self.closing.step_empty(self._span(pane)), outcome)
+            self._publish(self._explained(self.closing.step_empty(self._span(pane))), outcome)
             outcome.panes += 1
 
     def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
         buffers = [(p, buffer) for p in self.partitions.values() if (buffer := p.close(pane)) is not None]
         heard = self._heard_until is None or pane < self._heard_until
         changes = self.closing.step(self._span(pane), buffers, complete=complete and heard)
-        self._publish(changes, outcome)
+        self._publish(self._explained(changes), outcome)
         self.open_from = pane + 1
         self.last_rows_pane = pane
         outcome.panes += 1
 
     def _span(self, pane: int) -> Span:
         return Span(pane * self.plan.time.pane_ms, (pane + 1) * self.plan.time.pane_ms)
+
+    def _explained(self, changes: list[Change]) -> list[Change]:
+        return explained(changes, self.board.instances(), self.plan.time.pane_ms)
 
     def _publish(self, changes: list[Change], outcome: Outcome) -> None:
         outcome.notes += self.board.notes

@@ -32,6 +32,15 @@ class Span:
     end_ms: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What made an alert open: the pane's start, its summary, and the reference's content. Not part of the state."""
+
+    start_ms: int
+    summary: Any
+    normal: Any
+
+
 class Instance:
     """One monitor for one segment: what all kinds have in common."""
 
@@ -48,6 +57,8 @@ class Instance:
         self.watcher: Watcher | None = None
         self.grant: Grant | None = None
         """Its part of the false-alarm budget; None outside the budget."""
+        self.seen: Seen | None = None
+        """Of the pane that closes, where it changes an alert."""
         self.rows = 0
         self.level: float | None = None
         self.baseline: float | None = None
@@ -100,6 +111,8 @@ class Instance:
     def conclude(self, span: Span, found: Finding | None) -> list[Change]:
         """Move the alert on."""
         steps = self.tracker.step(span.start_ms, span.end_ms, found)
+        if not steps:
+            self.seen = None
         changes = [Change(self.spec, self.segment, self.noun, step) for step in steps]
         if self.watcher is not None:
             self.watcher.stepped(span, self, changes)
@@ -195,6 +208,7 @@ class PaneInstance(Instance):
                 stepped = True
                 if verdict.drifting and self.may_alert():
                     found = finding(signal, verdict, span, normal.evidence(span.start_ms))
+                    self.seen = Seen(span.start_ms, summary, content)
                 elif verdict.drifting and normal.stage is Stage.LEARNING and self.grant is not None:
                     cut = verdict
             quiet = self.quiet and found is None

@@ -13,7 +13,7 @@ from streamcheck.core.calibration import CALIBRATION_BYTES, Calibration
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.base import Measure
-from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.monitors import Instance, Seen, Span
 from streamcheck.core.normal import Normal
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.room import Room
@@ -106,15 +106,17 @@ class RowInstance(Instance):
         fed = values if self.calibration is None else self._normal(span, values, layout)
         changes: list[Change] = []
         if fed is not None and self._calibrated(fed):
-            changes = self._judge(span, values, fed)
+            changes = self._judge(span, values, fed, summary)
         if self.normal is not None:
             self.normal.observe(span.start_ms, summary, quiet=self.quiet, suspicious=not self.quiet)
         return changes
 
-    def _judge(self, span: Span, values: FloatArray, fed: FloatArray) -> list[Change]:
+    def _judge(self, span: Span, values: FloatArray, fed: FloatArray, summary: Any) -> list[Change]:
         verdict = self.detector.step(fed)
         self.clock.add(span.start_ms, len(fed))
         found = self._finding(span, values, verdict) if len(verdict.drifts) else None
+        if found is not None and self.reference is not None:
+            self.seen = Seen(span.start_ms, summary, self.reference.baseline(span.start_ms))
         self.rows, self.level = len(values), float(values.mean())
         self.score, self.threshold = verdict.score, verdict.threshold
         if self.watcher is not None:

@@ -1,13 +1,13 @@
 """Means and shares of a pane against those of a reference: what all measures of that kind have in common."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Estimate, Interval, mean_interval, wilson
-from streamcheck.core.measures.base import LabelledMeasure, Measure
+from streamcheck.core.measures.base import LabelledMeasure, Measure, share_size, value_size
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import BoolArray, FloatArray, Signal
@@ -181,6 +181,10 @@ class MeanMeasure(Measure):
         """An empty reference content for this measure."""
         return MomentAccumulator(self.moment)
 
+    def size(self, level: float, baseline: float, reference: MomentAccumulator) -> Mapping[str, float]:
+        """In the rows' unit, and in their standard deviation."""
+        return value_size(level, baseline, reference.moment.sd)
+
     def signal(self, summary: Any, reference: Any) -> Signal | None:
         """The pane's mean; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator."""
         now, then = self.moment(summary), reference.moment
@@ -193,6 +197,10 @@ class MeanMeasure(Measure):
 
 class RateMeasure(Measure):
     """The share of rows that count against that of the reference's rows; subclasses say which count."""
+
+    def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
+        """In percentage points."""
+        return share_size(level, baseline)
 
     def count(self, summary: Any) -> tuple[int, int]:
         """Rows that count, and rows."""

@@ -1,6 +1,6 @@
 """What every measure offers: a pane's summary and the reference in, one Signal out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -79,9 +79,26 @@ class Measure(Component):
         """The pane judged against the reference (an Accumulator of this measure); None when it says nothing."""
         raise NotImplementedError
 
+    def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
+        """How large is a change: `change` in its own unit, in `sd`, in `per_cent`, or `points` of a share?"""
+        return {}
+
     def usual(self, signal: Signal, reference: Any) -> Interval:  # noqa: ARG002 (the reference: for other units)
         """Between which values does `level` lie, 95 times of 100, when nothing has changed? For charts."""
         return normal_interval(signal.center, signal.se)
+
+
+def share_size(level: float, baseline: float) -> Mapping[str, float]:
+    """Of a share: percentage points."""
+    return {"points": 100.0 * (level - baseline)}
+
+
+def value_size(level: float, baseline: float, sd: float = 0.0) -> Mapping[str, float]:
+    """Of a value in a unit of its own, which may have a spread, or be a size that can double."""
+    size = {"change": level - baseline}
+    if sd > 0.0:
+        return size | {"sd": (level - baseline) / sd}
+    return size | ({"per_cent": 100.0 * (level / baseline - 1.0)} if baseline > 0.0 else {})
 
 
 class LabelledMeasure(Measure):

@@ -1,12 +1,13 @@
 """How well does the model find the positive rows without false alarms?"""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Estimate, f1_interval
 from streamcheck.core.measures._labelled import positive
 from streamcheck.core.measures._moments import MomentAccumulator, Share, expected_share, judged, shares
-from streamcheck.core.measures.base import LabelledMeasure, Needs
+from streamcheck.core.measures.base import LabelledMeasure, Needs, share_size
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import Signal
 
@@ -31,6 +32,10 @@ class F1(LabelledMeasure):
     needs = Needs.LABELLED_BINARY
     direction: ClassVar[int] = -1
     unit: ClassVar[str] = "F1"
+
+    def size(self, level: float, baseline: float, reference: object) -> Mapping[str, float]:  # noqa: ARG002
+        """In percentage points."""
+        return share_size(level, baseline)
 
     def count(self, summary: LabelledRows | Share) -> tuple[int, int]:
         """True positives, and rows that are positive by label or by prediction."""

@@ -1,10 +1,13 @@
 """Has a numeric column moved up or down, whatever its unit and however heavy its tails?"""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Interval
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures._scores import ScoreMeasure
+from streamcheck.core.measures.base import value_size
 from streamcheck.core.summaries import Moment
 
 
@@ -23,6 +26,10 @@ class MeanShift(ScoreMeasure):
     def shown(self, moment: Moment) -> float:
         """The raw mean."""
         return moment.mean
+
+    def size(self, level: float, baseline: float, reference: MomentAccumulator) -> Mapping[str, float]:
+        """In the column's unit, and in its standard deviation."""
+        return value_size(level, baseline, reference.shown.sd)
 
     def spread(self, errors: float, sd: float, baseline: float) -> Interval:
         """A score is counted in the reference's standard deviations."""

@@ -1,11 +1,13 @@
 """Has a numeric column become wider or narrower?"""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._scores import ScoreMeasure
+from streamcheck.core.measures.base import value_size
 from streamcheck.core.summaries import Moment
 
 LOG_PER_SCORE = math.sqrt(math.pi / 2 - 1)
@@ -23,6 +25,10 @@ class Scale(ScoreMeasure):
 
     column = 1
     unit: ClassVar[str] = "standard deviation"
+
+    def size(self, level: float, baseline: float, reference: object) -> Mapping[str, float]:  # noqa: ARG002
+        """In its unit, and in per cent."""
+        return value_size(level, baseline)
 
     def shown(self, moment: Moment) -> float:
         """The raw standard deviation."""

@@ -1,12 +1,13 @@
 """Do categories come that the reference never saw?"""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._categories import CategoryAccumulator, held
 from streamcheck.core.measures._moments import judged
-from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.measures.base import Measure, Needs, share_size
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import Signal
 
@@ -23,6 +24,10 @@ class Unseen(Measure):
     needs = Needs.CATEGORICAL
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of unseen categories"
+
+    def size(self, level: float, baseline: float, reference: object) -> Mapping[str, float]:  # noqa: ARG002
+        """In percentage points."""
+        return share_size(level, baseline)
 
     def accumulator(self) -> CategoryAccumulator:
         """An empty reference content for this measure."""

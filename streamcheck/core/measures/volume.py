@@ -1,12 +1,13 @@
 """Do as many events come as always?"""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._moments import MomentAccumulator, judged
-from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.measures.base import Measure, Needs, value_size
 from streamcheck.core.summaries import Moment, StreamSummary
 from streamcheck.core.types import Signal
 
@@ -31,6 +32,10 @@ class Volume(Measure):
     needs = Needs.STREAM
     empty_panes: ClassVar[bool] = True
     unit: ClassVar[str] = "events per pane"
+
+    def size(self, level: float, baseline: float, reference: object) -> Mapping[str, float]:  # noqa: ARG002
+        """In its unit, and in per cent."""
+        return value_size(level, baseline)
 
     def moment(self, summary: StreamSummary) -> Moment:
         """One pane as one value: its rows."""
