@@ -13,7 +13,12 @@ FUNCTION_LINES_MAX = 70
 LAYERS: dict[str, tuple[str, ...]] = {
     "streamcheck": ("streamcheck.library",),
     "streamcheck.__main__": ("streamcheck.cli",),
-    "streamcheck.adapters": ("streamcheck.runtime.ports", "streamcheck.runtime.telemetry", "streamcheck.core"),
+    "streamcheck.adapters": (
+        "streamcheck.runtime.notices",
+        "streamcheck.runtime.ports",
+        "streamcheck.runtime.telemetry",
+        "streamcheck.core",
+    ),
     "streamcheck.cli": ("streamcheck",),
     "streamcheck.config": ("streamcheck.config", "streamcheck.core"),
     "streamcheck.core": ("streamcheck.core",),

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "run": ("streamcheck.cli.run:run", "Watch topics; publish alerts, gauges and a status page."),
     "alerts": ("streamcheck.cli.alerts:alerts", "Show what is firing in a running service; history; follow."),
+    "silence": ("streamcheck.cli.silence:silence", "Keep messages about some alerts back for a while."),
     "top": ("streamcheck.cli.top:top", "Watch a running service: monitors, lag, labels."),
     "backtest": ("streamcheck.cli.backtest:backtest", "Replay files or topics: which alerts would have fired?"),
     "calibrate": ("streamcheck.cli.calibrate:calibrate", "Propose detectors' parameters for a budget, from history."),

@@ -96,12 +96,13 @@ def _work(config: str, *, until_end: bool, new_lineage: bool, reset_state: bool)
     for warning in loaded.warnings:
         log.warning("%s: %s", config, warning)
     refuse_files(config, loaded.settings)
-    return _run(loaded, until_end=until_end, new_lineage=new_lineage, reset_state=reset_state)
+    return _run(loaded, config, until_end=until_end, new_lineage=new_lineage, reset_state=reset_state)
 
 
-def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
+def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, reset_state: bool) -> dict[str, int]:
     from streamcheck.adapters.sqlite.aside import allow_takeover, reset  # noqa: PLC0415
     from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
+    from streamcheck.cli.notify_wiring import notifying  # noqa: PLC0415
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
@@ -121,7 +122,11 @@ def _run(loaded: "Loaded", *, until_end: bool, new_lineage: bool, reset_state: b
         until_end=until_end,
         skip_gaps=settings.on_gap == "skip",
     )
-    with stop.on_signals(), pages(settings, telemetry, clock) as address:
+    with (
+        stop.on_signals(),
+        pages(settings, telemetry, clock) as address,
+        notifying(settings, Path(config), telemetry, clock),
+    ):
         if address is not None:
             log.info("status page and gauges at %s", address)
         lifeline = Lifeline(lost=lambda: os.kill(os.getpid(), signal.SIGTERM))

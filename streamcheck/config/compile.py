@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
 from streamcheck.config.models import Config
+from streamcheck.config.notify import compile_notify
 from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
@@ -139,4 +140,5 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         open_bytes=config.limits.open_memory,
         workers=config.workers,
         kafka_client=client,  # type: ignore[arg-type]  # checked: one of CLIENTS
+        notify=compile_notify(config.notify),
     )

@@ -15,6 +15,7 @@ from streamcheck.config.environment import substitute
 from streamcheck.config.kafka_options import check_kafka
 from streamcheck.config.models import Config
 from streamcheck.config.monitors import Expansion
+from streamcheck.config.notify import check_notify
 from streamcheck.config.profiles import check_profiles, read_profiles
 from streamcheck.config.settings import Settings
 from streamcheck.config.surface import surface
@@ -71,6 +72,7 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config", *, prof
     config = usable.config
     kafka = check_kafka(config.kafka, findings) if config.kafka is not None else None
     check_parts(usable, findings)
+    check_notify(config.notify, findings)
     declared = surface(usable, findings)
     known = read_profiles(usable, findings, FilePath(source).parent) if profiles else None
     monitors = Expansion(usable, declared, findings, known).specs()

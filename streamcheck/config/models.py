@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from streamcheck.config.notify import NotifySection
 from streamcheck.config.streams import Section, Segmentations, Streams, Times
 from streamcheck.config.values import (
     Duration,
@@ -251,6 +252,9 @@ class Config(Section):
         None, description="What is watched; left out: the defaults for everything declared."
     )
     alerts: Alerts = Field(default_factory=Alerts, description="Where alerts go, and who answers for them.")
+    notify: tuple[NotifySection, ...] = Field(
+        (), description="Who is told beside the topic: Alertmanager, webhooks, Slack, mail; an incident is one message."
+    )
     journal: TopicSection | None = Field(
         None, description="Topic for a copy of the journal: what a replay needs beside the events."
     )

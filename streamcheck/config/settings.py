@@ -25,6 +25,58 @@ class JoinStorage:
 
 
 @dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """Prometheus' Alertmanager: its address, and how often (s) it is told again what fires."""
+
+    url: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that takes a POST. template: a file with the body; secret: signs it."""
+
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    template: str | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """A webhook's address, or a bot's token with a channel and the API's address."""
+
+    url: str | None = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    channel: str | None = None
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A mail server, and from whom to whom."""
+
+    server: tuple[str, int]
+    sender: str
+    to: tuple[str, ...]
+    tls: Literal["starttls", "tls", "none"]
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """One way to tell people, and of which incidents; None: of all. wait_s: before the first message of one."""
+
+    name: str
+    way: Alertmanager | Webhook | Slack | Email
+    severities: tuple[str, ...] | None = None
+    owners: tuple[str, ...] | None = None
+    wait_s: float = 10.0
+    resolved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the runtime needs that is no part of the plan.
 
@@ -51,3 +103,4 @@ class Settings:
     open_bytes: int = 512 << 20
     workers: int = 1
     kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"
+    notify: tuple[Notify, ...] = ()

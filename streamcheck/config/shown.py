@@ -1,12 +1,12 @@
-"""Which part of a config may others see? All but the connection: passwords stand there, if anywhere."""
+"""Which part of a config may others see? All but connections: passwords stand there, if anywhere."""
 
 import yaml
 
-CONNECTION = "kafka"
+CONNECTIONS = ("kafka", "notify")
 
 
 def without_connection(text: str) -> str:
-    r"""The config as written, comments and `${NAME}` too, with an ellipsis for `kafka`.
+    r"""The config as written, comments and `${NAME}` too, with an ellipsis for `kafka` and `notify`.
 
     >>> print(without_connection("name: a\nkafka:\n  sasl_plain_password: hush\nstart: latest\n"), end="")
     name: a
@@ -17,7 +17,7 @@ def without_connection(text: str) -> str:
     if not isinstance(root, yaml.MappingNode):
         return text
     for key, value in reversed(root.value):
-        if key.value == CONNECTION:
+        if key.value in CONNECTIONS:
             rest = text[value.end_mark.index :]
             text = f"{text[: key.end_mark.index]}: …{'' if rest.startswith((chr(10), ',', '}')) else chr(10)}{rest}"
     return text

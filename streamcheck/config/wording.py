@@ -27,6 +27,10 @@ PLACEHOLDERS: dict[str, Any] = {
     "label": "label",
     "kind": "numeric",
     "on": ["volume"],
+    "url": "http://unnamed",
+    "smtp": "unnamed:25",
+    "sender": "unnamed@unnamed",
+    "to": "unnamed@unnamed",
 }
 """What stands in for required settings that are missing or wrong, so that the rest can be checked."""
 

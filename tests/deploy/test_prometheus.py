@@ -3,29 +3,25 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import yaml
 
 from streamcheck.adapters.prometheus.gauges import GAUGES
+from tests.deploy.programs import answers, free_port, started, until
 from tools import grafana
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "prometheus"
-DEADLINE_S = 120.0
-T = TypeVar("T")
 IN_THE_DEMO = ("instance", "config", "monitor", "segment")
 
 
@@ -75,22 +71,6 @@ def test_alertmanagers_config_is_valid(amtool: str) -> None:
 
 
 # ------------------------------------------------------------------ scraping for real
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def until(look: Callable[[], T | None], what: str) -> T:
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"waited {DEADLINE_S:.0f} s for {what}")
-
-
 @dataclass(frozen=True)
 class Scraped:
     """A Prometheus that scrapes a demo which has come to its end and stays up."""
@@ -107,23 +87,6 @@ class Scraped:
     def query(self, text: str) -> list[dict[str, Any]]:
         result: list[dict[str, Any]] = self.get("/api/v1/query", query=text)["result"]
         return result
-
-
-@contextmanager
-def started(*command: str, cwd: Path) -> Iterator[None]:
-    with (cwd / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=cwd) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-def answers(url: str) -> bool | None:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return None
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,18 @@ SilenceWatch.heard = heard
 """
 
 
+WAYS = 4
+NOTIFY = """
+notify:
+  - {name: a, wait: 1ms, webhook: {url: "http://127.0.0.1:9/x", headers: {Authorization: "${STREAMCHECK_CANARY}"}}}
+  - {name: b, wait: 1ms, webhook: {url: "http://127.0.0.1:9/x", secret: "${STREAMCHECK_CANARY}"}}
+  - {name: c, wait: 1ms, slack: {token: "${STREAMCHECK_CANARY}", channel: C, api: "http://127.0.0.1:9"}}
+  - name: d
+    wait: 1ms
+    email: {smtp: "127.0.0.1:9", sender: a@x.example, to: b@x.example, user: me, password: "${STREAMCHECK_CANARY}"}
+"""
+
+
 def shown(command: str, path: Path, password: str, *options: str) -> str:
     """Everything that a command prints."""
     environment = {"STREAMCHECK_CANARY": password, "PYTHONPATH": str(ROOT)}
@@ -48,9 +60,10 @@ def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path, client) -> None:
     name = f"canary-{client}"
     topic = fill(f"{name}-input")
     broker.admin.create_acls(needed(name, topic))
-    text = config(broker, name, topic, client=client)
+    text = config(broker, name, topic, client=client) + NOTIFY
     service = run(text, "-v", STREAMCHECK_CANARY=PASSWORD)
     service.until(lambda: "alert firing" in service.said(), "an alert")
+    service.until(lambda: service.said().count("cannot be reached") >= WAYS, "messages that do not arrive")
     service.until(lambda: 'outcome="accepted"' in service.get("/metrics")[1], "gauges")
     pages = "".join(service.get(path)[1] for path in PATHS)
     service.stop()
