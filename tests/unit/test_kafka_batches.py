@@ -105,6 +105,29 @@ def test_equal_to_kafka_python_on_random_batches(seed) -> None:
     assert chunks[-1].next_offset == base
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_records_of_one_length_are_found_like_others(seed, monkeypatch) -> None:
+    """Runs of one length begin, end and break anywhere, in the last byte of the data, too, and over batches."""
+    monkeypatch.setattr(wire, "ONE_BY_ONE", 20)
+    rng = random.Random(seed)
+    found, base = [], 0
+    for _ in range(4):
+        runs = [(rng.choice((0, 1, 56, 57, 58, 300, 9_000)), rng.choice((1, 3, 40, 90))) for _ in range(5)]
+        sizes = [size for size, count in runs for _ in range(count)]
+        found.append(batch(base, [(1_000, rng.choice((None, b"", b"k")), rng.randbytes(size), []) for size in sizes]))
+        base += len(sizes)
+    parts = [(head, wire.payload(memoryview(each), head, 1 << 30)) for each in found for head in [wire.header(each)]]
+    records = wire.records(parts)
+    theirs = [record for each in found for record in MemoryRecords(each).next_batch()]
+    assert list(records.values) == [record.value for record in theirs]
+    assert list(records.keys) == [record.key for record in theirs]
+    assert records.offsets.tolist() == list(range(base))
+    damaged = bytearray(parts[-1][1])
+    damaged[0] += 2  # one byte more than there is
+    with pytest.raises(MalformedBatch):
+        wire.records([(parts[-1][0], bytes(damaged))])
+
+
 @pytest.mark.parametrize("magic", [0, 1])
 def test_legacy_message_sets(magic) -> None:
     data = batch(0, [(1_000 + at, b"k", b"v%d" % at, []) for at in range(5)], magic=magic)

@@ -34,6 +34,10 @@ RECORDS_MAX = 1 << 17
 RECORD_BYTES = 256
 """What a record takes beside its bytes until its poll has been decoded: its places, its columns."""
 
+ALIKE_MIN, ONE_BY_ONE = 16, 2_048
+"""Of fewer records of one length it takes longer to find them together; then so many are found one by one."""
+_NONE = np.empty(0, np.int64)
+
 Payload = bytes | memoryview
 
 
@@ -170,23 +174,52 @@ def records(batches: Sequence[tuple[Header, Payload]]) -> Records:
         raise MalformedBatch from error
 
 
-def _starts(data: bytes, batches: Sequence[tuple[Header, Payload]]) -> npt.NDArray[np.int64]:
-    starts: list[int] = []
-    append = starts.append
-    at = end = 0
+def _starts(data: bytes, batches: Sequence[tuple[Header, Payload]]) -> IntArray:
+    """Where each record begins. Those of one length, as of a fixed form, are found together; others one by one."""
+    octets, found = np.frombuffer(data, np.uint8), [np.empty(0, np.int64)]
+    at = end = apart = 0
     for head, part in batches:
         end += len(part)
-        for _ in repeat(None, head.records):
-            append(at)
-            first = data[at]
-            if first < 0x80:
-                at += 1 + (first >> 1)
-            elif (second := data[at + 1]) < 0x80:
-                at += 2 + (second << 6) + ((first & 0x7F) >> 1)
+        left = head.records
+        while left:
+            if not apart and len(_alike(octets, at, min(left, ALIKE_MIN))) > ALIKE_MIN:
+                bounds = _alike(octets, at, min(left, end - at))
             else:
-                at = _after_long(data, at)
+                bounds = _one_by_one(data, at, min(left, apart or ONE_BY_ONE))
+                apart = (apart or ONE_BY_ONE) - len(bounds) + 1
+            found.append(bounds[:-1])
+            at, left = int(bounds[-1]), left - len(bounds) + 1
         if at != end:
             raise MalformedBatch
+    return np.concatenate(found)
+
+
+def _alike(octets: npt.NDArray[np.uint8], at: int, most: int) -> IntArray:
+    """Where records begin that are as long as the one here, `most` of them at most, and where the last of them ends."""
+    first, second = octets[at : at + 2].tolist() if at + 1 < len(octets) else (0xFF, 0xFF)
+    if second > 0x7F and first > 0x7F:
+        return _NONE  # they are long, so that there are few
+    size = 1 + (first >> 1) if first < 0x80 else 2 + (second << 6) + ((first & 0x7F) >> 1)
+    begins = at + size * np.arange(min(most, (len(octets) - at - 2) // size + 1) + 1)
+    same = octets[begins[:-1]] == first
+    if first > 0x7F:
+        same &= octets[begins[:-1] + 1] == second
+    return begins if same.all() else begins[: int(same.argmin()) + 1]
+
+
+def _one_by_one(data: bytes, at: int, count: int) -> IntArray:
+    """Where so many records begin, and where the last of them ends."""
+    starts = [at]
+    append = starts.append
+    for _ in repeat(None, count):
+        first = data[at]
+        if first < 0x80:
+            at += 1 + (first >> 1)
+        elif (second := data[at + 1]) < 0x80:
+            at += 2 + (second << 6) + ((first & 0x7F) >> 1)
+        else:
+            at = _after_long(data, at)
+        append(at)
     return np.array(starts, np.int64)
 
 
