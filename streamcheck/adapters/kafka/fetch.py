@@ -19,8 +19,9 @@ from streamcheck.core.types import SourcePartition
 
 log = logging.getLogger(__name__)
 
-POLL_KIB_MAX = 16 << 10
-"""Of decompressed records per poll, plus one batch at most: what a loop handles in some tenths of a second."""
+POLL_KIB_MAX = 8 << 10
+"""Of decompressed records per poll, plus one batch at most: what a loop handles in some tenths of a second. Twice as
+much takes 2 % less CPU per event and 20 MB more."""
 
 POLL_RECORDS_MAX = 10_000
 """The same for records that come one by one."""
@@ -31,7 +32,7 @@ PROBE_MS = 2_000
 FETCH_SETTINGS: dict[str, object] = {
     "fetch_min_bytes": 65_536,
     "fetch_max_wait_ms": 500,
-    "fetch_max_bytes": 16 << 20,
+    "fetch_max_bytes": 8 << 20,  # the client holds an answer three times while it takes it apart
     "max_partition_fetch_bytes": 2 << 20,
 }
 
