@@ -1,10 +1,12 @@
 """`streamcheck state export`: everything that a saved state holds, for people and other programs to read."""
 
 import base64
+import heapq
 import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -37,36 +39,35 @@ def export(config: str, out: str | None, journal: str | None, as_json: bool) -> 
     if out is None and journal is None:
         raise click.UsageError("name OUT, or a file with --journal")
     view = SqliteView(where.directory, where.loaded.plan.name)
+    parts = 0
     try:
         saved = view.load()
+        assert saved is not None, "a view of a fresh file is refused"
+        if out is not None:
+            parts = _write(Path(out), _parts(where.loaded.plan.name, saved, view.shelf()))
     finally:
         view.close()
-    assert saved is not None, "a view of a fresh file is refused"
     lines = [saved.state[key] for key in sorted(saved.state) if key.startswith(PREFIX)]
-    if out is not None:
-        parts = _parts(where.loaded.plan.name, saved)
-        text = "".join(_line(part) + "\n" for part in parts) if out.endswith("l") else _line(parts, indent=1) + "\n"
-        _write(Path(out), text.encode())
     if journal is not None:
-        _write(Path(journal), b"".join(line + b"\n" for line in lines))
+        with _private(Path(journal)) as file:
+            file.writelines(line + b"\n" for line in lines)
     if as_json:
-        show_json({"out": out, "journal": journal, "parts": len(saved.state), "journal_entries": len(lines)})
+        show_json({"out": out, "journal": journal, "parts": parts, "journal_entries": len(lines)})
     else:
         written = counted(len(lines), "journal entry", "journal entries")
-        click.echo(f"{counted(len(saved.state), 'part')}, {written}")
+        click.echo(f"{counted(parts, 'part')}, {written}")
 
 
-def _parts(name: str, saved: "Saved") -> list[dict[str, Any]]:
-    """Every part of the state by its key, then the outbox."""
+def _parts(name: str, saved: "Saved", shelf: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
+    """Every part of the state by its key, then the outbox. shelf: parts that are not loaded, each read in its turn."""
     from streamcheck.core import codec, saving  # noqa: PLC0415 (numpy: only when it is used)
 
-    parts: list[dict[str, Any]] = [{"key": "config", "value": name}]
-    for key in sorted(saved.state):
-        value = saved.state[key]
+    yield {"key": "config", "value": name}
+    for key, value in heapq.merge(sorted(saved.state.items()), shelf):
         read = saving.decode_part(key, value) if codec.is_state(value) else _foreign(value)
-        parts.append({"key": key, "value": plain(read)})
-    parts += [{"key": f"outbox/{e.sequence}", "value": json.loads(e.value)} for e in saved.outbox]
-    return parts
+        yield {"key": key, "value": plain(read)}
+    for entry in saved.outbox:
+        yield {"key": f"outbox/{entry.sequence}", "value": json.loads(entry.value)}
 
 
 def _foreign(value: bytes) -> Any:
@@ -98,10 +99,20 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _line(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+def _write(path: Path, parts: Iterable[dict[str, Any]]) -> int:
+    """The parts, each as it comes: as lines, or as one list where the file is no .jsonl. Returns how many."""
+    as_lines, n = path.suffix == ".jsonl", 0
+    with _private(path) as file:
+        for part in parts:
+            text = json.dumps(part, ensure_ascii=False, indent=None if as_lines else 1, allow_nan=False)
+            if not as_lines:
+                text = ("," if n else "[") + "\n " + text.replace("\n", "\n ")
+            file.write((text + "\n" * as_lines).encode())
+            n += 1
+        file.write(b"" if as_lines else b"\n]\n")
+    return n
 
 
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+def _private(path: Path) -> BinaryIO:
+    """A new file that nobody else may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

@@ -83,9 +83,10 @@ class SqliteView(SqliteStore):
             return dict(self._open().execute("SELECT key, length(value) FROM state ORDER BY key"))
 
     def shelf(self) -> Iterator[tuple[str, bytes]]:
-        """All parts that `load` leaves out, by key."""
+        """All parts that `load` leaves out, ascending by key."""
         with self._explained("read"):
-            keys = [row[0] for row in self._open().execute("SELECT key FROM state WHERE key GLOB ?", (f"{SHELF}*",))]
+            named = self._open().execute("SELECT key FROM state WHERE key GLOB ? ORDER BY key", (f"{SHELF}*",))
+            keys = [row[0] for row in named]
         for key in keys:
             yield key, self.read(key)
 
