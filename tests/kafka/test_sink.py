@@ -24,6 +24,7 @@ from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import DeliveryError
 from streamcheck.runtime.ports import Arrived, OutboxEntry, StrayRecord
+from tests.faults.topics import read as records
 
 pytestmark = pytest.mark.kafka
 AWAY_S = 3.0
@@ -303,6 +304,18 @@ def test_strays_carry_their_origin_and_their_bytes(topic, kafka, read) -> None:
     assert 3_000 < len(found[1][1]) < 4_000
     assert found[2] == (b"payments/3/9", b"")
     sink.close()
+
+
+def test_strays_of_one_partition_stay_together_and_in_order(topic, kafka) -> None:
+    name = topic(partitions=3)
+    sink = KafkaStraySink(kafka.settings, name)
+    sink.send([StrayRecord(SourcePartition("t", at % 5), at, "r", None, b"v") for at in range(100)])
+    sink.flush()
+    sink.close()
+    found = records(kafka.bootstrap, name)
+    assert [(r.partition, r.key) for r in found] == [
+        (there, b"t/%d/%d" % (at % 5, at)) for there in range(3) for at in range(100) if at % 5 % 3 == there
+    ]
 
 
 def test_a_refused_stray_does_not_stop_the_others(topic, kafka, read, monkeypatch) -> None:
