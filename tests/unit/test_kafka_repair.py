@@ -8,6 +8,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConnectionError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.net.transport import KafkaTCPTransport
 from kafka.producer.sender import Sender
 
@@ -125,3 +126,27 @@ def test_a_transport_that_has_changed_is_left_alone() -> None:
     other = SimpleNamespace()
     assert repair.heard_out(other) is other
     assert vars(other) == {}
+
+
+def left_of_a_refused_connection(connect) -> int:
+    """The socket's number after nobody has listened; -1 once it is closed."""
+
+    async def ready(*_args, **_more) -> None:
+        """It is."""
+
+    with socket.socket() as own, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        own.setblocking(False)
+        coroutine = connect(KafkaNetSocket(None), SimpleNamespace(wait_write=ready), own, nobody.getsockname())
+        with pytest.raises(KafkaConnectionError):
+            coroutine.send(None)
+        return own.fileno()
+
+
+def test_the_client_leaves_sockets_open_and_the_repair_closes_them() -> None:
+    repair.close_sockets_in_vain()
+    repaired = KafkaNetSocket.sock_connect
+    repair.close_sockets_in_vain()
+    assert KafkaNetSocket.sock_connect is repaired, "repaired twice"
+    assert left_of_a_refused_connection(repaired.__wrapped__) != -1, "kafka-python has put it right"
+    assert left_of_a_refused_connection(repaired) == -1

@@ -31,7 +31,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from streamcheck.adapters.kafka.gulp import gulping
-from streamcheck.adapters.kafka.repair import heard_out, producer_client
+from streamcheck.adapters.kafka.repair import close_sockets_in_vain, heard_out, producer_client
 from streamcheck.core.components import nearest
 from streamcheck.errors import ParameterError, SourceError, StreamcheckError
 from streamcheck.runtime.ports import SinkLost, SourceUnavailable
@@ -176,6 +176,7 @@ def connect(client: Client, settings: Mapping[str, object], **own: object) -> An
     Raises what the client raises when no broker answers within CONNECT_MS, and leaves nothing behind then: by itself
     kafka-python 3.0.12 leaks a thread for each client that could not be made, which adds up while a broker is away.
     """
+    close_sockets_in_vain()
     made: list[Any] = []
     managers: list[NotingManager] = []
     kind = producer_client() if issubclass(client, KafkaProducer) else KafkaNetClient

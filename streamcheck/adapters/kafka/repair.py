@@ -7,6 +7,8 @@ restart goes on: nothing but time hangs on it.
 
 A broker that answers and hangs up at once, as it does after a refused login: where both are there when the client
 looks, as on a busy machine, it drops the answer, and the refusal looks like a broker that is away.
+
+A broker that refuses the connection: the socket is left to the garbage collector, one for each attempt.
 """
 
 import functools
@@ -17,6 +19,7 @@ from typing import Any
 
 from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.producer.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -103,3 +106,20 @@ def _keeps_request(*, answers: bool) -> bool:
     finally:
         logger.disabled = before
     return kept == [request]
+
+
+def close_sockets_in_vain() -> None:
+    """A socket whose connection fails is closed, by every client of this process from now on."""
+    connect = getattr(KafkaNetSocket, "sock_connect", None)
+    if connect is None or hasattr(connect, "__wrapped__"):
+        return
+
+    @functools.wraps(connect)
+    async def closing(self: Any, net: Any, sock: Any, *args: Any, **more: Any) -> Any:
+        try:
+            return await connect(self, net, sock, *args, **more)
+        except BaseException:
+            sock.close()
+            raise
+
+    KafkaNetSocket.sock_connect = closing
