@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("streamcheck.cli.calibrate:calibrate", "Propose detectors' parameters for a budget, from history."),
     "test": ("streamcheck.cli.scenarios:test", "Run scenario tests: rows in, expected alerts out."),
     "profile": ("streamcheck.cli.profile:profile", "Make a reference profile of history; show, diff, merge profiles."),
+    "acknowledge": ("streamcheck.cli.acknowledge:acknowledge", "Say that an alert is known, or is the new normal."),
+    "rebaseline": ("streamcheck.cli.rebaseline:rebaseline", "Let references begin anew: what comes now is normal."),
     "state": ("streamcheck.cli.state:state", "Look at the saved state, check, export, reset or rebuild it."),
     "demo": ("streamcheck.cli.demo:demo", "See it work: simulated payments with incidents, no broker."),
     "completion": ("streamcheck.cli.completion:completion", "Print a shell's completion script."),

@@ -10,6 +10,7 @@ from streamcheck.adapters.kafka.sink import KafkaAlertSink
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.adapters.kafka.strays import KafkaStraySink
 from streamcheck.adapters.sqlite.aside import taken_over, takeover_allowed
+from streamcheck.adapters.sqlite.orders import OrderFolder
 from streamcheck.adapters.sqlite.store import SqliteStore
 from streamcheck.cli.service import Wiring
 from streamcheck.cli.supervise import CAREFUL
@@ -39,6 +40,7 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
         dead_letters=KafkaStraySink(client, named.dead_letter) if named.dead_letter else None,
         late=KafkaStraySink(client, named.late) if named.late else None,
         journal=KafkaJournal(client, named.journal) if named.journal else None,
+        orders=OrderFolder(directory),
         workers=settings.workers,
         claimed=partial(taken_over, directory),
     )

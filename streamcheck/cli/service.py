@@ -24,19 +24,20 @@ from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.decoding import Decode, Decoding, Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
-from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Listener, Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
 from streamcheck.runtime.ports import (
     AlertSink,
     Clock,
     JournalSink,
+    OrderBox,
     SinkUnavailable,
     Source,
     SourceUnavailable,
     Store,
     StraySink,
 )
-from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Ownership, Phase, Snapshot, Telemetry
+from streamcheck.runtime.telemetry import BrokerReading, HealthRules, Ownership, Phase, Snapshot, Tally, Telemetry
 from streamcheck.runtime.workers import Pool
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Wiring:
     dead_letters: StraySink | None = None
     late: StraySink | None = None
     journal: JournalSink | None = None
+    orders: OrderBox | None = None
     workers: int = 1
     opened: Callable[[], None] = lambda: None
     claimed: Callable[[], None] = lambda: None
@@ -206,6 +208,7 @@ def _open(
         rules,
         listener=listener,
         journal=wiring.journal,
+        orders=wiring.orders,
     )
 
 

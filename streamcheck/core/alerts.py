@@ -1,7 +1,7 @@
 """The life of an alert: pending, firing, resolved; and its record, byte for byte (DESIGN section 10)."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,6 +72,15 @@ class AlertTracker:
         self.opened_ms = 0
         self.last_drift_end_ms = 0
         self.finding: Finding | None = None
+        self.acknowledged: str | None = None
+        """By whom the open alert is known to be known."""
+        self.accepted: str | None = None
+        """Why what the open alert found is normal from now on: it is resolved with the next step."""
+
+    def accept(self, why: str) -> None:
+        """What an open alert has found is the new normal."""
+        if self.finding is not None:
+            self.accepted = why
 
     def step(self, start_ms: int, end_ms: int, drifting: Finding | None) -> list[Transition]:
         """One more step of the detector over the pane [start_ms, end_ms).
@@ -79,6 +88,8 @@ class AlertTracker:
         drifting: what it found, None when all is well.
         """
         transitions: list[Transition] = []
+        if self.accepted is not None:
+            self._go(AlertState.QUIET, "resolved", start_ms, end_ms, transitions)
         if drifting is not None:
             self.last_drift_end_ms = end_ms
             if self.state is AlertState.QUIET:
@@ -120,9 +131,11 @@ class AlertTracker:
     def _go(self, state: AlertState, word: str, start_ms: int, end_ms: int, transitions: list[Transition]) -> None:
         assert self.finding is not None
         self.state = state
-        transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, self.finding))
+        said = (("acknowledged_by", self.acknowledged), ("accepted_because", self.accepted))
+        finding = replace(self.finding, evidence=(*self.finding.evidence, *(each for each in said if each[1])))
+        transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, finding))
         if state is AlertState.QUIET:
-            self.finding = None
+            self.finding = self.acknowledged = self.accepted = None
 
     def export(self) -> State:
         """The state, sharing no memory."""
@@ -144,6 +157,8 @@ class AlertTracker:
             "opened_ms": self.opened_ms,
             "last_drift_end_ms": self.last_drift_end_ms,
             "finding": finding,
+            "acknowledged": self.acknowledged,
+            "accepted": self.accepted,
         }
 
     def restore(self, state: State) -> None:
@@ -151,6 +166,7 @@ class AlertTracker:
         self.state = AlertState(state["state"])
         self.opened_ms = state["opened_ms"]
         self.last_drift_end_ms = state["last_drift_end_ms"]
+        self.acknowledged, self.accepted = state["acknowledged"], state["accepted"]
         f = state["finding"]
         self.finding = None if f is None else Finding(*f[:7], *[tuple((k, v) for k, v in f[7])])
 
@@ -228,6 +244,9 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
 def _recovery(change: Change) -> str:
     """What it means that an alert is resolved: that depends on what its detector can say."""
     finding = change.transition.finding
+    accepted = dict(finding.evidence).get("accepted_because")
+    if accepted:
+        return f"is taken as it is from now on ({accepted})"
     if change.spec.detector.name == "threshold" and finding.threshold is not None:
         return f"is back within its limit {finding.threshold:.4g} ({change.noun})"
     if change.spec.measure is None:

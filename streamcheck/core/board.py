@@ -1,6 +1,6 @@
 """All monitors of a plan: which instances exist, and how one pane passes through them, always in the same order."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,8 +39,7 @@ from streamcheck.core.watching import Watcher
 from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
 
 SHOWN_MAX = 5_000
-"""Monitors times segments in gauges and pages: each is six to ten lines of gauges, 1 kB, and as much again on its way.
-"""
+"""Monitors times segments in gauges and pages: each is ten lines of gauges, 1 kB, and as much again on its way."""
 
 WindowKey = tuple[str, Window, int]
 
@@ -149,11 +148,8 @@ class Board:
                 continue
             if layout is None and instance.measure.needs is Needs.NUMERIC and not coded:
                 continue  # no histogram yet: the signal begins once it is laid out
-            summary: Any = (
-                pane.coded_summary(spec.column, spec.by, number)
-                if coded
-                else pane.numeric_summary(spec.column, spec.by, number, layout)
-            )
+            place_of = (spec.column, spec.by, number)
+            summary: Any = pane.coded_summary(*place_of) if coded else pane.numeric_summary(*place_of, layout)
             changes += instance.step(span, [summary])
             self._call_roll(place, spec, instance)
         return changes
@@ -260,7 +256,7 @@ class Board:
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
-        instance.notes = self.notes
+        instance.notes, instance.key = self.notes, instance_key(spec, number)
         fill(instance, self.plan.profiles)
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
@@ -291,6 +287,10 @@ class Board:
 
     def _table(self, by: Segmentation | None) -> SegmentTable | None:
         return None if by is None else self.tables[by.name]
+
+    def mark(self, changed: Iterable[Instance]) -> None:
+        """These have changed beside a pane."""
+        self._touched |= {instance.key for instance in changed}
 
     def instances(self) -> Iterator[Instance]:
         """All instances, in the order of the plan and of their segments."""

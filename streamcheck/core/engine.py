@@ -17,6 +17,7 @@ from streamcheck.core.explaining import explained
 from streamcheck.core.incidents import Incidents
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
+from streamcheck.core.orders import Order, Ordered, Orders, obey
 from streamcheck.core.partitions import JUMP_REASON, NEVER, Partition
 from streamcheck.core.plan import Plan
 from streamcheck.core.readings import EngineReading, PartitionReading
@@ -65,6 +66,7 @@ class Engine:
         self._heard_until: int | None = None
         """The pane from which on nobody knows how the predictions went on (see `end_of_predictions`)."""
         self.incidents = Incidents(plan.name, plan.time.pane_ms)
+        self.orders = Orders()
 
     def watch(self, watcher: Watcher) -> None:
         """Show every pane that closes from now on to a watcher."""
@@ -106,8 +108,12 @@ class Engine:
         return Outcome(journal=[entry, *self._floor(partition, max(resumed_at, partition.read_until)).journal])
 
     def replay_journal(self, entries: Iterable[JournalEntry]) -> None:
-        """Make floors known before the rows they concern are read (a backtest with a live run's journal)."""
+        """Make known beforehand what a live run's journal says: floors of partitions, orders of people."""
         for entry in entries:
+            if isinstance(entry, Ordered):
+                to_come = entry.at_ms >= self._open_from() * self.plan.time.pane_ms
+                if to_come and self.orders.is_new(entry.name):
+                    self.orders.foresee(entry)
             if isinstance(entry, Floored):
                 partition = self.partitions.get(entry.source) or self._add(
                     entry.source, Mark(entry.offset, NEVER, NEVER)
@@ -206,6 +212,29 @@ class Engine:
             self._close_until(max(ends), outcome, complete=False)
         return outcome
 
+    def obey(self, name: str, order: Order) -> Outcome:
+        """Do what a person has ordered, before the first pane that is open; nothing where it was done before.
+
+        name: tells it from all other orders. Some pane must have closed.
+        """
+        assert self.open_from is not None, "nothing has been seen that an order could concern"
+        outcome = Outcome()
+        if self.orders.is_new(name):
+            outcome.journal.append(Ordered(self.open_from * self.plan.time.pane_ms, name, order))
+            self._carry_out(name, order, outcome)
+        return outcome
+
+    def _carry_out(self, name: str, order: Order, outcome: Outcome) -> None:
+        changed, note = obey(order, self.plan.name, self.board.instances())
+        self.board.mark(changed)
+        self.orders.obeyed(name)
+        outcome.notes += [note, *self.board.notes]
+        self.board.notes.clear()
+
+    def _obey_due(self, pane: int, outcome: Outcome) -> None:
+        for entry in self.orders.due(pane * self.plan.time.pane_ms):
+            self._carry_out(entry.name, entry.order, outcome)
+
     def _wake(self, partition: Partition, batch: Batch) -> list[JournalEntry]:
         """A partition that was out of the minimum speaks again: what has closed meanwhile is closed to it.
 
@@ -262,10 +291,12 @@ class Engine:
             return
         heard = until if self._heard_until is None else min(until, self._heard_until)
         for pane in range(self.open_from, min(heard, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
+            self._obey_due(pane, outcome)
             self._publish(self._explained(self.closing.step_empty(self._span(pane))), outcome)
             outcome.panes += 1
 
     def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
+        self._obey_due(pane, outcome)
         buffers = [(p, buffer) for p in self.partitions.values() if (buffer := p.close(pane)) is not None]
         heard = self._heard_until is None or pane < self._heard_until
         changes = self.closing.step(self._span(pane), buffers, complete=complete and heard)
@@ -352,6 +383,7 @@ class Engine:
             "open_from": self.open_from,
             "last_rows_pane": self.last_rows_pane,
             "incidents": self.incidents.export(),
+            "orders": self.orders.export(),
         }
 
     def restore_core(self, state: State) -> None:
@@ -359,3 +391,4 @@ class Engine:
         self.sequence, self.digest = state["sequence"], state["digest"]
         self.open_from, self.last_rows_pane = state["open_from"], state["last_rows_pane"]
         self.incidents.restore(state["incidents"])
+        self.orders.restore(state["orders"])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from streamcheck.core.orders import Ordered, heard, told
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 
@@ -58,7 +59,7 @@ class Silent:
     read: tuple[tuple[SourcePartition, int], ...]
 
 
-JournalEntry = Opened | Floored | Advanced | Skipped | Silent
+JournalEntry = Opened | Floored | Advanced | Skipped | Silent | Ordered
 
 
 def to_bytes(entry: JournalEntry) -> bytes:
@@ -82,6 +83,8 @@ def to_bytes(entry: JournalEntry) -> bytes:
             return orjson.dumps(
                 {"kind": "silent", "until_ms": until_ms, "read": [[s.topic, s.partition, o] for s, o in read]}
             )
+        case Ordered(at_ms, name, order):
+            return orjson.dumps({"kind": "order", "at_ms": at_ms, "name": name, "order": told(order)})
 
 
 def from_bytes(line: bytes) -> JournalEntry:
@@ -103,6 +106,8 @@ def from_bytes(line: bytes) -> JournalEntry:
                 return Skipped(SourcePartition(read["topic"], read["partition"]), read["offset"], read["resumed_at"])
             case "silent":
                 return Silent(read["until_ms"], tuple((SourcePartition(t, p), o) for t, p, o in read["read"]))
+            case "order":
+                return Ordered(read["at_ms"], read["name"], heard(read["order"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"not a journal entry: {line[:200]!r}") from error
     raise StateError(f"a journal entry of unknown kind {read.get('kind')!r}: written by a newer streamcheck?")

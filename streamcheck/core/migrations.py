@@ -10,7 +10,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 4
+VERSION = 5
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -53,11 +53,24 @@ def _monitor_3(old: State) -> State:
     return {**old, "instance": {**instance, "normal": None if reference is None else normal}}
 
 
+def _engine_4(old: State) -> State:
+    """Nobody had ordered anything."""
+    return {**old, "engine": {**old["engine"], "orders": {"done": [], "to_come": []}}}
+
+
+def _monitor_4(old: State) -> State:
+    """Nobody had acknowledged an alert, nor accepted what it found."""
+    tracker = {**old["instance"]["tracker"], "acknowledged": None, "accepted": None}
+    return {**old, "instance": {**old["instance"], "tracker": tracker}}
+
+
 MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (1, "engine"): _engine_1,
     (1, "join"): _join_1,
     (2, "engine"): _engine_2,
     (3, "monitor"): _monitor_3,
+    (4, "engine"): _engine_4,
+    (4, "monitor"): _monitor_4,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

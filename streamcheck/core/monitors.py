@@ -55,6 +55,8 @@ class Instance:
         self.notes: list[str] = []
         """What there is to be told beside alerts; the board shares one list with all."""
         self.watcher: Watcher | None = None
+        self.key = ""
+        """Under which its state is kept."""
         self.grant: Grant | None = None
         """Its part of the false-alarm budget; None outside the budget."""
         self.seen: Seen | None = None
@@ -77,7 +79,7 @@ class Instance:
     @property
     def quiet(self) -> bool:
         """No alert is open."""
-        return self.tracker.finding is None
+        return self.tracker.finding is None or self.tracker.accepted is not None
 
     def may_alert(self) -> bool:
         """Whether the reference has come far enough for alerts, and the threshold will not change any more."""
@@ -100,6 +102,7 @@ class Instance:
         if self.normal is None or not self.normal.renew(why, since_ms, cut=cut):
             return False
         self.begin()
+        self.tracker.accept(why)
         where = "".join(f", {field}={value}" for field, value in self.segment)
         self.notes.append(f"{self.spec.id}{where}: the reference begins anew: {why}")
         return True
@@ -144,6 +147,7 @@ class Instance:
             score=self.score,
             threshold=self.threshold,
             alarms_per_week=self.grant.alarms_per_week if self.grant is not None else None,
+            acknowledged_by=self.tracker.acknowledged,
         )
 
     def export(self) -> State:
@@ -218,7 +222,7 @@ class PaneInstance(Instance):
                 self._cut(span.start_ms if cut.change_at is None else cut.change_at)
             elif self.grant is not None and (changed_ms := normal.beginning(span.start_ms, summary)) is not None:
                 self._cut(changed_ms)
-        return self.conclude(span, found) if stepped else []
+        return self.conclude(span, found) if stepped or self.tracker.accepted is not None else []
 
     def _suspects(self, stage: Stage | None) -> bool:
         """Whether a change may have begun, though none is proved."""

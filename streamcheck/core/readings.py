@@ -21,7 +21,8 @@ class Reading:
     segment: field and value pairs, empty for all rows; value and reference: in the column's own unit; low and high: the
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
-    "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget.
+    "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget;
+    acknowledged_by: who said that the open alert is known.
     """
 
     monitor: str
@@ -39,6 +40,7 @@ class Reading:
     score: float | None = None
     threshold: float | None = None
     alarms_per_week: float | None = None
+    acknowledged_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

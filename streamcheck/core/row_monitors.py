@@ -107,6 +107,8 @@ class RowInstance(Instance):
         changes: list[Change] = []
         if fed is not None and self._calibrated(fed):
             changes = self._judge(span, values, fed, summary)
+        elif self.tracker.accepted is not None:
+            changes = self.conclude(span, None)
         if self.normal is not None:
             self.normal.observe(span.start_ms, summary, quiet=self.quiet, suspicious=not self.quiet)
         return changes

@@ -21,11 +21,11 @@ from streamcheck.runtime.bounds import Reach, Windows
 from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.limits import UNCOMMITTED_MAX
-from streamcheck.runtime.loop import Listener, Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Listener, Loop, LoopRules
 from streamcheck.runtime.opening import Opened, match_topics, new_lineage, refuse_fewer, resume
 from streamcheck.runtime.past import Life
 from streamcheck.runtime.ports import Clock, Commit, GapError, Polled, Saved, Source, Store
-from streamcheck.runtime.telemetry import Telemetry
+from streamcheck.runtime.telemetry import Tally, Telemetry
 
 log = logging.getLogger(__name__)
 

@@ -25,11 +25,13 @@ from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import JournalLog
 from streamcheck.runtime.limits import OPEN_BYTES_MAX, PANES_A_BREATH, UNCOMMITTED_MAX, Brake, LimitLog
 from streamcheck.runtime.opening import BASE, BOOK, TOPICS, Opened
+from streamcheck.runtime.orders import OrderDesk
 from streamcheck.runtime.ports import (
     Clock,
     Commit,
     GapError,
     JournalSink,
+    OrderBox,
     OutboxEntry,
     PartitionStatus,
     Polled,
@@ -38,7 +40,7 @@ from streamcheck.runtime.ports import (
     Store,
 )
 from streamcheck.runtime.silence import SilenceWatch
-from streamcheck.runtime.telemetry import BrokerReading, Phase, Telemetry
+from streamcheck.runtime.telemetry import BrokerReading, Phase, Tally, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +66,6 @@ class LoopRules:
     skip_gaps: bool = False
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a run has done."""
-
-    events: int = 0
-    alerts: int = 0
-    panes: int = 0
-    commits: int = 0
-
-
 class Loop:
     """Runs one engine over one source until told to stop."""
 
@@ -90,6 +82,7 @@ class Loop:
         rules: LoopRules,
         listener: Listener | None = None,
         journal: JournalSink | None = None,
+        orders: OrderBox | None = None,
     ) -> None:
         self.engine: Engine = opened.engine
         self._saver = opened.saver
@@ -103,6 +96,7 @@ class Loop:
         self._rules = rules
         self._listener = listener
         self._journal_log = JournalLog(journal, opened.saved_journal)
+        self._orders = OrderDesk(orders)
         self.tally = Tally()
         self._alerts: list[Alert] = []
         self._journal: list[JournalEntry] = list(opened.journal)
@@ -187,6 +181,8 @@ class Loop:
                 self._mind_silence(now_s)
             else:
                 self._silence.interrupted(now_s)
+            for name, order in self._orders.fresh() if self.engine.open_from is not None else ():
+                self._take(self.engine.obey(name, order))
             self._publish(None)
         self._breathe(now_s)
 
@@ -259,6 +255,7 @@ class Loop:
                 put[BASE] = msgspec.json.encode(self._outbox.arrived)
         self._store.commit(Commit(change.beside({**put, TOPICS: self._topics}), change.delete, entries))
         self.tally.alerts += len(entries)
+        self._orders.committed()
         self._journal, self._alerts = [], []
         self._digest = self.engine.digest
         self._outbox.add(entries)

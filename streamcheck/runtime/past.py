@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped, from_bytes, to_bytes
+from streamcheck.core.orders import Ordered
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 from streamcheck.runtime.journal_log import numbered
@@ -52,11 +53,12 @@ class Life:
         return max((entry.until_ms for entry in self.entries if isinstance(entry, Advanced)), default=None)
 
     def known_ms(self, pane_ms: int) -> int | None:
-        """Up to where panes had closed, as far as the journal tells: by silence, or when a partition woke or came."""
+        """Up to where panes had closed, as far as the journal tells: silence, a partition that woke or came, orders."""
         floors = [entry.floor_ms for entry in self.entries if isinstance(entry, Floored)]
         silences = [entry for entry in self.entries if isinstance(entry, Advanced | Silent)]
         advances = [entry.until_ms // pane_ms * pane_ms for entry in silences]
-        return max(floors + advances, default=None)
+        orders = [entry.at_ms for entry in self.entries if isinstance(entry, Ordered)]
+        return max(floors + advances + orders, default=None)
 
     def skipped(self, source: SourcePartition, offset: int) -> int | None:
         """Where reading went on when it met a gap at this offset; None where it met none."""

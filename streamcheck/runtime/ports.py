@@ -332,6 +332,16 @@ class JournalSink(Protocol):
         """Release the connection."""
 
 
+class OrderBox(Protocol):
+    """Where people leave orders for a running service."""
+
+    def waiting(self) -> Sequence[tuple[str, bytes]]:
+        """Orders that have not been carried out, oldest first: name and content."""
+
+    def done(self, names: Sequence[str]) -> None:
+        """They are carried out, durably: forget them."""
+
+
 class Clock(Protocol):
     """Wall time, for silence and back-off only; never for results."""
 

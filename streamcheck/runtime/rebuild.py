@@ -20,11 +20,11 @@ from streamcheck.errors import StateError
 from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
 from streamcheck.runtime.journal_log import PREFIX
-from streamcheck.runtime.loop import Loop, LoopRules, Tally
+from streamcheck.runtime.loop import Loop, LoopRules
 from streamcheck.runtime.opening import Opened, match_topics, refuse_fewer, resume, say
 from streamcheck.runtime.past import Life
 from streamcheck.runtime.ports import Arrived, Clock, Commit, GapError, OutboxEntry, Source, Store, StraySink
-from streamcheck.runtime.telemetry import Telemetry
+from streamcheck.runtime.telemetry import Tally, Telemetry
 
 log = logging.getLogger(__name__)
 

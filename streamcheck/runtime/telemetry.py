@@ -21,6 +21,16 @@ SEGMENT_VALUE_CHARS_MAX = 128
 """Longer segment values are cut in gauges and pages, with a digest that keeps them apart."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a run has done."""
+
+    events: int = 0
+    alerts: int = 0
+    panes: int = 0
+    commits: int = 0
+
+
 class Phase(StrEnum):
     """Where a run stands."""
 

@@ -14,9 +14,11 @@ import streamcheck.core.detectors
 import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core import saving
+from streamcheck.core.alerts import alert_id
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.ids import keys_of
 from streamcheck.core.journal import JournalEntry
+from streamcheck.core.orders import Acknowledge, Order, Rebaseline
 from streamcheck.core.plan import (
     AlertRule,
     Column,
@@ -48,6 +50,7 @@ FIRST = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
 RULE = AlertRule(cooldown_ms=8 * PANE_MS)
 SLOW_RULE = AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)
 CUSUM = ComponentSpec("cusum", (("h", 5.0),))
+CALIBRATED = ComponentSpec("cusum")
 
 
 def _on(
@@ -66,6 +69,9 @@ def _monitors() -> tuple[MonitorSpec, ...]:
     labelled = {"target": Target.LABELLED}
     return (
         _on("amount-mean_shift", "amount", "mean_shift"),
+        _on("score-mean_shift-by-tier", "score", "mean_shift", CALIBRATED, by=TIER),
+        _on("country-budgeted", "country", "category_shift", CALIBRATED, reference=ComponentSpec("auto")),
+        _on("missing-budgeted", "amount", "missing_rate", CALIBRATED, by=CROSSED),
         _on("amount-scale-by-tier", "amount", "scale", by=TIER),
         _on("amount-psi", "amount", "psi", rule=SLOW_RULE),
         _on("country-shift", "country", "category_shift"),
@@ -270,6 +276,23 @@ class Run:
         self.journal += outcome.journal
 
 
+def orders_of(engine: Engine, number: int, rng: np.random.Generator) -> tuple[str, Order]:
+    """What somebody might order now: of all monitors, some, one segment, or of an alert that is open (or is not)."""
+    open_alerts = [
+        alert_id(engine.plan.name, each.spec.id, each.segment, each.tracker.opened_ms)
+        for each in engine.board.instances()
+        if each.tracker.finding is not None
+    ]
+    since = None if rng.random() < 0.6 else START_MS + int(rng.integers(0, 160)) * PANE_MS
+    found: list[Order] = [
+        Rebaseline(("amount-mean_shift", "amount-scale-by-tier"), None, since, "new prices"),
+        Rebaseline((), (("tier", "premium"),), since),
+        Acknowledge("no such alert", "kim", rebaseline=True),
+        *(Acknowledge(alert, "kim", rebaseline=bool(rng.random() < 0.5)) for alert in open_alerts),
+    ]
+    return f"order-{number}", found[int(rng.integers(0, len(found)))]
+
+
 def uninterrupted(world: World, made: Plan, journal: list[JournalEntry] | None = None) -> Run:
     """One engine, each partition in a single batch, one after the other.
 
@@ -285,8 +308,12 @@ def uninterrupted(world: World, made: Plan, journal: list[JournalEntry] | None =
     return run
 
 
-def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool) -> Run:
-    """A live run under a random schedule: cuts, interleavings, idle spells with wake-ups, silence, crashes, resumes."""
+def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool, orders: bool = False) -> Run:
+    """A live run under a random schedule: cuts, interleavings, idle spells with wake-ups, silence, crashes, resumes.
+
+    orders: people order things meanwhile; what a crash forgets is met again, as in the folder where orders wait.
+    """
+    waiting: dict[str, Order] = {}
     rng = np.random.default_rng(seed)
     run, engine = Run(), Engine(made, "lineage")
     run.take(engine.open(dict.fromkeys(world.logs, 0)))
@@ -307,6 +334,12 @@ def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool)
         uncommitted_panes += outcome.panes
         if idle and rng.random() < 0.15:
             uncommitted_panes += _fall_silent(rng, engine, run)
+        if orders and engine.open_from is not None and rng.random() < 0.1:
+            name, order = orders_of(engine, len(waiting), rng)
+            waiting[name] = order
+        if engine.open_from is not None:
+            for name, order in waiting.items():
+                run.take(engine.obey(name, order))
         if uncommitted_panes and rng.random() < 0.3:
             change = saver.take()
             stored = {k: v for k, v in (stored | dict(change.put)).items() if k not in change.delete}

@@ -2,11 +2,14 @@
 
 import pytest
 
+from streamcheck.core.codec import encode
 from streamcheck.core.journal import Advanced, Floored
+from streamcheck.core.orders import Ordered
 
 WORLDS = 6
 SCHEDULES = 200
 TINY_SCHEDULES = 40
+ORDERED_SCHEDULES = 40
 
 
 def conserved(run, world):
@@ -73,6 +76,23 @@ def test_limits_bite_at_the_same_place_in_any_schedule(lab, worlds, seed):
     kept = [[p.excess for p in run.engine.partitions.values()] for run in (live, replay)]
     assert kept[0] == kept[1]
     assert live.engine.board.room.used == replay.engine.board.room.used
+
+
+@pytest.mark.parametrize("seed", range(ORDERED_SCHEDULES))
+def test_orders_are_obeyed_at_the_same_place_in_a_replay(lab, worlds, seed):
+    """References begin anew, alerts are acknowledged: the journal says when, whatever crashes in between."""
+    made = lab.plan()
+    world, _ = worlds[seed % WORLDS]
+    live = lab.scheduled(world, made, seed, idle=seed % 3 > 0, crashes=seed % 4 > 0, orders=True)
+    conserved(live, world)
+    names = [entry.name for entry in live.journal if isinstance(entry, Ordered)]
+    assert len(names) == len(set(names)) > 0
+    replay = lab.uninterrupted(world, made, live.journal)
+    assert live.alerts == replay.alerts
+    assert live.engine.digest == replay.engine.digest
+    assert live.engine.board.room.used == replay.engine.board.room.used
+    states = [{k: f() for k, f in run.engine.board._exporters.items()} for run in (live, replay)]
+    assert encode("all", 1, states[0]) == encode("all", 1, states[1])
 
 
 def test_the_tiny_limits_bite(lab, worlds):

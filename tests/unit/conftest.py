@@ -182,6 +182,7 @@ class Rig:
     dead: StrayTopic = field(default_factory=StrayTopic)
     late: StrayTopic = field(default_factory=StrayTopic)
     journal_topic: JournalTopic = field(default_factory=JournalTopic)
+    orders: Any = None
     rules: LoopRules = field(default_factory=lambda: LoopRules(commit_every_s=0.0))
     log: list[Any] = field(default_factory=list)
     telemetry: Telemetry = field(default_factory=lambda: Telemetry(Snapshot("rig", "0", started_ms=0, beat_s=0.0)))
@@ -202,7 +203,7 @@ class Rig:
         decoders = {topic: Decoder(s, plan.task).decode for s in schemas for topic in s.topics}
         strays = StrayPost(dead, late)
         ports = (opened, source, store, outbox, strays, Inline(decoders), self.clock, self.telemetry, self.rules)
-        self.loop = Loop(*ports, journal=self.journal_topic)
+        self.loop = Loop(*ports, journal=self.journal_topic, orders=self.orders)
         self.loop.run(stopping or (lambda: self.source.exhausted))
         return self.loop
 

@@ -124,8 +124,19 @@ def test_a_monitor_says_what_it_is_made_of() -> None:
     assert parts["monitor/shift/0"]["made_of"][1:] == ["mean_shift", "first"]
 
 
+def without_orders(key, state):
+    """What format 4 did not have."""
+    if key == "engine":
+        return {**state, "engine": {k: v for k, v in state["engine"].items() if k != "orders"}}
+    if migrations.family(key) != "monitor":
+        return state
+    tracker = {k: v for k, v in state["instance"]["tracker"].items() if k not in ("acknowledged", "accepted")}
+    return {**state, "instance": {**state["instance"], "tracker": tracker}}
+
+
 def without_successors(key, state):
-    """A monitor as format 3 had it."""
+    """What format 3 did not have."""
+    state = without_orders(key, state)
     if migrations.family(key) != "monitor":
         return state
     instance = dict(state["instance"])
@@ -142,6 +153,7 @@ def test_incidents_of_a_state_of_format_2_go_on() -> None:
     def older(key, state):
         if key != "engine":
             return without_successors(key, state)
+        state = without_orders(key, state)
         core = {**state["engine"], "incidents": {"a1": "i1", "a2": "i1"}, "last_incident": ["i1", 20_000]}
         return {**state, "engine": core}
 
@@ -166,10 +178,20 @@ def test_format_3_had_neither_successors_nor_an_hour_that_goes_on() -> None:
     assert alerts[0]
 
 
+def test_nobody_had_ordered_anything_in_format_4() -> None:
+    now = saved()
+    old = saving.restore(PLAN, as_written_by(4, now, without_orders)).engine
+    new = saving.restore(PLAN, now).engine
+    assert dict(saving.Saver(old).take().put)["engine"] == dict(saving.Saver(new).take().put)["engine"]
+    trackers = [[i.export()["tracker"] for i in engine.board.instances()] for engine in (old, new)]
+    assert trackers[0] == trackers[1]
+
+
 def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
     calendar = {"overall": {}, "slots": {}}
     instance = {"tracker": {}, "reference": {"first_ms": 0, "calendar": calendar}, "shown": []}
     new = migrated("monitor/a/0", 3, {"instance": instance})["instance"]
+    assert new["tracker"] == {"acknowledged": None, "accepted": None}
     assert new["normal"]["reference"]["calendar"] == {**calendar, "open": None}
     assert "reference" not in new
     assert instance["reference"]["calendar"] == calendar

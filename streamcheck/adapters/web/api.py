@@ -87,6 +87,7 @@ def _monitor(reading: Reading) -> dict[str, Any]:
         "score": reading.score,
         "threshold": reading.threshold,
         "alarms_per_week": reading.alarms_per_week,
+        "acknowledged_by": reading.acknowledged_by,
     }
 
 

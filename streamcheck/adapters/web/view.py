@@ -317,7 +317,7 @@ def _line(reading: Reading) -> Line:
 def _state(reading: Reading) -> tuple[str, str]:
     """What to say of a reading, and in which tone."""
     if reading.alert is AlertState.FIRING:
-        return "firing", "alarm"
+        return ("known, firing", "warning") if reading.acknowledged_by else ("firing", "alarm")
     if reading.alert is AlertState.PENDING:
         return "pending", "warning"
     return ("quiet", "good") if reading.status == "ready" else (reading.status, "wait")

@@ -1,0 +1,27 @@
+"""`streamcheck acknowledge`: an alert is known."""
+
+import getpass
+
+import click
+
+from streamcheck.cli.rebaseline import leave
+from streamcheck.cli.state_common import place
+
+
+@click.command()
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.argument("alert", metavar="ALERT_ID")
+@click.option("--rebaseline", is_flag=True, help="What it found is the new normal: its reference begins anew.")
+@click.option("--by", metavar="NAME", help="Who says so; the user's name where it is left out.")
+def acknowledge(config: str, alert: str, rebaseline: bool, by: str | None) -> None:  # noqa: FBT001 (click passes options by name)
+    """Say that an open alert of CONFIG is known: `id` in its record, `streamcheck alerts CONFIG --json` lists them.
+
+    Its later records say by whom (`acknowledged_by`). With --rebaseline its monitor's reference begins anew with what
+    came since the change began to show, and the alert is resolved. Left and journaled as by `streamcheck rebaseline`;
+    whether the alert was open stands in the log of the run.
+
+    Exit codes: 0 left, 1 it could not be left, 2 a mistake in the config or the command line.
+    """
+    from streamcheck.core.orders import Acknowledge  # noqa: PLC0415 (numpy: only when it runs)
+
+    leave(place(config), Acknowledge(alert, by or getpass.getuser(), rebaseline))
