@@ -16,7 +16,7 @@ from streamcheck.config.values import budget_text
 from streamcheck.core.intervals import poisson
 from streamcheck.core.plan import WEEK_MS, Budget
 from streamcheck.core.truth import Incident
-from streamcheck.core.wording import counted
+from streamcheck.core.wording import counted, percent
 from streamcheck.errors import StreamcheckError
 from streamcheck.report.calibration import BUSY, LimitWatcher, Steps, choose, limit_for
 from streamcheck.report.record.alerts import FiredAlert, Label
@@ -29,13 +29,15 @@ NEVER_ALLOWED = 10**12
 class Proposal:
     """One knob: its value now and the one proposed (None: none keeps to the budget), with false alarms in history.
 
-    counted: those of the changed config, replayed. low, high: the 95 % interval of the rate a week that goes with it.
+    busy_now: for which share of the history a monitor alarms falsely as it is, the busiest one; counted: false alarms
+    of the changed config, replayed. low, high: the 95 % interval of the rate a week that goes with it.
     """
 
     name: str
     monitors: tuple[str, ...]
     now: float
     false_now: int
+    busy_now: float
     proposed: float | None
     counted: int | None
     low_per_week: float | None
@@ -82,8 +84,8 @@ class Calibration:
         self._knobs = knobs(candidate.loaded, candidate.text, self._read)
         if not self._knobs:
             raise StreamcheckError(
-                "the config has no detector with parameters of its own (threshold, or one of river's with a value): "
-                "what is calibrated to its share of the budget, or auto, is left alone"
+                "there is nothing to calibrate: every detector of this config is held to its share of alarm_budget "
+                "already (or is auto). Limits of threshold and parameters of river's detectors are what calibrate turns"
             )
 
     def _read(self, text: str) -> Loaded:
@@ -139,6 +141,10 @@ class Calibration:
 
     def _too_long(self, course: Course, knob: Knob) -> int:
         """More than any budget where a monitor alarms nearly all the time: once, and never rests; else 0."""
+        return NEVER_ALLOWED if self._busy(course, knob) > BUSY else 0
+
+    def _busy(self, course: Course, knob: Knob) -> float:
+        """For which share of the time a monitor of the knob alarms falsely; the busiest one."""
         busy: dict[tuple[str, Label], int] = {}
         _, last_ms = course.rows.seen_ms or (0, 0)
         for alert in course.history.fired:
@@ -146,7 +152,7 @@ class Calibration:
                 key = alert.monitor, alert.segment
                 end_ms = last_ms if alert.resolved_ms is None else alert.resolved_ms
                 busy[key] = busy.get(key, 0) + max(0, end_ms - alert.fired_ms)
-        return NEVER_ALLOWED if max(busy.values(), default=0) > BUSY * course.rows.span_ms else 0
+        return max(busy.values(), default=0) / max(course.rows.span_ms, 1)
 
     def _false(self, course: Course, knob: Knob) -> int:
         return sum(self._is_false(fired(alert)) for alert in course.history.fired if _turned_by(knob, alert))
@@ -161,6 +167,7 @@ class Calibration:
             tuple(sorted(knob.monitors)),
             knob.now,
             self._false(done.courses[0], knob),
+            round(self._busy(done.courses[0], knob), 4),
             value,
             count,
             None if low is None else round(low, 4),
@@ -192,10 +199,13 @@ def show(found: Found) -> None:
     columns = ("parameter", "now", "false alarms", "proposed", "false alarms", "a week, 95 %", "budget a week")
     show_table(f"{found.weeks:.2f} weeks of history", columns, rows)
     for each in found.proposals:
-        if each.proposed is None:
+        if each.busy_now > BUSY:
             click.echo(
-                f"{each.name}: no value that was tried keeps to the budget; is the history as quiet as it is taken?"
+                f"{each.name}: as it is, its alarms go on for {percent(each.busy_now)} of this history, which is "
+                "hardly quiet: name what happened with --incidents, or take a quiet part with --from and --to"
             )
+        if each.proposed is None:
+            click.echo(f"{each.name}: no value that was tried keeps to the budget; nothing is proposed")
         elif each.high_per_week is not None and each.high_per_week > each.target_per_week:
             needed = poisson(0, 1.0).high / each.target_per_week
             click.echo(

@@ -31,8 +31,9 @@ from streamcheck.runtime.workers import Pool
 
 log = logging.getLogger(__name__)
 
-OPEN_BYTES_MAX = 128 << 20
-"""Rows of open panes at which a partition that runs ahead waits; a service may take four times as many by default."""
+OPEN_BYTES_MAX = 8 << 20
+"""Rows of open panes at which a partition that runs ahead waits: little, so that all keep in step by event time, and a
+replay that is stopped has seen each stream up to about the same moment."""
 COMMIT_EVERY_S = 5.0
 
 Told = Callable[[int, int, int], object]

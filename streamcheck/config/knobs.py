@@ -11,6 +11,7 @@ from streamcheck.config.document import Path
 from streamcheck.config.edit import change, scalar
 from streamcheck.config.load import Loaded
 from streamcheck.core.plan import MonitorSpec
+from streamcheck.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def knobs(loaded: Loaded, text: str, read: Callable[[str], Loaded]) -> tuple[Kno
             for side, sign in (("above", 1), ("below", -1)):
                 if params.get(side) is not None:
                     now = float(params[side])
-                    moved = _moved(loaded, change(text, (*here, side), scalar(now + sign * 1e9)), read)
+                    moved = _moved(loaded, read(change(text, (*here, side), scalar(now + sign * 1e9))))
                     found.append(Knob((*here, side), f"{label}.{side}", now, (), moved, sign))
         elif name in _MAIN:
             knob = _river(loaded, text, read, here, label, params)
@@ -73,18 +74,28 @@ def _river(
     param, values, larger = _MAIN[name]
     if name == "cusum" and params.get("h") is None:
         return None  # calibrated to its share of the budget already
-    moved = _moved(loaded, change(text, (*here, param), scalar(values[-1])), read) | _moved(
-        loaded, change(text, (*here, param), scalar(values[0])), read
-    )
+    made = {value: _read(change(text, (*here, param), scalar(value)), read) for value in values}
+    fitting = {value: other for value, other in made.items() if other is not None}
+    moved = frozenset(name for other in fitting.values() for name in _moved(loaded, other))
+    if not moved:
+        return None
     now = _now(loaded, moved, param)
-    grid = sorted({*values, now}, reverse=not larger)
+    grid = sorted({*fitting, now}, reverse=not larger)
     return Knob((*here, param), f"{label}.{param}", now, tuple(grid), moved)
 
 
-def _moved(loaded: Loaded, text: str, read: Callable[[str], Loaded]) -> frozenset[str]:
+def _read(text: str, read: Callable[[str], Loaded]) -> Loaded | None:
+    """The config with a value; None where it does not go with another parameter, such as that of a warning."""
+    try:
+        return read(text)
+    except ConfigError:
+        return None
+
+
+def _moved(loaded: Loaded, other: Loaded) -> frozenset[str]:
     """The monitors that another text makes with another detector."""
     before = {spec.id: spec.detector for spec in loaded.plan.monitors}
-    return frozenset(spec.id for spec in read(text).plan.monitors if before.get(spec.id) != spec.detector)
+    return frozenset(spec.id for spec in other.plan.monitors if before.get(spec.id) != spec.detector)
 
 
 def _now(loaded: Loaded, monitors: frozenset[str], param: str) -> float:

@@ -21,6 +21,7 @@ from streamcheck.report.record.labelled import LabelledHistory, Score
 from streamcheck.report.record.recorder import Recorder
 from streamcheck.report.record.series import Series
 from streamcheck.report.result.compare import Compared
+from streamcheck.report.result.doubts import doubts
 from streamcheck.report.result.promise import promise
 from streamcheck.report.result.result import ConfigResult, Result
 from streamcheck.report.result.truth import Known, Truth
@@ -47,6 +48,7 @@ def document(result: Result) -> dict[str, Any]:
     """Everything."""
     first, *others = (_config(each, result) for each in result.configs)
     first |= {"events": result.events, "input": dict(result.input)}
+    first["doubts"] = list(doubts(result.first)) if result.complete else []
     if others:
         first |= {"compare": [_compared(each) for each in result.compared], "others": others}
     timing = {"seconds": round(result.seconds, 3), "events_per_second": result.events_per_second}

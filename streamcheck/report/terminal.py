@@ -7,6 +7,7 @@ from streamcheck.core.alerts import iso
 from streamcheck.core.wording import counted, number
 from streamcheck.report import tables
 from streamcheck.report.result.compare import Compared
+from streamcheck.report.result.doubts import doubts
 from streamcheck.report.result.promise import promise
 from streamcheck.report.result.result import ConfigResult, Result
 from streamcheck.report.tables import Table
@@ -30,7 +31,9 @@ def tell(result: Result) -> Iterator[Titled | str]:
     yield _summary(result)
     yield f"False alarms {tables.promised(promise(first))}"
     yield from _books(first)
-    if not result.complete:
+    if result.complete:
+        yield from doubts(first)
+    else:
         yield "Stopped before the end: this is what was found until then, and panes that were open stay so."
     if first.truth is not None:
         if first.truth.incidents:

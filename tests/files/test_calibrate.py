@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from streamcheck.cli import main
 from streamcheck.config.knobs import knobs
 from streamcheck.config.load import load, loads
+from streamcheck.core.intervals import poisson
 from streamcheck.core.plan import AlertRule
-from streamcheck.report.calibration import Steps, choose, limit_for, poisson
+from streamcheck.report.calibration import Steps, choose, limit_for
 
 START_MS = 1_772_359_200_000
 ROWS, STEP_MS = 12_000, 500
@@ -124,12 +125,21 @@ def test_a_short_history_is_not_said_to_prove_a_budget(history: Path) -> None:
     assert "-    detector: {threshold: {above: 0.3, below: -4, rows_min: 5}}" in said
 
 
+def test_a_history_that_is_hardly_quiet_is_named_so(history: Path) -> None:
+    text = (history / "cal.yaml").read_text()
+    (history / "busy.yaml").write_text(text.replace("above: 0.3", "above: -9").replace("below: -4, ", ""))
+    given = [str(history / "busy.yaml"), "--predictions", str(history / "p.jsonl")]
+    said = CliRunner().invoke(main, ["calibrate", *given]).stdout
+    assert "level.above: as it is, its alarms go on for 86." in said
+    assert "adwin.delta: as it is" not in said
+
+
 def test_where_there_is_nothing_to_turn_it_says_so(history: Path, tmp_path: Path) -> None:
     (tmp_path / "plain.yaml").write_text(CONFIG.split("  - name: level", maxsplit=1)[0] + "alerts: {owner: me}\n")
     done = CliRunner().invoke(
         main, ["calibrate", str(tmp_path / "plain.yaml"), "--predictions", str(history / "p.jsonl")]
     )
-    assert (done.exit_code, "no detector with parameters of its own" in done.output) == (1, True)
+    assert (done.exit_code, "there is nothing to calibrate" in done.output) == (1, True)
 
 
 # ------------------------------------------------------------------ parts
@@ -142,6 +152,14 @@ def test_knobs_are_the_parameters_that_decide() -> None:
     ]  # fmt: skip
     assert found[2].values[:3] == (0.01, 0.004, 0.002)
     assert found[0].monitors == {"level", "level-by-tier"}
+
+
+def test_values_that_do_not_go_with_another_parameter_are_not_tried() -> None:
+    detector = "{hddm_a: {drift_confidence: 0.001}}"
+    text = CONFIG.replace("{adwin: {delta: 0.5}}", detector).replace("[amount, items]", "error")
+    found = next(knob for knob in knobs(loads(text, {}), text, lambda each: loads(each, {})) if "adwin." in knob.name)
+    assert found.name == "adwin.drift_confidence"
+    assert found.values == (0.002, 0.001, 5e-4, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12), "a warning comes at 0.005"
 
 
 def test_rates_have_exact_intervals() -> None:

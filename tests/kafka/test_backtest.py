@@ -5,13 +5,20 @@ import json
 import random
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from kafka import KafkaConsumer, TopicPartition
 
+from streamcheck.adapters.kafka.history import TopicHistory
+from streamcheck.cli import main
+from streamcheck.core.types import SourcePartition
+from tests.conftest import NO_FAST_CLIENT
 from tests.kafka.conftest import START_MS, STEP_MS, WAIT_S, World
 
 pytestmark = pytest.mark.kafka
@@ -186,3 +193,110 @@ def test_from_and_to_read_no_more_than_they_must(streams: Streams) -> None:
         return [{k: v for k, v in json.loads(line).items() if k != "lineage"} for line in lines.splitlines()]
 
     assert kept(from_topics) == kept(from_files) != kept(whole)
+
+
+# ------------------------------------------------------------------ clients, configs, stops, and what topics lack
+def test_the_second_client_and_other_configs_in_the_same_pass(streams: Streams) -> None:
+    pytest.importorskip("confluent_kafka", reason=NO_FAST_CLIENT)
+    streams.send(0, 2_400)
+    text = (streams.folder / "config.yaml").read_text()
+    (streams.folder / "other.yaml").write_text(
+        text.replace("{threshold: {above: 3}}", "{threshold: {above: 0.2}}").replace("pane: 5s", "pane: 10s")
+    )
+    (streams.folder / "labels.yaml").write_text(text.replace("horizon: 10m", "horizon: 30s"))
+    whole, alone = streams.backtest()
+    assert whole
+    against = "--against", "other.yaml", "--against", "labels.yaml"
+    together, of_all = streams.backtest(*against)
+    assert together == whole, "the first config gives what it gives by itself"
+    (streams.folder / "config.yaml").write_text(text.replace("kafka: {", "kafka: {client: confluent, "))
+    by_other, fast = streams.backtest(*against)
+    assert by_other == whole, "whichever client reads"
+    assert [kept(each) for each in (fast, *fast["others"])] == [kept(each) for each in (of_all, *of_all["others"])]
+    for name, found in zip(("other", "labels"), of_all["others"], strict=True):
+        (streams.folder / "config.yaml").write_text((streams.folder / f"{name}.yaml").read_text())
+        assert kept(streams.backtest()[1]) == kept(found), name
+    assert [row["name"] for row in of_all["compare"]] == ["config", "other", "labels"]
+    assert of_all["compare"][1]["appeared"]
+    assert alone["fired"] == of_all["fired"]
+
+
+def kept(result: Any) -> Any:
+    """What does not depend on which config was named first, and where it stands."""
+    names = "transitions", "fired", "by_monitor", "predictions", "partitions", "join", "from", "to", "readings"
+    alerts = [{name: value for name, value in alert.items() if name != "samples"} for alert in result["alerts"]]
+    return {name: result[name] for name in names}, alerts
+
+
+@pytest.fixture
+def undecided(streams: Streams) -> Iterator[Streams]:
+    """The last records of one partition are of a transaction that nobody ends."""
+    streams.send(0, 2_000)
+    left_open = streams.publish(transactional_id=f"{streams.name}.open", transaction_timeout_ms=300_000)
+    left_open.init_transactions()
+    left_open.begin_transaction()
+    for row in range(2_000, 2_100):
+        event = {"id": f"e{row}", "ts": START_MS + row * STEP_MS, "amount": 10.0, "fraud": False, "tier": "a"}
+        left_open.send(streams.events, json.dumps({**event, "country": "DE"}).encode(), partition=0)
+    left_open.flush()
+    yield streams
+    left_open.abort_transaction()
+
+
+def test_an_open_transaction_ends_its_partition(
+    undecided: Streams, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("streamcheck.adapters.kafka.history.TopicHistory", partial(TopicHistory, stuck_s=2.0))
+    done, result = here(undecided)
+    assert done.exit_code == 0, done.output
+    assert "a transaction is open at offset" in caplog.text
+    assert result["complete"] is True
+    assert result["predictions"] == sum(row % 97 != 0 for row in range(2_000)), "nothing of what is not decided"
+    assert result["fired"] > 0
+
+
+def test_ctrl_c_over_topics_tells_what_was_found(undecided: Streams) -> None:
+    out = {name: undecided.folder / f"stopped.{name}" for name in ("jsonl", "json", "html")}
+    options = "--alerts", out["jsonl"], "--json", out["json"], "--html", out["html"]
+    command, environment = undecided.command("backtest", "config.yaml", *map(str, options))
+    process = subprocess.Popen(command, cwd=undecided.folder, env=environment, stdout=subprocess.PIPE, text=True)
+    undecided.started.append(process)
+    undecided.until(lambda: out["jsonl"].exists() and out["jsonl"].stat().st_size, "alerts")
+    assert process.poll() is None, "it waits for the transaction"
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 1
+    assert "Stopped before the end: this is what was found until then" in told
+    result = json.loads(out["json"].read_bytes())
+    assert result["complete"] is False
+    assert 0 < result["predictions"] <= 2_000
+    assert result["fired"] == sum(b'"state":"firing"' in line for line in out["jsonl"].read_bytes().splitlines())
+    assert "Stopped before the end" in out["html"].read_text()
+
+
+def test_what_retention_removes_meanwhile_is_skipped_and_told(
+    streams: Streams, admin: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    streams.send(0, 2_000)
+
+    class Shrinking(TopicHistory):
+        def starts(self, from_ms: int | None) -> dict[SourcePartition, int]:
+            found = super().starts(from_ms)
+            admin.delete_records({TopicPartition(streams.events, 1): 100})
+            return found
+
+    monkeypatch.setattr("streamcheck.adapters.kafka.history.TopicHistory", Shrinking)
+    done, result = here(streams)
+    assert done.exit_code == 0, done.output
+    assert result["input"]["gaps"] == [[f"{streams.events}[1]", 0, 100]]
+    assert "retention has removed offsets 0 to 100 meanwhile" in caplog.text
+    gone = {row for row in range(2_000) if row % 2 == 1 and row < 200}
+    assert result["predictions"] == sum(row % 97 != 0 for row in range(2_000) if row not in gone)
+    assert result["complete"] is True
+
+
+def here(streams: Streams) -> tuple[Result, Any]:
+    """A backtest in this process."""
+    out = streams.folder / "here.json"
+    done = CliRunner().invoke(main, ["backtest", str(streams.folder / "config.yaml"), "--json", str(out)])
+    return done, json.loads(out.read_bytes()) if out.exists() and out.stat().st_size else None

@@ -153,7 +153,7 @@ class _Reading:
                 self.rows += len(records.offsets)
                 return self._placed(records)
             self._base += self._reader.rows
-            self._before_bytes += path.stat().st_size
+            self._before_bytes += self._reader.done_bytes
             self.close()
             self._at += 1
         self.ended = True

@@ -15,6 +15,7 @@ from streamcheck.report.html.timeline import timeline
 from streamcheck.report.record.alerts import FIRED_KEPT, FiredAlert
 from streamcheck.report.record.labelled import LabelledHistory
 from streamcheck.report.record.recorder import EVIDENCE_MAX, HISTORIES_MAX, SERIES_MAX, Recorder
+from streamcheck.report.result.doubts import doubts
 from streamcheck.report.result.promise import promise
 from streamcheck.report.result.result import ConfigResult, Result
 from streamcheck.report.result.truth import Truth
@@ -52,6 +53,7 @@ class Story:
     verdict: str
     tone: str
     words: tuple[str, ...]
+    doubts: tuple[str, ...]
     timeline: Chart | None
     alert_heads: tuple[str, ...]
     alerts: tuple[Row, ...]
@@ -87,6 +89,7 @@ def tell(result: Result) -> Story:
         verdict=_verdict(first),
         tone="alarm" if any(alert.severity == "page" for alert in alerts) else "warning" if alerts else "good",
         words=tuple(_words(first, len({alert.incident for alert in alerts}), history)),
+        doubts=doubts(first) if result.complete else (),
         timeline=timeline(alerts, truth, *seen_ms) if happened and seen_ms else None,
         alert_heads=("fired", "until", "monitor", "segment", "severity", *(("verdict",) if truth else ()), "what"),
         alerts=tuple(_row(alert, place, truth, shown) for place, alert in enumerate(alerts[:LISTED_MAX])),
