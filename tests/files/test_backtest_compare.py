@@ -51,7 +51,7 @@ def run(tmp_path: Path, write_lines: Any, rows: Any, labels: Any) -> Any:
 
 def plain(result: Any) -> Any:
     """Without what is only told of the first config."""
-    left_out = ("timing", "input", "events", "name", "compare", "others", "config_text")
+    left_out = ("timing", "input", "events", "doubts", "name", "compare", "others", "config_text")
     recorded = ("series", "series_left_out", "columns", "labelled")
     found = {key: value for key, value in result.items() if key not in (*left_out, *recorded)}
     found["alerts"] = [{k: v for k, v in alert.items() if k != "samples"} for alert in found["alerts"]]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import random
 import shutil
 import signal
@@ -247,7 +248,7 @@ def test_an_open_transaction_ends_its_partition(
     undecided: Streams, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("streamcheck.adapters.kafka.history.TopicHistory", partial(TopicHistory, stuck_s=2.0))
-    done, result = here(undecided)
+    done, result = here(undecided, caplog)
     assert done.exit_code == 0, done.output
     assert "a transaction is open at offset" in caplog.text
     assert result["complete"] is True
@@ -286,7 +287,7 @@ def test_what_retention_removes_meanwhile_is_skipped_and_told(
             return found
 
     monkeypatch.setattr("streamcheck.adapters.kafka.history.TopicHistory", Shrinking)
-    done, result = here(streams)
+    done, result = here(streams, caplog)
     assert done.exit_code == 0, done.output
     assert result["input"]["gaps"] == [[f"{streams.events}[1]", 0, 100]]
     assert "retention has removed offsets 0 to 100 meanwhile" in caplog.text
@@ -295,8 +296,9 @@ def test_what_retention_removes_meanwhile_is_skipped_and_told(
     assert result["complete"] is True
 
 
-def here(streams: Streams) -> tuple[Result, Any]:
+def here(streams: Streams, caplog: pytest.LogCaptureFixture) -> tuple[Result, Any]:
     """A backtest in this process."""
+    caplog.set_level(logging.WARNING, "streamcheck")
     out = streams.folder / "here.json"
     done = CliRunner().invoke(main, ["backtest", str(streams.folder / "config.yaml"), "--json", str(out)])
     return done, json.loads(out.read_bytes()) if out.exists() and out.stat().st_size else None
