@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -28,7 +28,7 @@ def prepare(json: Path | None, html: Path | None) -> None:
         raise StreamcheckError("--html takes plotly: pip install 'streamcheck[report]'")
     for path in (json, html):
         if path is not None:
-            _write(path, b"")
+            _write(path, b"", "ab")  # what stands there stays, should the replay fail
 
 
 def result_of(done: Replayed, told: Mapping[str, Any], incidents: Sequence[Incident] | None = None) -> Result:
@@ -86,8 +86,9 @@ def show(result: Result) -> None:
             show_table(said.title, said.table.columns, said.table.rows)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, mode: Literal["wb", "ab"] = "wb") -> None:
     try:
-        path.write_bytes(content)
+        with path.open(mode) as file:
+            file.write(content)
     except OSError as error:
         raise StreamcheckError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -166,6 +166,9 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(
     refused = CliRunner().invoke(main, [*command, str(tmp_path / "nowhere" / "x.html")])
     assert refused.exit_code == 1
     assert "cannot be written: No such file or directory" in refused.output
+    (tmp_path / "kept.html").write_text("of yesterday")
+    failed = CliRunner().invoke(main, [*command, str(tmp_path / "kept.html"), "--predictions", str(tmp_path / "none")])
+    assert (failed.exit_code, (tmp_path / "kept.html").read_text()) == (1, "of yesterday")
     monkeypatch.setattr("streamcheck.cli.backtest_result.find_spec", lambda name: None)
     refused = CliRunner().invoke(main, [*command, str(tmp_path / "x.html")])
     assert refused.exit_code == 1
