@@ -34,6 +34,7 @@ CAUTION = (
     "PRAGMA cell_size_check = ON",
 )
 SETTINGS = (
+    "PRAGMA page_size = 16384",  # of new files: deltas are hundreds of kB, and each page has its price
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
     "PRAGMA fullfsync = ON",      # the same on macOS
