@@ -66,6 +66,7 @@ class PaneRows:
         rank = np.repeat(np.arange(len(parts)), [len(rows) for _, rows in parts])
         self.order: IntArray = np.lexsort((self.rows.offsets, rank, self.rows.times))
         self._groups: dict[str, PaneGroups] = {}
+        self._selections: dict[str, Selection] = {}
         self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
         self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
         self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
@@ -134,9 +135,10 @@ class PaneRows:
 
     def select(self, column: str) -> Selection:
         """The usable values in canonical order."""
-        usable = self.usable(column)[self.order]
-        rows = self.order[usable]
-        return Selection(self.values(column)[rows], rows)
+        if column not in self._selections:
+            rows = self.order[self.usable(column)[self.order]]
+            self._selections[column] = Selection(self.values(column)[rows], rows)
+        return self._selections[column]
 
     def split(self, selection: Selection, by: Segmentation | None) -> list[tuple[int, FloatArray]]:
         """The selected values of each segment that occurs among them, canonical order kept."""

@@ -1,6 +1,7 @@
 """ADWIN: has the mean of the rows changed, at whatever scale of time shows it best?"""
 
 import math
+from array import array
 from collections.abc import Mapping
 from operator import length_hint
 from typing import Any
@@ -57,14 +58,14 @@ class ADWIN(RiverDetector):
             grace_period=self.grace_period,
         )
 
-    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+    def feed(self, rows: "array[float]") -> tuple[list[int], Evidence]:
         """Feed the rows at C speed: `any` stops right after the row that made the window shrink.
 
         river's ADWIN makes a new window at the row after a drift; here it is made at once, which no row can tell.
         """
         drifts: list[int] = []
         evidence = Evidence()
-        begin, todo = 0, iter(rows)
+        begin, todo = 0, iter(rows.tolist())
         total, width = self.river.get_total(), self.river.get_width()
         while any(map(self.river.update, todo)):
             at = len(rows) - length_hint(todo) - 1

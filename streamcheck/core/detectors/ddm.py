@@ -1,6 +1,7 @@
 """DDM: has the error rate risen clearly above the lowest it has been?"""
 
 import math
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ class DDM(WarningDetector):
 
         return River(self.warm_start, self.warning_threshold, self.drift_threshold)
 
-    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+    def feed(self, rows: "array[float]") -> tuple[list[int], Evidence]:
         """As river's update, row by row: the same operations in the same order, of many rows at once but for the mean.
 
         A test holds it against river bit for bit.
@@ -87,12 +88,12 @@ class DDM(WarningDetector):
             self.warned = warned
         return drifts, at_drift or self.evidence()
 
-    def _until_drift(self, rows: list[float], begin: int, end: int) -> tuple[int, int]:
+    def _until_drift(self, rows: "array[float]", begin: int, end: int) -> tuple[int, int]:
         """Take in the rows to `end` or to the first drift. Returns where that is, and the warnings in a row before."""
         river, mean = self.river, self.inner("_p")
         n = np.arange(mean.n + 1.0, mean.n + 1.0 + end - begin)
         rates, rate = [], mean.get()
-        for value, share in zip(rows[begin:end], (1.0 / n).tolist(), strict=True):
+        for value, share in zip(rows[begin:end], array("d", (1.0 / n).tobytes()), strict=True):
             rate += share * (value - rate)  # the recurrence needs each row's result for the next
             rates.append(rate)
         p = np.array(rates)

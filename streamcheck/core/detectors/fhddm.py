@@ -1,6 +1,7 @@
 """FHDDM: has the error rate of the newest rows risen above the lowest such rate by more than chance allows?"""
 
 import math
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,12 +72,11 @@ class FHDDM(RiverDetector):
 
         return River(self.sliding_window_size, self.confidence_level, self.short_window_size)
 
-    def rows(self, values: FloatArray) -> list[float]:
+    def rows(self, values: FloatArray) -> "array[float]":
         """What river really wants: 1 = right."""
-        rows: list[float] = (1.0 - values).tolist()
-        return rows
+        return super().rows(1.0 - values)
 
-    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+    def feed(self, rows: "array[float]") -> tuple[list[int], Evidence]:
         """As RiverDetector; the newest full window's sum is only known before river drops its oldest row."""
         river, update = self.river, self.river.update
         drifts, at_drift = [], None

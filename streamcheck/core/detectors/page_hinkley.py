@@ -1,6 +1,7 @@
 """Page-Hinkley: has the mean of the rows moved by more than `delta` for long enough to matter?"""
 
 import math
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ class PageHinkley(RiverDetector):
 
         return River(self.min_instances, self.delta, self.threshold, self.alpha, self.mode)
 
-    def feed(self, rows: list[float]) -> tuple[list[int], Evidence]:
+    def feed(self, rows: "array[float]") -> tuple[list[int], Evidence]:
         """As river's update, row by row, with its state in local names: the same operations in the same order.
 
         A test holds it against river bit for bit. Besides, it notes at which rows the accumulated excess stood at its
@@ -109,7 +110,7 @@ class PageHinkley(RiverDetector):
                 drifting = False
             begin, end = end, self._alike(n, end, len(rows))
             up, down = self._limits(n + 1.0)
-            shares = (1.0 / np.arange(n + 1.0, n + 1.0 + end - begin)).tolist()
+            shares = array("d", (1.0 / np.arange(n + 1.0, n + 1.0 + end - begin)).tobytes())
             for at, value, share in zip(range(begin, end), rows[begin:end], shares, strict=True):
                 mean += share * (value - mean)  # the recurrence needs each row's result for the next
                 excess = value - mean
