@@ -4,7 +4,7 @@ A Hoeffding tree learns the first 5,000 rows of each file; the errors that it ma
 is found by an alarm within 1,000 rows after it; alarms elsewhere are false.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import numpy as np
 
 from evaluate import configs, figures, sets
 from evaluate.cells import Cell, Found
-from evaluate.contenders import DUMMIES, OWN, ROWS, Own, Rows
-from evaluate.feed import Alarm, Panes, Run, plan_of
+from evaluate.contenders import DUMMIES, OWN, ROWS, Monitors, Own, Rows
+from evaluate.feed import Panes, Run, plan_of
 from evaluate.nulls import ROWS as PANE_ROWS
 from evaluate.nulls import chunks, judged
 from evaluate.sets import TORNADO
@@ -40,25 +40,34 @@ def errors(path: Path) -> Floats:
     return np.array([given != known for given, known in zip(said, classes[FITTED_ROWS:], strict=True)], np.float64)
 
 
-def own_part(own: Own, folder: Path, number: int) -> Found:
-    """One file through a config with accuracy alone."""
-    assert own.labelled is not None
+def own_part(monitors: Monitors, folder: Path, number: int, *, restarts: bool) -> Found:
+    """One file through a config with accuracy alone.
+
+    restarts: after each alarm all is begun anew at the row to which it dates the change, as after `state reset`, so
+    that the way back is a change as well.
+    """
     name = FILES[number]
-    wrong = errors(folder / name)
-    promised = configs.budget(PROMISED)
-    plan = plan_of(configs.config(configs.labelled(), own.labelled, configs.first(REFERENCE), promised))
-    run, alarms, generator = Run(plan), list[Alarm](), rng(Purpose.REPORTING, "tornado", number)
-    for sizes in chunks(len(wrong) // PANE_ROWS):
-        part = wrong[run.pane * PANE_ROWS :][: int(sizes.sum())]
-        alarms += run.feed(Panes(sizes, judged(part, generator)))
-    alarms += run.finish()
-    rows = [FITTED_ROWS + (a.pane + 1) * PANE_ROWS for a in alarms]
-    starts = [FITTED_ROWS + round(a.since * PANE_ROWS) for a in alarms]
-    at = [[row, start] for row, start, a in zip(rows, starts, alarms, strict=True) if not a.resolved]
-    ended = [row for row, a in zip(rows, alarms, strict=True) if a.resolved]
+    wrong, generator = errors(folder / name), rng(Purpose.REPORTING, "tornado", number)
+    plan = plan_of(configs.config(configs.labelled(), monitors, configs.first(REFERENCE), configs.budget(PROMISED)))
+    first, at, ended, cpu_s = 0, list[list[int]](), list[int](), 0.0
+    while first < len(wrong):
+        run, restart = Run(plan), len(wrong)
+        for sizes in chunks((len(wrong) - first) // PANE_ROWS):
+            begin = first + run.pane * PANE_ROWS
+            for alarm in run.feed(Panes(sizes, judged(wrong[begin : begin + int(sizes.sum())], generator))):
+                row = FITTED_ROWS + first + (alarm.pane + 1) * PANE_ROWS
+                if alarm.resolved:
+                    ended.append(row)
+                elif restart == len(wrong):
+                    at.append([row, FITTED_ROWS + first + round(alarm.since * PANE_ROWS)])
+                    restart = at[-1][1] - FITTED_ROWS if restarts else restart
+            if restart < len(wrong):
+                break
+        cpu_s += run.cpu_s
+        first = max(restart, first + PANE_ROWS)
     found = scored(at, TORNADO[name])
     ends = sum(any(drift < row <= drift + WITHIN_ROWS for row in ended) for drift in found["missed"])
-    return found | {"ends": ends, "panes": run.pane, "cpu_s": run.cpu_s}
+    return found | {"ends": ends, "panes": len(wrong) // PANE_ROWS, "cpu_s": cpu_s}
 
 
 def rows_part(rows: Rows | str, folder: Path, number: int) -> Found:
@@ -113,9 +122,25 @@ def cells(folder: Path | None) -> Iterator[Cell]:
     for own in OWN:
         if own.labelled is not None:
             known = about | {"contender": own.key, "promised_panes": PROMISED, "rows_per_pane": PANE_ROWS}
-            yield Cell("tornado", own.key, known, len(FILES), partial(own_part, own, where), summary, FILES[0])
+            run = partial(own_part, own.labelled, where, restarts=False)
+            yield Cell("tornado", own.key, known, len(FILES), run, summary, FILES[0])
+            both = [{**own.labelled[0], "measure": "accuracy", "detector": {_detector(own): {"side": "both"}}}]
+            run = partial(own_part, both, where, restarts=True)
+            key = f"{own.key}, both sides, restarted at each change"
+            yield Cell("tornado", key, known | {"restarts": True}, len(FILES), run, summary, FILES[0])
+    yield from _others(where, about)
+
+
+def _detector(own: Own) -> str:
+    """Which detector watches its accuracy."""
+    assert own.labelled is not None
+    plan = plan_of(configs.config(configs.labelled(), own.labelled, configs.first(REFERENCE), configs.budget(PROMISED)))
+    return plan.monitors[0].detector.name
+
+
+def _others(where: Path, about: Mapping[str, Any]) -> Iterator[Cell]:
     takers: list[Rows | str] = [*(rows for rows in ROWS if rows.errors), *DUMMIES]
     for rows in takers:
         key = rows if isinstance(rows, str) else f"{rows.key}, default"
         run = partial(rows_part, rows, where)
-        yield Cell("tornado", key, about | {"contender": key}, len(FILES), run, summary, FILES[0])
+        yield Cell("tornado", key, {**about, "contender": key}, len(FILES), run, summary, FILES[0])

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from evaluate import changes, configs, cost, delays, nulls, real, river, tuning
+from evaluate import changes, configs, cost, delays, nulls, real, river, tornado, tuning
 from evaluate.contenders import DEFAULT, OWN_BY_KEY, ROWS_BY_KEY, Own
 from evaluate.feed import START_MS, Alarm, Panes, Run, plan_of
 from evaluate.sets import Table
@@ -210,3 +210,17 @@ def test_cost_counts_panes_after_the_warm_up_only(monkeypatch: pytest.MonkeyPatc
     found = cost.summary(cost.part(DEFAULT, 2, 0))
     assert found["monitors"] >= 2
     assert found["ms_per_pane"] > 0
+
+
+def test_a_restart_makes_the_way_back_a_change_as_well(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, drifts = tornado.FILES[0], (25_000, 45_000)
+    share = np.where((np.arange(60_000) >= 20_000) & (np.arange(60_000) < 40_000), 0.6, 0.1)
+    wrong = (rng(Purpose.TUNING, "restart", 0).random(60_000) < share).astype(np.float64)
+    monkeypatch.setattr(tornado, "errors", lambda path: wrong)  # from row 5,000 on, as the tree's
+    monkeypatch.setitem(tornado.TORNADO, name, drifts)
+    both = [{"on": "accuracy", "measure": "accuracy", "detector": {"cusum": {"side": "both"}}}]
+    restarted = tornado.own_part(both, tmp_path, 0, restarts=True)
+    assert (restarted["hits"], restarted["missed"], restarted["false"]) == (2, [], 0)
+    assert max(restarted["starts"]) <= 50
+    plain = tornado.own_part(both, tmp_path, 0, restarts=False)
+    assert (plain["hits"], plain["missed"]) == (1, [45_000])
