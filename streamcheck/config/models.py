@@ -69,8 +69,8 @@ Targets = Annotated[
     tuple[str, ...],
     Rule(
         _targets,
-        "expected what to watch, or a list: features, defaults, a feature's name, prediction, score, error, volume "
-        "or a quality such as accuracy",
+        "expected what to watch, or a list: features, defaults, a feature's name, prediction, score, error, volume, "
+        "dependence or a quality such as accuracy",
         {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
     ),
 ]
@@ -123,7 +123,8 @@ class Monitor(Section):
     )
     on: Targets = Field(
         description="What is watched: features (all of them), defaults (everything declared), the name of a feature, "
-        "prediction, score, error, volume, or a labelled quality such as accuracy or mae; a list of these."
+        "prediction, score, error, volume, dependence (of the numeric features), or a labelled quality such as "
+        "accuracy or mae; a list of these."
     )
     by: Segmentations = Field(
         (), description="Besides all rows: once per value of each of these segments; a nested list crosses fields."

@@ -129,7 +129,7 @@ class Expansion:
                     segments += [s for s in self.surface.segmentations if s not in by]
                 if (entry.reference or self.config.reference).per is not None:
                     segments = list(dict.fromkeys(map(_per_version, segments)))
-                for segmentation in segments if subject.target is not Target.STREAM else [None]:
+                for segmentation in [None] if subject.target in (Target.STREAM, Target.FEATURES) else segments:
                     spec = self._spec(entry, subject, pick, segmentation)
                     identity = _identity(spec, name, several=len(found) > 1)
                     yield Draft(replace(spec, id=identity, default=pick.default and rank < NAMED), at, rank)

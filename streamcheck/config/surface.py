@@ -29,6 +29,11 @@ def qualities() -> tuple[str, ...]:
     return tuple(name for name, cls in measures().items() if cls.needs in LABELLED_NEEDS)
 
 
+def feature_measures() -> tuple[str, ...]:
+    """The measures of all numeric features together; `on` may name them."""
+    return tuple(name for name, cls in measures().items() if cls.needs is Needs.FEATURES)
+
+
 def stream_measures() -> tuple[str, ...]:
     """The measures of the stream itself; `on` may name them."""
     return tuple(name for name, cls in measures().items() if cls.needs is Needs.STREAM)
@@ -37,7 +42,10 @@ def stream_measures() -> tuple[str, ...]:
 def reserved() -> frozenset[str]:
     """Names that mean something in `on`, so that no feature can have them."""
     return frozenset(
-        (FEATURES, EVERYTHING, ERROR, PREDICTION, SCORE, LABEL, MODEL_VERSION, *qualities(), *stream_measures())
+        (
+            *(FEATURES, EVERYTHING, ERROR, PREDICTION, SCORE, LABEL, MODEL_VERSION),
+            *(*qualities(), *stream_measures(), *feature_measures()),
+        )
     )
 
 
@@ -97,6 +105,10 @@ class Surface:
         score = column.role is Role.SCORE and self.task is Task.BINARY
         domain = {Kind.NUMERIC: Domain.UNIT if score else Domain.REAL, Kind.BINARY: Domain.BINARY}.get(column.kind)
         return Subject(column.name, Target.COLUMN, tuple(signals), needs, domain)
+
+    def together(self, name: str) -> Subject:
+        """A measure of all numeric features as something to watch."""
+        return Subject(name, Target.FEATURES, (), (Needs.FEATURES,))
 
     def stream(self, name: str) -> Subject:
         """A measure of the stream as something to watch."""

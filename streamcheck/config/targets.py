@@ -15,13 +15,14 @@ from streamcheck.config.surface import (
     SCORE,
     Subject,
     Surface,
+    feature_measures,
     measures,
     qualities,
     stream_measures,
 )
 from streamcheck.config.wording import Usable
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.plan import Task
+from streamcheck.core.plan import Kind, Task
 
 GROUP_RANKS = {EVERYTHING: 0, FEATURES: 1}
 NAMED = 2
@@ -78,13 +79,26 @@ class Targets:
             if entry.by:
                 self.findings.mistake((*here[:-1], "by"), f"{name} is counted for all rows together; leave by out")
             return self.surface.stream(name)
+        if name in feature_measures():
+            return self._together(name, entry, here)
         if name == ERROR or name in qualities():
             return self._quality(name, here)
         features = tuple(self.usable.config.streams.predictions.features)
         declared: Path = (*PREDICTIONS, "features")
         if self.usable.sound(*declared) and not self.findings.document.has((*declared, name)):
-            known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *stream_measures(), *qualities())
+            own = (*feature_measures(), *stream_measures(), *qualities())
+            known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *own)
             self.findings.unknown(here, "column or quality", known, name=name)
+        return None
+
+    def _together(self, name: str, entry: Monitor, here: Path) -> Subject | None:
+        if entry.by:
+            self.findings.mistake((*here[:-1], "by"), f"{name} is watched for all rows together; leave by out")
+        numeric = [column for column in self.surface.features if column.kind is Kind.NUMERIC]
+        if len(numeric) >= 2:
+            return self.surface.together(name)
+        if self.usable.sound(*PREDICTIONS, "features"):
+            self.findings.mistake(here, f"{name} needs two numeric features or more; here are {len(numeric)}")
         return None
 
     def _quality(self, name: str, here: Path) -> Subject | None:

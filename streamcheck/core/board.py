@@ -11,21 +11,23 @@ from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, find
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
+    binned_columns,
     by_name,
     fingerprint,
     instance_key,
     is_row,
-    reference_measure,
     roll_key,
     standard_measure,
+    watched_together,
     window_key,
+    windowed,
 )
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, Span, segment_label
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.plan import Kind, MonitorSpec, Plan, Segmentation, Target, Window
+from streamcheck.core.plan import MonitorSpec, Plan, Segmentation, Target, Window
 from streamcheck.core.profiles import fill, key_of
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
@@ -68,12 +70,7 @@ class Board:
         """Of one instance of each monitor, by its place in the plan: known once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
-        numeric = {
-            m.column
-            for m in plan.monitors
-            if m.target is Target.COLUMN and self._kinds[m.column] is Kind.NUMERIC and reference_measure(m, plan)
-        }
-        self._layouts = Layouts(sorted(numeric), plan.layouts)
+        self._layouts = Layouts(binned_columns(plan), plan.layouts)
         self.layouts = self._layouts.ready
         for name, table in self.tables.items():
             self._exporters[f"segments/{name}"] = table.export
@@ -102,17 +99,22 @@ class Board:
                     changes += self._step_row_monitor(place, spec, span, pane)
                 else:
                     changes += self._step_pane_monitor(place, spec, span, pane)
+            elif spec.target is Target.FEATURES and not self._layouts.lack(together := watched_together(self.plan)):
+                changes += self._step_once(place, spec, span, pane.features_summary(together, self.layouts))
         self._touched |= {f"layout/{column}" for column in self._layouts.add(pane)}
         self.cut_categories += pane.overflowed
         return changes
+
+    def _step_once(self, place: int, spec: MonitorSpec, span: Span, summary: Any) -> list[Change]:
+        instance = self._pane_instance(place, spec, 0)
+        return [] if instance is None else instance.step(span, [summary])
 
     def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:
         """Monitors of the stream see how much arrived, also when it was nothing."""
         changes: list[Change] = []
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.STREAM:
-                instance = self._pane_instance(place, spec, 0)
-                changes += instance.step(span, [summary]) if instance is not None else []
+                changes += self._step_once(place, spec, span, summary)
         return changes
 
     def step_labelled(self, span: Span, labelled: LabelledPane, corrections: list[Correction]) -> list[Change]:
@@ -179,7 +181,7 @@ class Board:
     def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
         filled: set[tuple[str, Window]] = set()
         for spec in self.plan.monitors:
-            if not _windowed(spec) or spec.window is None or (key := (by_name(spec), spec.window)) in filled:
+            if not windowed(spec) or spec.window is None or (key := (by_name(spec), spec.window)) in filled:
                 continue
             filled.add(key)
             for number, rows in labelled.split(spec.by.name if spec.by else None, with_score=False):
@@ -233,8 +235,8 @@ class Board:
         size = self._sizes.get(place)
         if size is not None and not self._may_grow(size, known=known):
             return None
-        window = self._window(spec, number, known=known) if _windowed(spec) else None
-        if _windowed(spec) and window is None:
+        window = self._window(spec, number, known=known) if windowed(spec) else None
+        if windowed(spec) and window is None:
             self.room.give(size or 0)
             return None
         label = segment_label(self._table(spec.by), number)
@@ -371,7 +373,7 @@ class Board:
         mark = fingerprint(spec, self.plan)
         if any(states[f"{prefix}{number}"]["fingerprint"] != mark for number in mine):
             return False
-        if _windowed(spec):
+        if windowed(spec):
             self._restore_windows(spec, states)
         if roll_key(spec) in states and states[roll_key(spec)]["fingerprint"] == mark:
             self._rolls.restore(spec, states[roll_key(spec)]["roll"])
@@ -394,7 +396,3 @@ class Board:
                 window = self._window(spec, int(number), known=True)
                 assert window is not None, f"{key} was there"
                 window.restore(states[key])
-
-
-def _windowed(spec: MonitorSpec) -> bool:
-    return spec.window is not None and spec.target is Target.LABELLED and not is_row(spec)

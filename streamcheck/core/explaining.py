@@ -86,6 +86,10 @@ class _Others:
         """Which bins or categories, where a reference beside it (or its own) counts them."""
         if own.seen is None or not isinstance(own, PaneInstance | RowInstance):
             return {}, ""
+        if own.measure.needs is Needs.FEATURES:
+            pairs = own.seen.normal.moved(own.seen.summary, SHOWN_MAX)
+            first, second = pairs[0]["columns"]
+            return {"pairs": pairs}, f"between {first} and {second}"
         if own.measure.needs not in (Needs.NUMERIC, Needs.CATEGORICAL):
             return {}, ""
         summary = own.seen.summary

@@ -3,7 +3,8 @@
 from streamcheck.core.alerts import digest
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
-from streamcheck.core.plan import Kind, MonitorSpec, Plan, Target, Task, Window
+from streamcheck.core.measures.dependence import FEATURES_MAX
+from streamcheck.core.plan import Kind, MonitorSpec, Plan, Role, Target, Task, Window
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -76,3 +77,22 @@ def standard_measure(spec: MonitorSpec, plan: Plan) -> str:
 def is_row(spec: MonitorSpec) -> bool:
     """Whether its detector steps once per row."""
     return issubclass(find("detector", spec.detector.name), RowDetector)
+
+
+def binned_columns(plan: Plan) -> list[str]:
+    """Numeric columns of which a monitor needs a histogram or scores, by name."""
+    numeric = {c.name for c in plan.predictions.columns if c.kind is Kind.NUMERIC}
+    wanted = {m.column for m in plan.monitors if m.target is Target.COLUMN and reference_measure(m, plan)}
+    together = watched_together(plan) if any(m.target is Target.FEATURES for m in plan.monitors) else ()
+    return sorted(numeric & wanted | {*together})
+
+
+def watched_together(plan: Plan) -> tuple[str, ...]:
+    """The numeric features whose dependence is watched, in the order of the plan."""
+    numeric = [c.name for c in plan.predictions.numeric if c.role is Role.FEATURE]
+    return tuple(numeric[:FEATURES_MAX])
+
+
+def windowed(spec: MonitorSpec) -> bool:
+    """Whether its quality is that of a rolling window, too."""
+    return spec.window is not None and spec.target is Target.LABELLED and not is_row(spec)

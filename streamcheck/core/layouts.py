@@ -1,6 +1,6 @@
 """Which histogram does each numeric column have? Laid out once, from its first values, or given by a profile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -36,6 +36,10 @@ class Layouts:
                 self.ready[column] = Layout.build(np.concatenate(held))
                 del self._first_values[column]
         return waiting
+
+    def lack(self, columns: Iterable[str]) -> bool:
+        """Whether one of them is not laid out yet."""
+        return any(column not in self.ready for column in columns)
 
     def waits(self, column: str) -> str | None:
         """How far a column has come, for people; None where there is nothing to wait for."""

@@ -14,10 +14,12 @@ from streamcheck.core.segments import PaneGroups, group
 from streamcheck.core.summaries import (
     CategoricalPane,
     CategoricalSummary,
+    FeaturesSummary,
     Layout,
     NumericPane,
     NumericSummary,
     fold_categorical,
+    fold_features,
     fold_numeric,
 )
 from streamcheck.core.types import (
@@ -175,6 +177,12 @@ class PaneRows:
                 self._cuts,
             )
         return fold.summary(self._group_of(by, segment))
+
+    def features_summary(self, columns: Sequence[str], layouts: Mapping[str, Layout]) -> FeaturesSummary:
+        """What is remembered of these numeric columns together. All sums are exact: no cuts, no order is needed."""
+        usable = np.logical_and.reduce([self.usable(column) for column in columns])
+        values = [self.values(column) for column in columns]
+        return fold_features(columns, values, usable, [layouts[column] for column in columns])
 
     def coded_summary(self, column: str, by: Segmentation | None, segment: int) -> CategoricalSummary:
         """What is remembered of a categorical column for one segment that occurs."""

@@ -172,6 +172,7 @@ class Target(StrEnum):
     """What kind of rows a monitor sees."""
 
     COLUMN = "column"  # a column of the predictions stream
+    FEATURES = "features"  # the numeric features of the predictions stream, row by row together
     STREAM = "stream"  # the predictions stream itself: volume and the like
     LABELLED = "labelled"  # rows whose label has joined
 

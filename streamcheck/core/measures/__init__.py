@@ -4,6 +4,7 @@ from streamcheck.core.measures.accuracy import Accuracy
 from streamcheck.core.measures.bias import Bias
 from streamcheck.core.measures.brier import Brier
 from streamcheck.core.measures.category_shift import CategoryShift
+from streamcheck.core.measures.dependence import Dependence
 from streamcheck.core.measures.error_rate import ErrorRate
 from streamcheck.core.measures.f1 import F1
 from streamcheck.core.measures.log_loss import LogLoss
@@ -27,6 +28,7 @@ __all__ = [
     "Bias",
     "Brier",
     "CategoryShift",
+    "Dependence",
     "ErrorRate",
     "LogLoss",
     "Mae",

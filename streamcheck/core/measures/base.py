@@ -17,6 +17,7 @@ class Needs(StrEnum):
     NUMERIC = "numeric"                    # NumericSummary
     CATEGORICAL = "categorical"            # CategoricalSummary (binary columns too)
     FIELD = "field"                        # any column's summary: missing, wrong type
+    FEATURES = "features"                  # FeaturesSummary: the numeric features together
     STREAM = "stream"                      # StreamSummary
     LABELLED_CLASS = "labelled_class"      # LabelledRows of a binary or multiclass task
     LABELLED_BINARY = "labelled_binary"    # LabelledRows of a binary task

@@ -1,6 +1,7 @@
 """What is remembered of a pane: counts, sums and histograms that merge in any number of cuts."""
 
 from streamcheck.core.summaries.categorical import CategoricalPane, CategoricalSummary, fold_categorical
+from streamcheck.core.summaries.features import FeaturesSummary, fold_features
 from streamcheck.core.summaries.labelled import LabelledRows
 from streamcheck.core.summaries.layout import Layout
 from streamcheck.core.summaries.moments import VALUE_MAX, Moment
@@ -11,6 +12,7 @@ __all__ = [
     "VALUE_MAX",
     "CategoricalPane",
     "CategoricalSummary",
+    "FeaturesSummary",
     "LabelledRows",
     "Layout",
     "Moment",
@@ -18,5 +20,6 @@ __all__ = [
     "NumericSummary",
     "StreamSummary",
     "fold_categorical",
+    "fold_features",
     "fold_numeric",
 ]
