@@ -384,19 +384,3 @@ def test_second_store_in_one_process_is_refused(store: SqliteStore) -> None:
     reopened = SqliteStore(store.path.parent, "payments")
     assert reopened.load() == COMMITTED
     reopened.close()
-
-
-def test_a_new_file_has_large_pages_and_an_older_one_keeps_its_own(tmp_path: Path, used: Path) -> None:
-    def pages(directory: Path) -> int:
-        connection = sqlite3.connect(directory / "state.sqlite")
-        size: int = connection.execute("PRAGMA page_size").fetchone()[0]
-        connection.close()
-        return size
-
-    assert pages(used) == 16_384
-    tamper(used, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 4096", "VACUUM")
-    older = SqliteStore(used, "payments")
-    assert older.load() == COMMITTED
-    older.commit(Commit(put={"engine": b"later"}))
-    older.close()
-    assert pages(used) == 4_096
