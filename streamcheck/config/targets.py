@@ -86,7 +86,7 @@ class Targets:
         features = tuple(self.usable.config.streams.predictions.features)
         declared: Path = (*PREDICTIONS, "features")
         if self.usable.sound(*declared) and not self.findings.document.has((*declared, name)):
-            own = (*feature_measures(), *stream_measures(), *qualities())
+            own = (*stream_measures(), *feature_measures(), *qualities())
             known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *own)
             self.findings.unknown(here, "column or quality", known, name=name)
         return None
