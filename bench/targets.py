@@ -61,7 +61,8 @@ def _files(kind: str, workers: int, name: str) -> Callable[[Figures], float | No
     """A median out of the cases of `bench files`."""
 
     def figure(files: Figures) -> float | None:
-        cases = {(case["format"], case["workers"]): case.get(name, {}).get("median") for case in files["cases"]}
+        plain = [case for case in files["cases"] if not case.get("report")]
+        cases = {(case["format"], case["workers"]): case.get(name, {}).get("median") for case in plain}
         return cases.get((kind, workers))
 
     return figure

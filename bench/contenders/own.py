@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--functions", type=int, default=0, help="tell where the time went: so many functions")
     parser.add_argument("--supervised", action="store_true", help="run it as users do, in processes of its own")
     parser.add_argument("--files", nargs=2, metavar=("PREDICTIONS", "LABELS"), help="backtest these instead")
+    parser.add_argument("--report", nargs=2, metavar=("FORM", "FILE"), help="of a backtest: json or html, and where")
     args = parser.parse_args()
     if args.river:
         import river.drift  # noqa: F401, PLC0415 (pane mode runs without it)
@@ -42,6 +43,7 @@ def main() -> None:
     if args.files:
         importlib.import_module("streamcheck.adapters.files.tables")
         words = ["backtest", args.config, "--predictions", args.files[0], "--labels", args.files[1]]
+        words += [f"--{args.report[0]}", args.report[1]] if args.report else []
     stages = watch() if args.stages else None
     profile = cProfile.Profile() if args.functions else None
     clock = Clock()
