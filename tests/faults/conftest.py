@@ -14,6 +14,7 @@ Short forms run with `make test` on the session's broker; tests marked `long` on
 
 import itertools
 import os
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from typing import Any
 import pytest
 
 from tests.faults import table
+from tests.faults.disk import Disk
 from tests.faults.runner import Refused, Service
 from tests.faults.verdict import Logs, Verdict, judge
 from tests.faults.world import PACE, Feeder, World
@@ -111,6 +113,16 @@ def scenario(kafka: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Scen
     return Scenario(kafka.bootstrap, tmp_path, name)
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    try:
+        made = Disk(tmp_path / "disk")
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a full disk is NOT tested here: nothing may be mounted ({error}); run as root")
+    yield made
+    made.close()
+
+
 Report = Callable[[str, int, Verdict | None, Iterable[float]], None]
 
 
@@ -128,13 +140,13 @@ def report(record_property: Callable[[str, object], None]) -> Report:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The one table."""
-    rows = [
+    rows = table.summed(
         value
         for kind in ("passed", "failed")
         for each in terminalreporter.stats.get(kind, [])
         for name, value in each.user_properties
         if name == "fault" and each.when == "call"
-    ]
+    )
     if rows:
         terminalreporter.section("what was done to it")
         terminalreporter.write_line(table.rendered(rows))

@@ -2,11 +2,16 @@
 
 import random
 import signal
+import sqlite3
 import time
+from collections.abc import Iterable
+from contextlib import closing
 
 from kafka import KafkaAdminClient
 from kafka.structs import TopicPartition
 
+from streamcheck.adapters.sqlite.store import STATE_FILE
+from streamcheck.core.shelf import PREFIX as SHELF
 from streamcheck.core.types import SourcePartition
 from tests.faults.moments import PLACES
 from tests.faults.runner import Service
@@ -14,6 +19,8 @@ from tests.faults.verdict import Logs, input_logs
 from tests.faults.world import Feeder
 
 ORPHANED_S = 15.0
+CROWDED_TICKS = 1_700
+"""Then more predictions wait than the join of a crowded world has memory for, and labels come for those on disk."""
 SECOND = ("reading-again", "strays-flushed", "before-commit", "in-commit", "after-commit")
 """Places that every life comes to at once: the third time is less tidy."""
 WORST = (
@@ -48,13 +55,32 @@ def kill_at_moments(service: Service, *, each_recovers: bool) -> list[float]:
     return seconds
 
 
+def kill_at_places(service: Service, places: Iterable[str]) -> list[float]:
+    """SIGKILL by its own hand, the second time that it comes to each place, and a new life that commits."""
+    seconds = []
+    for place in places:
+        service.kill()
+        service.start(f"{place}:2")
+        at = service.dies()
+        service.start()
+        seconds.append(service.recovered(at))
+    return seconds
+
+
+def on_shelf(service: Service) -> int:
+    """How many pieces of the join's shelf the saved state holds."""
+    with closing(sqlite3.connect(f"file:{service.world.state_dir / STATE_FILE}?mode=ro", uri=True, timeout=5)) as file:
+        (found,) = file.execute("SELECT count(*) FROM state WHERE key GLOB ?", (f"{SHELF}*",)).fetchone()
+    return int(found)
+
+
 def stop_and_start(service: Service, times: int = 3) -> list[float]:
     """SIGTERM, a good end within ten seconds, and a new life."""
     seconds = []
     for _ in range(times):
         service.committed(2)
         assert service.stop() < 10
-        at = time.monotonic()
+        at = service.now()
         service.start()
         seconds.append(service.recovered(at))
     return seconds
@@ -86,7 +112,7 @@ def come_back_as_zombie(service: Service, place: str) -> list[float]:
     service.kill()
     service.start(f"{place}:1:stop")
     service.frozen()
-    at, before = time.monotonic(), service.commit()
+    at, before = service.now(), service.commit()
     old = service.world
     zombie = service.succeed(service.world.folder / f"moved-{place}")
     seconds = service.recovered(at, before)
@@ -103,7 +129,7 @@ def come_back_as_zombie(service: Service, place: str) -> list[float]:
 def doubt(service: Service) -> list[float]:
     """The commit of a transaction succeeds, and the client says that it failed."""
     service.kill()
-    at = time.monotonic()
+    at = service.now()
     service.start("doubt:1")
     seconds = service.recovered(at)
     service.until(lambda: service.told("broke before anyone was told"), "the doubt")

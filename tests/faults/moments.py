@@ -3,7 +3,8 @@
 `arm("after-commit:3")` patches one function so that the process kills itself the third time it comes to the place;
 `arm("in-transaction:1:stop")` freezes it there instead. Two do neither: at `doubt:N` the commit of a transaction
 succeeds and says that it failed, as on a connection that breaks; with `slow:S` each one takes S seconds more. With
-`clock:FILE` the wall clock goes wrong as the file says (see clock.py).
+`clock:FILE` the wall clock goes wrong as the file says (see clock.py); with `brimful:FILE` the disk on which FILE lies
+is full as soon as the join puts predictions there.
 """
 
 import functools
@@ -22,6 +23,7 @@ from tests.faults import clock
 ONCE = "STREAMCHECK_ONCE"
 """Environment variable: a file that says a mutant has done its worst already."""
 
+BALLAST_BYTES = 1 << 12
 BEFORE, AFTER = "before", "after"
 PLACES = {
     "restoring": ("streamcheck.core.saving", "restore", AFTER),
@@ -41,6 +43,14 @@ PLACES = {
     "before-journal": ("streamcheck.adapters.kafka.journal", "KafkaJournal.send", BEFORE),
     "after-journal": ("streamcheck.adapters.kafka.journal", "KafkaJournal.send", AFTER),
 }
+ON_SHELF = {
+    "recalled": ("streamcheck.core.shelf", "Shelf.recall", AFTER),
+    "spilling": ("streamcheck.core.shelf", "Shelf.put", AFTER),
+    "writing-chunks": ("streamcheck.core.shelf", "_slice", BEFORE),
+    "tidied": ("streamcheck.core.shelf", "Shelf.tidy", AFTER),
+    "reading-chunks": ("streamcheck.adapters.sqlite.store", "SqliteStore.read", BEFORE),
+}
+"""Places that only those come to who have put predictions of the join on disk."""
 
 
 def die() -> None:
@@ -70,7 +80,10 @@ def arm(moment: str) -> None:
     if name in ("doubt", "slow"):
         (_doubt if name == "doubt" else _slow)(int(count))
         return
-    module, path, when = PLACES[name]
+    if name == "brimful":
+        _brimful(Path(count))
+        return
+    module, path, when = (PLACES | ON_SHELF)[name]
     left = int(count)
     harm = freeze if then == ["stop"] else die
 
@@ -113,6 +126,25 @@ def _doubt(count: int) -> None:
             raise KafkaError("the transaction was committed, and the connection broke before anyone was told")
 
     patch("kafka", "KafkaProducer.commit_transaction", around)
+
+
+def fill(path: Path) -> None:
+    """Make this file longer until not a byte is free where it lies."""
+    with path.open("ab", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(BALLAST_BYTES))
+        except OSError:
+            return
+
+
+def _brimful(ballast: Path) -> None:
+    def around(original: Callable[..., Any], *args: Any) -> Any:
+        chunks = original(*args)
+        fill(ballast)
+        return chunks
+
+    patch("streamcheck.core.shelf", "Shelf.put", around)
 
 
 def _slow(seconds: int) -> None:

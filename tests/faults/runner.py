@@ -3,7 +3,7 @@
     service = Service(world)
     service.start()
     service.kill(); service.start()
-    seconds = service.recovered(since)     # waits for the next commit
+    seconds = service.recovered(since)     # waits for the next commit; see own_time.py
     service.finish()                       # when the feeder has ended: to the end of the topics
 
 A process that ends by itself where a supervisor would start it again (a signal, exit 70 or 75) is started again by
@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.faults.own_time import OwnTime
 from tests.faults.world import Feeder, World
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,7 @@ class Service:
         self._zombies: list[subprocess.Popen[bytes]] = []
         self._workers: list[int] = []
         self._known, self._vain = b"", 0
+        self._clock = OwnTime()
         self._log = world.folder / "log"
         self._config = world.config
 
@@ -75,18 +77,18 @@ class Service:
         self.lives += 1
 
     def kill(self) -> float:
-        """SIGKILL to the worker; the moment, on the monotonic clock."""
+        """SIGKILL to the worker; the moment (see `now`)."""
         process = self._running()
         process.kill()
         process.wait()
         self.codes.append(process.returncode)
-        return time.monotonic()
+        return self.now()
 
     def kill_worker(self) -> float:
         """SIGKILL to the child of the product's supervisor."""
         assert self.supervised, "there is no supervisor"
         os.kill(self.worker(), signal.SIGKILL)
-        return time.monotonic()
+        return self.now()
 
     def worker(self) -> int:
         """The process id of the supervisor's child, once there is one."""
@@ -101,11 +103,13 @@ class Service:
             lambda: decoders if len(decoders := self._children()) == self.world.workers else [], "all its decoders"
         )
         os.kill(found[which], signal.SIGKILL)
-        return time.monotonic()
+        return self.now()
 
     def _children(self) -> list[int]:
         running = self._running().pid
-        return [int(each) for each in Path(f"/proc/{running}/task/{running}/children").read_text().split()]
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return [int(each) for each in Path(f"/proc/{running}/task/{running}/children").read_text().split()]
+        return []
 
     def alone(self, worker: int) -> bool:
         """Whether a worker of this service still runs; its supervisor may be gone."""
@@ -132,16 +136,15 @@ class Service:
     def signal(self, number: int) -> float:
         """Any signal; the moment."""
         self._running().send_signal(number)
-        return time.monotonic()
+        return self.now()
 
     def stop(self, limit_s: float = WAIT_S) -> float:
         """SIGTERM; how many seconds it took. It must end well."""
         began = self.signal(signal.SIGTERM)
-        code = self._running().wait(limit_s)
-        self.codes.append(code)
+        code = self.ended(limit_s)
         if code != 0:
             raise Refused(f"exit {code} after SIGTERM:\n{self.said()}")
-        return time.monotonic() - began
+        return self.now() - began
 
     def tend(self) -> None:
         """Start it again where it has ended and a supervisor would. Raises Refused where a person would have to act."""
@@ -165,11 +168,14 @@ class Service:
         code = self.ended(limit_s)
         if code != -signal.SIGKILL:
             raise Refused(f"ended with {code} instead of dying at its moment:\n{self.said()}")
-        return time.monotonic()
+        return self.now()
 
     def ended(self, limit_s: float = WAIT_S) -> int:
         """Wait for the end of this life; its exit code (negative: a signal)."""
-        code = self._running().wait(limit_s)
+        process, deadline = self._running(), self.now() + limit_s
+        while (code := process.poll()) is None:
+            assert self.now() < deadline, f"waited in vain for its end:\n{self.said()}"
+            time.sleep(STEP_S)
         self.codes.append(code)
         return code
 
@@ -202,6 +208,13 @@ class Service:
                     os.kill(worker, signal.SIGKILL)
 
     # ------------------------------------------------------------------ watching
+    def now(self) -> float:
+        """Seconds of its own time; all that is measured here is."""
+        process = self.process
+        if process is not None and process.poll() is None:
+            self._clock.watch([process.pid, *(self._children() if self.supervised else ())])
+        return self._clock.now()
+
     def said(self) -> str:
         """The end of what all lives have said."""
         return self._log.read_text(errors="replace")[-6_000:]
@@ -212,12 +225,12 @@ class Service:
 
     def until(self, condition: Callable[[], Any], what: str, limit_s: float = WAIT_S) -> Any:
         """Wait for something, tending the service."""
-        deadline = time.monotonic() + limit_s
+        deadline = self.now() + limit_s
         while not (found := condition()):
             self.tend()
             if self.feeder is not None:
                 self.feeder.check()
-            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.said()}"
+            assert self.now() < deadline, f"waited in vain for {what}:\n{self.said()}"
             time.sleep(STEP_S)
         return found
 
@@ -246,17 +259,17 @@ class Service:
         """Seconds from `since` to the next commit. before: the commit known then; left out: that of now."""
         known = self.commit() if before is None else before
         self.until(lambda: self.commit() != known, "a commit after the fault", limit_s)
-        return time.monotonic() - since
+        return self.now() - since
 
     def longest_wait(self, fault: Callable[[], object]) -> float:
         """The longest time without a commit from the beginning of a fault to the first commit after its end."""
         doing = threading.Thread(target=fault, name="fault", daemon=True)
         doing.start()
-        known, longest, since = self.commit(), 0.0, time.monotonic()
+        known, longest, since = self.commit(), 0.0, self.now()
 
         def commit_after_the_end() -> bool:
             nonlocal known, longest, since
-            over, now = not doing.is_alive(), time.monotonic()
+            over, now = not doing.is_alive(), self.now()
             longest = max(longest, now - since)
             if (found := self.commit()) == known:
                 return False

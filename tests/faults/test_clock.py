@@ -1,7 +1,6 @@
 """The wall clock jumps, while the service runs and while it does not: do the alerts show it, or the journal?"""
 
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def restarted(setter: Setter, service: Service, seconds: float) -> float:
     """The clock is set while nobody runs."""
     service.kill()
     setter.ahead(seconds)
-    at = time.monotonic()
+    at = service.now()
     service.start(setter.moment)
     return service.recovered(at)
 
@@ -74,11 +73,11 @@ def jumps(setter: Setter, service: Service, feeder: Feeder) -> tuple[list[float]
     running = []
     for seconds in (FORWARD_S, BACK_S):
         jump_in_silence(setter, service, feeder, seconds)
-        at = time.monotonic()
+        at = service.now()
         running.append(service.recovered(at))
     for seconds in (FORWARD_S, BACK_S):
         setter.ahead(seconds)
-        at = time.monotonic()
+        at = service.now()
         running.append(service.recovered(at))
     return running, [restarted(setter, service, seconds) for seconds in (FORWARD_S, BACK_S)]
 

@@ -69,7 +69,7 @@ def cut_commits(service: Service, proxy: Proxy, kinds: list[int], *, answered: b
     for kind in kinds:
         order = proxy.cut_at(kind, answered=answered)
         service.until(lambda order=order: order.done, f"a request of kind {kind}", WAIT_S)
-        at = time.monotonic()
+        at = service.now()
         seconds.append(service.recovered(at))
     return seconds
 
@@ -115,7 +115,7 @@ def doubt(service: Service, proxy: Proxy, seconds: float) -> float:
     service.until(lambda: "alert firing" in service.said(), "an alert")  # the first transaction holds none
     order = proxy.cut_at(END_TXN, answered=True, then_silent=True)
     service.until(lambda: order.done, "a commit of alerts", WAIT_S)
-    at = time.monotonic()
+    at = service.now()
     time.sleep(seconds)
     proxy.pass_on()
     return service.recovered(at)
@@ -126,7 +126,7 @@ def lose_the_coordinator(service: Service, proxy: Proxy, seconds: float, limit_s
     order = proxy.cut_at(END_TXN, answered=False)
     with proxy.refusing():
         service.until(lambda: order.done, "a commit of alerts", WAIT_S)
-        at = time.monotonic()
+        at = service.now()
         time.sleep(seconds)
     return service.recovered(at, limit_s=limit_s)
 

@@ -3,8 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +20,6 @@ PACE = 1_000
 """Drifts come soon."""
 RECOVERY_S = 15.0
 GOOD = ("refused", "unharmed")
-BALLAST_BYTES = 1 << 16
 
 
 # ---------------------------------------------------------------------- bits
@@ -129,64 +126,20 @@ def test_a_state_that_lost_commits_is_refused_twice(scenario, report) -> None:
         assert "of this lineage, the saved state only" in service.said()
 
         put_back(newest, directory)
-        at = time.monotonic()
+        at = service.now()
         service.start()
         seconds = service.recovered(at)
     report("an older copy of the state put back, then the newest", 1, scenario.verdict, [seconds])
 
 
 # ---------------------------------------------------------------------- space
-class Disk:
-    """A small file system of its own, in memory."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self._mount("-t", "tmpfs", "-o", "size=24m,mode=700", "streamcheck-test", str(path))
-
-    def fill(self) -> None:
-        """Until not a byte is free."""
-        with (self.path / "ballast").open("ab", buffering=0) as ballast:
-            try:
-                while True:
-                    ballast.write(bytes(BALLAST_BYTES))
-            except OSError:
-                return
-
-    def free(self) -> None:
-        (self.path / "ballast").unlink()
-
-    def read_only(self) -> None:
-        self._mount("-o", "remount,ro", str(self.path))
-
-    def writable(self) -> None:
-        self._mount("-o", "remount,rw", str(self.path))
-
-    def close(self) -> None:
-        subprocess.run(["umount", "-l", str(self.path)], check=True)
-
-    @staticmethod
-    def _mount(*arguments: str) -> None:
-        subprocess.run(["mount", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    try:
-        made = Disk(tmp_path / "disk")
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"a full disk is NOT tested here: nothing may be mounted ({error}); run as root")
-    yield made
-    made.close()
-
-
 def test_full_and_read_only(scenario, report, disk) -> None:
     recoveries = {}
     with scenario(seed=41, pace=PACE, state=disk.path / "state") as (_, service):
         disk.fill()
         service.until(lambda: EXIT_TEMPORARY in service.codes, "the disk to be full")
         assert "the disk is full: free some space, nothing was lost" in service.said()
-        before, at = service.commit(), time.monotonic()
+        before, at = service.commit(), service.now()
         disk.free()
         recoveries["full"] = service.recovered(at, before)
 
@@ -195,7 +148,7 @@ def test_full_and_read_only(scenario, report, disk) -> None:
         service.start()
         assert service.ended() == EXIT_TEMPORARY, service.said()
         assert "is mounted read-only" in service.said()
-        before, at = service.commit(), time.monotonic()
+        before, at = service.commit(), service.now()
         disk.writable()
         service.start()
         recoveries["read-only"] = service.recovered(at, before)
@@ -218,7 +171,7 @@ def test_full_disk_under_the_supervisor(scenario, report, disk) -> None:
             said = worker_ends(service)
             disk.fill()
             service.until(lambda said=said: worker_ends(service) > said, "the disk to be full")
-            before, at = service.commit(), time.monotonic()
+            before, at = service.commit(), service.now()
             disk.free()
             seconds.append(service.recovered(at, before))
     report("state directory full, restarted by the supervisor", 5, scenario.verdict, seconds)

@@ -33,7 +33,7 @@ def test_retention_gap(scenario, report) -> None:
 def test_slow_alerts_topic(scenario, report) -> None:
     with scenario(seed=23) as (feeder, service):
         service.kill()
-        at = time.monotonic()
+        at = service.now()
         service.start("slow:2")
         seconds = service.recovered(at)
         feeder.reach(feeder.ticks + 4_000)
