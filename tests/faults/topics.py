@@ -23,7 +23,7 @@ class Record:
 def read(bootstrap: str, topic: str) -> list[Record]:
     """Everything in a topic that a reader of committed records sees, in order of partition and offset.
 
-    Waits for transactions that are open. A topic that does not exist is empty.
+    Waits for transactions that are open, until nothing has come for long. A topic that does not exist is empty.
     """
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
     raw = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_uncommitted", enable_auto_commit=False)
@@ -36,7 +36,9 @@ def read(bootstrap: str, topic: str) -> list[Record]:
         ends, deadline, found = raw.end_offsets(parts), time.monotonic() + WAIT_S, []
         while any(consumer.position(part) < ends[part] for part in parts):
             assert time.monotonic() < deadline, f"{topic} does not come to its end: a transaction is open"
-            for records in consumer.poll(200).values():
+            polled = consumer.poll(200)
+            deadline = time.monotonic() + WAIT_S if polled else deadline
+            for records in polled.values():
                 found += [Record(r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in records]
         return sorted(found, key=lambda record: (record.partition, record.offset))
     finally:
