@@ -9,7 +9,8 @@ the service has left is taken up, too, and led to the end of its input: whatever
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,16 +86,16 @@ def judge(world: World, known: Logs | None = None) -> Verdict:
     broken: list[str] = []
     entries = _journal(world, broken)
     opened = next((entry for entry in entries if isinstance(entry, Opened)), None)
-    left = _taken_up(world, plan, broken)
-    if opened is None or left is None:
-        return Verdict(len(published), 0, 0, 0, (*broken, *(() if opened else ("no journal in its topic",))))
-    wanted = left.engine.sequence
-    replay = _replay(plan, opened, entries, logs)
-    broken += _books(replay.engine, logs, entries, "replay")
-    broken += _strays(world, replay)
-    broken += _marker(world, plan, published, opened.lineage)
+    with _taken_up(world, plan, broken) as left:
+        if opened is None or left is None:
+            return Verdict(len(published), 0, 0, 0, (*broken, *(() if opened else ("no journal in its topic",))))
+        wanted = left.engine.sequence
+        replay = _replay(plan, opened, entries, logs)
+        broken += _books(replay.engine, logs, entries, "replay")
+        broken += _strays(world, replay)
+        broken += _marker(world, plan, published, opened.lineage)
+        _state(left, plan, logs, entries, replay, broken)
     sequences = [json.loads(record.value or b"{}").get("sequence") for record in published]
-    _state(left, plan, logs, entries, replay, broken)
     if sequences != sorted(sequences):
         broken.append("the alerts stand in the topic out of order")
     return Verdict(
@@ -127,20 +128,24 @@ def _journal(world: World, broken: list[str]) -> list[JournalEntry]:
     return [from_bytes(lines[number]) for number in sorted(lines)]
 
 
-def _taken_up(world: World, plan: Plan, broken: list[str]) -> opening.Opened | None:
-    """The state as the next run would take it up."""
+@contextmanager
+def _taken_up(world: World, plan: Plan, broken: list[str]) -> Iterator[opening.Opened | None]:
+    """The state as the next run would take it up; its store stays open, for what lies on the join's shelf."""
+    store, left = None, None
     try:
         store = SqliteStore(world.state_dir, world.name)
-        try:
-            saved = store.load()
-            if saved is not None:
-                return opening.resume(plan, saved)
-        finally:
-            store.close()
-        broken.append("there is no state")
+        saved = store.load()
+        if saved is None:
+            broken.append("there is no state")
+        else:
+            left = opening.resume(plan, saved)
     except (StreamcheckError, AssertionError) as error:
         broken.append(f"the state cannot be taken up: {error}")
-    return None
+    try:
+        yield left
+    finally:
+        if store is not None:
+            store.close()
 
 
 def _state(
@@ -157,7 +162,7 @@ def _state(
         for source in sorted(left.engine.partitions):
             _feed(life, source, logs.get(source, ()), plan, entries)
         life.take(left.engine.finish(entries))
-    except AssertionError as error:
+    except (StreamcheckError, AssertionError) as error:
         broken.append(f"the state does not fit the topics: {error}")
         return
     broken += _books(left.engine, logs, entries, "state")

@@ -56,7 +56,7 @@ streams:
     task: binary
     features: {{amount: {{kind: numeric, range: [0, 500]}}, country: categorical}}
     segments: [tier]
-  labels: {{topic: {labels}, id: id, label: fraud, time: {{field: known, unit: ms}}, horizon: 2m}}
+  labels: {{topic: {labels}, id: id, label: fraud, time: {{field: known, unit: ms}}, horizon: {horizon}}}
 time: {{pane: 1s, lateness: 1s, idle_after: {idle_after}}}
 reference: {{first: 40s}}
 alarm_budget: 1 per hour
@@ -71,7 +71,14 @@ late: {{topic: {late}}}
 journal: {{topic: {journal}}}
 state: {{dir: {state}, commit_every: 200ms}}
 prometheus: {{listen: "127.0.0.1:0"}}
+{limits}
 """
+CROWD = 9
+"""Further predictions of each tick, in a crowded world: 14,000 fill the least memory that a join can be given."""
+CROWD_HORIZON = "30m"
+CROWD_LIMITS = "limits: {join_memory: 1MiB}"
+CROWD_DELAY_TICKS = (1_500, 2_400)
+"""Their labels come when they have long been on disk."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class World:
     """The address that the service is given instead of `bootstrap`: that of a proxy, for one."""
     state: Path | None = None
     """The state directory, where it is to lie elsewhere."""
+    crowded: bool = False
+    """So many predictions wait that the join puts them on disk."""
 
     @property
     def predictions(self) -> str:
@@ -134,7 +143,8 @@ class World:
                 name=self.name, bootstrap=self.through or self.bootstrap, client=self.client, on_gap=self.on_gap,
                 predictions=self.predictions, labels=self.labels, alerts=self.alerts, dead_letters=self.dead_letters,
                 late=self.late, journal=self.journal, state=self.state_dir, idle_after=self.idle_after,
-                workers=self.workers,
+                workers=self.workers, horizon=CROWD_HORIZON if self.crowded else "2m",
+                limits=CROWD_LIMITS if self.crowded else "",
             )
         )  # fmt: skip
         return path
@@ -165,6 +175,7 @@ class Stream:
     def __init__(self, world: World) -> None:
         self._world = world
         self._rng = np.random.default_rng(world.seed)
+        self._crowd_rng = np.random.default_rng([world.seed, 1])
         self.ticks = 0
         self.prediction_partitions = PREDICTION_PARTITIONS
         self._labels: list[tuple[int, int, int, dict[str, object]]] = []
@@ -208,6 +219,8 @@ class Stream:
             self._label(tick + int(rng.integers(1, 200)), f"e{tick}", truth ^ int(chance[8] < 0.5))
         if chance[11] > 0.99:
             self._label(tick + 5, f"orphan{tick}", truth)
+        if world.crowded:
+            yield from self._crowd(tick, now_ms)
         while self._labels and self._labels[0][0] <= tick:
             _, _, at, label = heapq.heappop(self._labels)
             data = json.dumps(label | {"known": now_ms}).encode()
@@ -223,6 +236,22 @@ class Stream:
         for partition in range(LABEL_PARTITIONS):
             label = {"id": f"marked{partition}", "fraud": 0, "known": at_ms}
             yield Event(self._world.labels, partition, json.dumps(label).encode())
+
+    def _crowd(self, tick: int, now_ms: int) -> Iterator[Event]:
+        """Predictions beside that of the tick. Most get a label; some have an id that lies on disk by then."""
+        rng = self._crowd_rng
+        for number in range(CROWD):
+            chance = rng.random(5)
+            of = tick if chance[0] > 0.02 else max(0, tick - CROWD_DELAY_TICKS[0])
+            event = {
+                "id": f"c{of}.{number}", "ts": now_ms + int(chance[1] * 300), "country": "DE", "amount": 20.0,
+                "tier": "general", "fraud": int(chance[2] < 0.3), "p": round(float(chance[3]), 3),
+            }  # fmt: skip
+            partition = self._speaking(int(rng.integers(self.prediction_partitions)), self.prediction_partitions, tick)
+            yield Event(self._world.predictions, partition, json.dumps(event).encode())
+            for share in (0.8, 0.1):
+                if chance[4] < share:
+                    self._label(tick + int(rng.integers(*CROWD_DELAY_TICKS)), event["id"], int(chance[2] < 0.3 * share))
 
     def _label(self, due: int, about: str, truth: int) -> None:
         self._count += 1

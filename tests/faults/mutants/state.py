@@ -55,3 +55,31 @@ def orphan() -> None:
 def gives_up() -> None:
     """A supervisor that takes a worker which was killed for one that has done its work."""
     patch("streamcheck.cli.supervise", "Supervisor._one_life", lambda original, self: max(original(self), 0))
+
+
+def shelf_apart() -> None:
+    """What the join puts on disk is written after the state that counts on it, in a transaction of its own."""
+    from streamcheck.core.shelf import PREFIX  # noqa: PLC0415
+    from streamcheck.runtime.ports import Commit  # noqa: PLC0415
+
+    def commit(original: Callable[..., Any], self: Any, step: Any) -> None:
+        chunks = {key: step.put[key] for key in step.put if key.startswith(PREFIX)}
+        rest = {key: step.put[key] for key in step.put if key not in chunks}
+        original(self, Commit(rest, step.delete, step.outbox))
+        if chunks:
+            die_once()
+            original(self, Commit(chunks))
+
+    patch(STORE, "SqliteStore.commit", commit)
+
+
+def waiting_forgotten() -> None:
+    """The checkpoint in place of older deltas leaves out the labels that wait."""
+    from streamcheck.core.ids import NO_KEYS  # noqa: PLC0415
+
+    def checkpoint(original: Callable[..., Any], self: Any, *args: Any) -> Any:
+        made = original(self, *args)
+        marks = [[end_ms, 0] for end_ms, _ in made["marks"]]
+        return {**made, "waiting_keys": NO_KEYS, "waiting_values": made["waiting_values"][:0], "marks": marks}
+
+    patch("streamcheck.core.join", "Join._checkpoint", checkpoint)
