@@ -80,6 +80,10 @@ OWN: tuple[Own, ...] = (
         "page_hinkley-auto", "page_hinkley: auto", [{"on": "features", "detector": {"page_hinkley": "auto"}}], None
     ),
 )
+DEPENDENCE = Own(
+    "default, dependence", "the default, and a monitor of dependence", [{"on": "features"}, {"on": "dependence"}], None
+)
+"""Only for changes that leave every column as it is: the monitor sees all features of a config at once."""
 ROWS: tuple[Rows, ...] = (
     Rows("adwin", "adwin", {}, "delta", 1e-9, 0.9, numbers=True, errors=True),
     Rows("page_hinkley", "page_hinkley", {}, "threshold", 5_000.0, 1.0, numbers=True, errors=True),

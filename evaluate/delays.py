@@ -7,7 +7,6 @@ apart, in neither recall nor delay.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from evaluate import changes, configs, figures
 from evaluate.cells import Cell, Found, added
 from evaluate.changes import Change
-from evaluate.contenders import Monitors, Own
+from evaluate.contenders import DEPENDENCE, Monitors, Own
 from evaluate.feed import Alarm, Panes, Run, plan_of
 from evaluate.nulls import LAYOUT_PANES, ROWS, chunks, judged
 from evaluate.settings import PROMISED_ROWS, settings
@@ -89,19 +88,20 @@ def numbers_part(own: Own, promised: float, stream: str, change: Change, name: s
 
 
 def pairs_part(own: Own, promised: float, change: Change, name: str, number: int) -> Found:
-    """Trials side by side, two columns each: an alarm of either counts."""
+    """Trials one after the other, a config of two columns each: an alarm of either, or of both together, counts."""
     assert own.features is not None
-    count = TRIALS // PARTS
-    generator = rng(Purpose.REPORTING, f"change {name}", number)
-    source = Changed(NUMBERS["iid"](2 * count, generator), change, CHANGE_ROW, generator)
-    names = configs.columns(2 * count)
-    plan = plan_of(_config(configs.numbers(2 * count), own.features, promised, count))
-    run, alarms = Run(plan), list[Alarm]()
-    for sizes in chunks(BEFORE + CAP):
-        alarms += run.feed(Panes(sizes, dict(zip(names, source.rows(sizes), strict=True))))
-    alarms += run.finish()
-    of = {name: names[at - at % 2] for at, name in enumerate(names)}
-    return total(by_column([replace(a, column=of[a.column]) for a in alarms], names[::2]), run.cpu_s)
+    found, cpu_s, names = [], 0.0, configs.columns(2)
+    plan = plan_of(_config(configs.numbers(2), own.features, promised, 1))
+    for at in range(TRIALS // PARTS):
+        generator = rng(Purpose.REPORTING, f"change {name}", number * (TRIALS // PARTS) + at)
+        source = Changed(NUMBERS["iid"](2, generator), change, CHANGE_ROW, generator)
+        run, alarms = Run(plan), list[Alarm]()
+        for sizes in chunks(BEFORE + CAP):
+            alarms += run.feed(Panes(sizes, dict(zip(names, source.rows(sizes), strict=True))))
+        alarms += run.finish()
+        found.append(trial([a for a in alarms if not a.resolved], [a for a in alarms if a.resolved]))
+        cpu_s += run.cpu_s
+    return total(found, cpu_s)
 
 
 def categories_part(own: Own, promised: float, change: Change, name: str, number: int) -> Found:
@@ -191,7 +191,7 @@ def still(own: Own, stream: str, promised: float, columns: int, panes: int, purp
 
 def cells(owns: tuple[Own, ...]) -> Iterator[Cell]:
     """Every contender of the engine on every change, at the promise, and at the actual rate of the promise."""
-    for own in owns:
+    for own in (*owns, DEPENDENCE):
         for change, tuned_on, run in _changes(own):
             for how, setting in settings(own.key, tuned_on):
                 promised = PROMISED_ROWS if setting is None else setting
@@ -204,10 +204,11 @@ def cells(owns: tuple[Own, ...]) -> Iterator[Cell]:
 def _changes(own: Own) -> Iterator[tuple[str, str, Callable[..., Found]]]:
     """Name of the change, the stream on which a promise was tuned, and what runs a part."""
     if own.features is not None:
-        for name, (stream, change) in changes.NUMERIC.items():
-            yield name, "iid", partial(_swapped, numbers_part, (stream, change, name))
         for name, change in changes.PAIRS.items():
             yield name, "iid", partial(_swapped, pairs_part, (change, name))
+    if own.features is not None and own is not DEPENDENCE:
+        for name, (stream, change) in changes.NUMERIC.items():
+            yield name, "iid", partial(_swapped, numbers_part, (stream, change, name))
         if own.categories:
             for name, change in changes.CATEGORY.items():
                 yield name, "categories", partial(_swapped, categories_part, (change, name))

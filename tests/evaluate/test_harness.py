@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluate import changes, configs, cost, delays, nulls, real, river, tornado, tuning
-from evaluate.contenders import DEFAULT, OWN_BY_KEY, ROWS_BY_KEY, Own
+from evaluate.contenders import DEFAULT, DEPENDENCE, OWN_BY_KEY, ROWS_BY_KEY, Own
 from evaluate.feed import START_MS, Alarm, Panes, Run, plan_of
 from evaluate.sets import Table
 from evaluate.streams import NUMBERS, RATES, Purpose, rng, sizes_fixed, sizes_varying
@@ -107,7 +107,7 @@ def test_every_kind_of_change_reaches_its_monitor(few: None) -> None:
     lost = delays.numbers_part(DEFAULT, 100_000, "iid", changes.lost(0.5), "half are missing", 0)
     assert lost["hits"] == 10
     assert set(lost["by"]) == {"missing_rate"}
-    pairs = delays.pairs_part(DEFAULT, 100_000, changes.mean(5.0), "both columns jump", 0)
+    pairs = delays.pairs_part(DEPENDENCE, 100_000, changes.correlation(0.95), "two columns go together", 0)
     assert (pairs["trials"], pairs["hits"]) == (10, 10)
     categories = delays.categories_part(DEFAULT, 100_000, changes.category(0.35), "a rare category", 0)
     assert categories["hits"] == 10
