@@ -46,9 +46,9 @@ def calibrate(
     """Propose parameters for CONFIG's own detectors, from history, as a patch to the config.
 
     History comes as for `backtest`: files, or the topics of CONFIG. It is taken as quiet, but for --incidents: every
-    other alarm in it is a false one. Limits of `threshold` and the main parameters of river's detectors (and of cusum
-    with h) are turned until their alarms keep to the budget, which is split equally over them; then the changed config
-    is replayed, to count. What is calibrated already, or `auto`, is left alone.
+    other alarm in it is a false one. Limits of `threshold` and the main parameters of river's detectors (and of scan
+    and cusum with h) are turned until their alarms keep to the budget, which is split equally over them; then the
+    changed config is replayed, to count. What is calibrated already, or `auto`, is left alone.
 
     Exit codes: 0 done, 1 failed, stopped, or no value keeps to the budget, 2 a mistake in a file or the command line.
     """

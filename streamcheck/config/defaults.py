@@ -5,7 +5,10 @@ from enum import StrEnum
 
 from streamcheck.core.measures.base import Measure
 
-DETECTOR = "cusum"
+DETECTOR = "scan"
+INDEX_DETECTOR = "cusum"
+"""For indices of a whole distribution, whose steps do not add up to the index of a longer window."""
+INDICES = ("psi", "category_shift", "dependence")
 WINDOW_ROWS = 1_000
 """Labelled rows behind a quality's gauges: an accuracy of 0.9 is then known to 0.02 (two standard errors)."""
 BLOCK_ROWS = 50
@@ -26,7 +29,7 @@ class Signals(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """One default monitor: a measure, watched by cusum on this side. Labelled ones run per segmentation, too."""
+    """One default monitor: a measure, watched by scan on this side. Labelled ones run per segmentation, too."""
 
     signals: Signals
     measure: str
@@ -36,8 +39,8 @@ class Default:
 DEFAULTS: tuple[Default, ...] = (
     Default(Signals.NUMERIC, "mean_shift"),
     Default(Signals.NUMERIC, "scale"),
-    Default(Signals.NUMERIC, "psi", "up"),
-    Default(Signals.CATEGORICAL, "category_shift", "up"),
+    Default(Signals.NUMERIC, "outside", "up"),
+    Default(Signals.CATEGORICAL, "category_share"),
     Default(Signals.CATEGORICAL_FEATURE, "unseen", "up"),
     Default(Signals.FEATURE, "missing_rate"),
     Default(Signals.FEATURE, "wrong_type_rate", "up"),
@@ -55,3 +58,8 @@ def side(measure: type[Measure]) -> str:
         if default.measure == measure.name:
             return default.side
     return {1: "up", -1: "down", 0: "both"}[measure.direction]
+
+
+def detector(measure: type[Measure]) -> str:
+    """What watches this measure unless the config says otherwise?"""
+    return INDEX_DETECTOR if measure.name in INDICES else DETECTOR

@@ -1,7 +1,7 @@
 """Which settings of a config decide how often its monitors alarm, and which values may they take?
 
-Only detectors with parameters of their own: what is calibrated to the budget (cusum without `h`) needs no knob, and
-`auto` has none, for a parameter beside it would change what the detector is fed.
+Only detectors with parameters of their own: what is calibrated to the budget (scan and cusum without `h`) needs no
+knob, and `auto` has none, for a parameter beside it would change what the detector is fed.
 """
 
 from collections.abc import Callable
@@ -40,6 +40,7 @@ _MAIN: dict[str, tuple[str, tuple[float, ...], bool]] = {
     "eddm": ("beta", (0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3), False),
     "ddm": ("drift_threshold", (2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0), True),
     "page_hinkley": ("threshold", (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0), True),
+    "scan": ("h", (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0), True),
     "cusum": ("h", (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0), True),
 }
 """Of each detector the parameter that is turned, its values, and whether larger ones mean fewer alarms."""
@@ -72,7 +73,7 @@ def _river(
 ) -> Knob | None:
     name = str(here[-1])
     param, values, larger = _MAIN[name]
-    if name == "cusum" and params.get("h") is None:
+    if name in ("scan", "cusum") and params.get("h") is None:
         return None  # calibrated to its share of the budget already
     made = {value: _read(change(text, (*here, param), scalar(value)), read) for value in values}
     fitting = {value: other for value, other in made.items() if other is not None}

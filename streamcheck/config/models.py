@@ -133,7 +133,7 @@ class Monitor(Section):
         None, description="What is computed of a pane; left out: what suits the column."
     )
     detector: Annotated[Choice | None, component_rule("detector")] = Field(
-        None, description="What decides that it has changed; left out: cusum, calibrated."
+        None, description="What decides that it has changed; left out: scan (cusum for indices), calibrated."
     )
     window: LabelWindow | None = Field(
         None, description="Labelled qualities: the rows that gauges and the threshold detector look at."

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from streamcheck.config import defaults
 from streamcheck.config.chosen import component_spec
-from streamcheck.config.defaults import DEFAULTS, DETECTOR, side
+from streamcheck.config.defaults import DEFAULTS, side
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.models import Monitor
 from streamcheck.config.surface import ERROR, Subject, Surface, measures
@@ -57,7 +58,7 @@ class Pairing:
                 picks.append(
                     Pick(
                         spec,
-                        _sided(detector or ComponentSpec(DETECTOR, auto=True), side(cls)),
+                        _sided(detector or ComponentSpec(defaults.detector(cls), auto=True), side(cls)),
                         measure is None and detector is None,
                     )
                 )
@@ -109,7 +110,7 @@ class Pairing:
                 Domain.UNIT: "a share between 0 and 1, such as score or error",
                 Domain.REAL: "a number per row",
             }
-            wants_other = "; a pane detector such as cusum takes it" if subject.rows is None else ""
+            wants_other = "; a pane detector such as scan takes it" if subject.rows is None else ""
             self.findings.mistake(
                 (*here, "detector"),
                 f"{cls.name} needs {wants[cls.domain]}; {subject.name} is {subject.describe()}{wants_other}",

@@ -12,6 +12,8 @@ from streamcheck.core.plan import AlertRule, MonitorSpec
 from streamcheck.core.readings import AlertState
 
 SCHEMA = 1
+PART = "category"
+"""The evidence that names the part of a measure that an alert is about."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 12
 
@@ -268,6 +270,8 @@ def summarise(change: Change) -> str:
         return f"{spec.column}{where} is {finding.value:.4g}, {side} its limit {finding.threshold:.4g} ({rows})"
     if finding.value is None or finding.reference is None:
         return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
+    part = dict(finding.evidence).get(PART)
+    noun = f"{noun} of {part}" if part is not None else noun
     verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]
     moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows)"
     return f"{spec.column}{where} {moved} since about {since}"

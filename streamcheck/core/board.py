@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, find
+from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     binned_columns,
@@ -35,6 +35,7 @@ from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
 from streamcheck.core.segments import SegmentTable
+from streamcheck.core.stepping import Stepping
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray
 from streamcheck.core.watching import Watcher
@@ -59,6 +60,7 @@ class Board:
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
         self._rolls = Rolls(plan, self.tables)
         self._windows: dict[WindowKey, RollingWindow] = {}
+        self._bank = Bank()
         self._touched: set[str] = set()
         self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
@@ -92,40 +94,45 @@ class Board:
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of columns see the pane's predictions."""
-        changes: list[Change] = []
+        stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.COLUMN:
                 if is_row(spec):
-                    changes += self._step_row_monitor(place, spec, span, pane)
+                    stepping.put(self._step_row_monitor(place, spec, span, pane))
                 else:
-                    changes += self._step_pane_monitor(place, spec, span, pane)
+                    self._add_pane_monitor(place, spec, pane, stepping)
             elif spec.target is Target.FEATURES and not self._layouts.lack(together := watched_together(self.plan)):
-                changes += self._step_once(place, spec, span, pane.features_summary(together, self.layouts))
+                self._add_once(place, spec, pane.features_summary(together, self.layouts), stepping)
+        changes = stepping.finish()
+        self._call_rolls(Target.COLUMN)
         self._touched |= {f"layout/{column}" for column in self._layouts.add(pane)}
         self.cut_categories += pane.overflowed
         return changes
 
-    def _step_once(self, place: int, spec: MonitorSpec, span: Span, summary: Any) -> list[Change]:
+    def _add_once(self, place: int, spec: MonitorSpec, summary: object, stepping: Stepping) -> None:
         instance = self._pane_instance(place, spec, 0)
-        return [] if instance is None else instance.step(span, [summary])
+        if instance is not None:
+            stepping.add(instance, [summary])
 
     def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:
         """Monitors of the stream see how much arrived, also when it was nothing."""
-        changes: list[Change] = []
+        stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.STREAM:
-                changes += self._step_once(place, spec, span, summary)
-        return changes
+                self._add_once(place, spec, summary, stepping)
+        return stepping.finish()
 
     def step_labelled(self, span: Span, labelled: LabelledPane, corrections: list[Correction]) -> list[Change]:
         """Monitors of labelled rows see what the pane completed; windows take corrections in."""
         self._fill_windows(span, labelled)
         for correction in corrections:
             self._revise(correction, labelled.segmentations)
-        changes: list[Change] = []
+        stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.LABELLED:
-                changes += self._step_labelled_monitor(place, spec, span, labelled)
+                self._add_labelled_monitor(place, spec, span, labelled, stepping)
+        changes = stepping.finish()
+        self._call_rolls(Target.LABELLED)
         return changes
 
     def _step_row_monitor(self, place: int, spec: MonitorSpec, span: Span, pane: PaneRows) -> list[Change]:
@@ -138,44 +145,39 @@ class Board:
             known = instance.calibration is not None
             summary = pane.numeric_summary(spec.column, spec.by, number, layout) if known else None
             changes += instance.step(span, values, summary, layout)
-            self._call_roll(place, spec, instance)
         return changes
 
-    def _step_pane_monitor(self, place: int, spec: MonitorSpec, span: Span, pane: PaneRows) -> list[Change]:
+    def _add_pane_monitor(self, place: int, spec: MonitorSpec, pane: PaneRows, stepping: Stepping) -> None:
         coded, layout = pane.is_coded(spec.column), self.layouts.get(spec.column)
-        changes: list[Change] = []
         for number in pane.segments(spec.by):
             instance = self._pane_instance(place, spec, number)
             if instance is None:
                 continue
             if layout is None and instance.measure.needs is Needs.NUMERIC and not coded:
                 continue  # no histogram yet: the signal begins once it is laid out
-            place_of = (spec.column, spec.by, number)
-            summary: Any = pane.coded_summary(*place_of) if coded else pane.numeric_summary(*place_of, layout)
-            changes += instance.step(span, [summary])
-            self._call_roll(place, spec, instance)
-        return changes
+            stepping.add(instance, [pane.summary(spec.column, spec.by, number, layout)])
 
-    def _step_labelled_monitor(self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane) -> list[Change]:
+    def _add_labelled_monitor(
+        self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane, stepping: Stepping
+    ) -> None:
         by = spec.by.name if spec.by else None
-        changes: list[Change] = []
         if is_row(spec):
             for number, index in labelled.split(by, with_score=False):
                 row_instance = self._row_instance(place, spec, number)
                 if row_instance is not None:
                     rows = labelled.rows(index)
-                    changes += row_instance.step(span, rows.error(), rows)
-                    self._call_roll(place, spec, row_instance)
-            return changes
+                    stepping.put(row_instance.step(span, rows.error(), rows))
+            return
         needs_score = find("measure", spec.measure.name).needs is Needs.LABELLED_SCORE if spec.measure else False  # type: ignore[attr-defined]
         for number, index in labelled.split(by, with_score=needs_score):
             instance = self._pane_instance(place, spec, number)
             if instance is None:
                 continue
             assert isinstance(instance, LabelledInstance)
-            changes += instance.step_rows(span, labelled.rows(index))
-            self._call_roll(place, spec, instance)
-        return changes
+            if instance.on_window:
+                stepping.put(instance.step_window(span))
+            else:
+                stepping.add(instance, instance.blocks(labelled.rows(index)))
 
     # ------------------------------------------------------------------ windows
     def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
@@ -272,16 +274,16 @@ class Board:
         self, spec: MonitorSpec, label: tuple[tuple[str, str], ...], grant: Grant, window: RollingWindow | None
     ) -> PaneInstance:
         if spec.target is Target.LABELLED:
-            return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window)
-        return PaneInstance(spec, label, grant, self.room, self.plan.timing)
+            return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
+        return PaneInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
 
-    def _call_roll(self, place: int, spec: MonitorSpec, instance: Instance) -> None:
-        """Once the first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
-        if not self._rolls.due(spec, instance):
-            return
-        self._rolls.call(spec, self._instances[place])
-        self._keep_roll(spec)
-        self._touched.add(roll_key(spec))
+    def _call_rolls(self, target: Target) -> None:
+        """Once a first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
+        for spec, members in zip(self.plan.monitors, self._instances, strict=True):
+            if spec.target is target and self._rolls.due(spec, members):
+                self._rolls.call(spec, members)
+                self._keep_roll(spec)
+                self._touched.add(roll_key(spec))
 
     def _keep_roll(self, spec: MonitorSpec) -> None:
         mark = fingerprint(spec, self.plan)

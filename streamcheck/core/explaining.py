@@ -12,7 +12,9 @@ from typing import Any
 from streamcheck.core.alerts import Change, Finding, iso
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures._categories import CategoryAccumulator
+from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures.base import LabelledMeasure, Needs
+from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
 from streamcheck.core.monitors import Instance, PaneInstance
 from streamcheck.core.moved import NAME_MAX, SHOWN_MAX, bins_moved, categories_moved
@@ -96,10 +98,13 @@ class _Others:
         beside = self._beside[own.spec.target, own.spec.column, own.segment]
         for one in [own, *beside]:
             normal = one.reference.baseline(own.seen.start_ms) if one.reference is not None else None
-            if isinstance(normal, CategoryAccumulator) and own.measure.needs is Needs.CATEGORICAL and normal.n:
-                return categories_moved(summary, normal)
-            if isinstance(normal, HistogramAccumulator) and normal.counts is not None and summary.ok and summary.layout:
-                return bins_moved(summary.layout, summary.counts, normal.counts)
+            if isinstance(normal, CategoryAccumulator | ShareAccumulator):
+                if own.measure.needs is Needs.CATEGORICAL and normal.n:
+                    return categories_moved(summary, normal)
+                continue
+            counts = normal.counts if isinstance(normal, HistogramAccumulator | BinsAccumulator) else None
+            if counts is not None and summary.ok and summary.layout:
+                return bins_moved(summary.layout, summary.counts, counts)
         return {}, ""
 
     def _segments(self, own: Instance) -> tuple[dict[str, Any], str]:

@@ -10,6 +10,7 @@ import numpy as np
 from streamcheck.core.alerts import Change
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State
+from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.joining import UNUSABLE, Joined
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.monitors import PaneInstance, Span
@@ -80,8 +81,9 @@ class LabelledInstance(PaneInstance):
         room: Room,
         timing: Timing,
         window: RollingWindow | None,
+        bank: Bank | None = None,
     ) -> None:
-        super().__init__(spec, segment, grant, room, timing)
+        super().__init__(spec, segment, grant, room, timing, bank)
         self.window = window
         self.on_window = spec.detector.name == "threshold" and window is not None
         if self.on_window:
@@ -98,10 +100,8 @@ class LabelledInstance(PaneInstance):
         """Whether rows without a score say nothing to this monitor."""
         return self.measure.needs is Needs.LABELLED_SCORE
 
-    def step_rows(self, span: Span, rows: LabelledRows) -> list[Change]:
-        """New completed rows, in canonical order."""
-        if not self.on_window:
-            return self.step(span, self._blocks(rows))
+    def step_window(self, span: Span) -> list[Change]:
+        """New rows are in the window: is its measure within its limits?"""
         assert self.window is not None
         assert isinstance(self.measure, LabelledMeasure), self.spec.id
         estimate = self.measure.estimate(self.window.rows())
@@ -109,8 +109,11 @@ class LabelledInstance(PaneInstance):
             return []
         return self.judge(span, Signal(estimate.value, estimate.value, 1.0, estimate.n, estimate.value, estimate.value))
 
-    def _blocks(self, rows: LabelledRows) -> Sequence[Any]:
-        """The measure's summaries of complete blocks; what is left waits for the next pane."""
+    def blocks(self, rows: LabelledRows) -> Sequence[Any]:
+        """New completed rows, in canonical order: the measure's summaries of complete blocks.
+
+        What is left waits for the next pane.
+        """
         assert isinstance(self.measure, LabelledMeasure), self.spec.id
         held, size = self._open_block, self.spec.block_rows
         score = None if rows.score is None else np.concatenate([shown_score(held[2]), rows.score])

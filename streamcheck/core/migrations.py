@@ -5,12 +5,13 @@ raises VERSION and adds, for each part that has changed, one pure function from 
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 5
+VERSION = 6
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -64,6 +65,27 @@ def _monitor_4(old: State) -> State:
     return {**old, "instance": {**old["instance"], "tracker": tracker}}
 
 
+def _monitor_5(old: State) -> State:
+    """A measure had one part only; references knew nothing of how alike neighbouring panes are."""
+    instance = {**old["instance"], "normal": _neighbourly(old["instance"]["normal"])}
+    if old["made_of"][1] is not None:
+        instance |= {"parts": [""], "detectors": [instance.pop("detector")]}
+    return {**old, "instance": instance}
+
+
+def _neighbourly(state: Any) -> Any:
+    """A reference's state with what its accumulators of moments hold now."""
+    if isinstance(state, list):
+        return [_neighbourly(part) for part in state]
+    if not isinstance(state, dict):
+        return state
+    if "between" in state:
+        rows = float(state["moment"][0])
+        square_rows = rows * rows / max(state["panes"], 1)  # as if all its panes had been equally large
+        return {**state, "square_rows": square_rows, "neighbours": [0.0] * 9}
+    return {name: _neighbourly(part) for name, part in state.items()}
+
+
 MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (1, "engine"): _engine_1,
     (1, "join"): _join_1,
@@ -71,6 +93,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (3, "monitor"): _monitor_3,
     (4, "engine"): _engine_4,
     (4, "monitor"): _monitor_4,
+    (5, "monitor"): _monitor_5,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

@@ -1,13 +1,15 @@
 """Monitors at work: for each segment a reference, a detector and an alert, stepped once per pane."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streamcheck.core.alerts import AlertTracker, Change, Finding, iso
+from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, iso
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State, build
-from streamcheck.core.detectors.base import Detector, PaneDetector
+from streamcheck.core.detectors._bank import Bank
+from streamcheck.core.detectors.base import PaneDetector
+from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE, Normal
@@ -43,8 +45,6 @@ class Seen:
 
 class Instance:
     """One monitor for one segment: what all kinds have in common."""
-
-    detector: Detector
 
     def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], noun: str, *, pulsed: bool) -> None:
         self.spec = spec
@@ -95,7 +95,7 @@ class Instance:
     @property
     def held_bytes(self) -> int:
         """What it takes in memory at most, beside its reference and window, which ask for their own room."""
-        return INSTANCE_BYTES + self.detector.held_bytes
+        raise NotImplementedError
 
     def renew(self, why: str, since_ms: int | None = None, *, cut: bool = False) -> bool:
         """Another reference takes the place of this one, and the detector begins with it; False for a profile."""
@@ -166,69 +166,145 @@ class Instance:
         self.rows, self.level, self.baseline, self.score, self.threshold = state["shown"]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a monitor asks its detectors of one summary: for each part that says something, its detector and signal."""
+
+    summary: Any
+    content: Any
+    parts: Sequence[str]
+    questions: Sequence[tuple[PaneDetector, Signal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A detector's verdict on one part's signal."""
+
+    part: str
+    signal: Signal
+    verdict: Verdict
+
+
 class PaneInstance(Instance):
-    """Measure -> reference -> pane detector -> alert."""
+    """Measure -> reference -> pane detectors, one for each part of the measure -> alert."""
 
     def __init__(
-        self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], grant: Grant, room: Room, timing: Timing
+        self,
+        spec: MonitorSpec,
+        segment: tuple[tuple[str, str], ...],
+        grant: Grant,
+        room: Room,
+        timing: Timing,
+        bank: Bank | None = None,
     ) -> None:
         assert spec.measure is not None, spec.id
         self.measure: Measure = build("measure", spec.measure.name, dict(spec.measure.params))
         super().__init__(spec, segment, self.measure.unit, pulsed=False)
         self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
-        self.detector: PaneDetector = self._new_detector()
+        self._bank = bank or Bank()
+        self.parts: tuple[str, ...] = ()
+        self.detectors: list[PaneDetector] = []
         self.calibrate(grant)
+        self.begin()
 
     def calibrate(self, grant: Grant) -> None:
-        """As for all, and set the threshold to what is granted."""
+        """As for all, and set the thresholds to what is granted."""
         super().calibrate(grant)
         self._steps = grant.steps
-        self._set_threshold()
+        self._set_thresholds()
 
-    def _set_threshold(self) -> None:
-        """While a reference learns, what counts is that few without a change in them are cut."""
+    def _set_thresholds(self) -> None:
+        """Of several parts each gets its share. While a reference learns, few that hold no change are to be cut."""
         learning = self.grant is not None and self.normal is not None and self.normal.stage is Stage.LEARNING
-        self.detector.calibrate(self.normal.learning_steps / REFUSED_SHARE if learning and self.normal else self._steps)
+        steps = self.normal.learning_steps / REFUSED_SHARE if learning and self.normal else self._steps
+        for detector in self.detectors:
+            detector.calibrate(steps * len(self.parts))
 
-    def step(self, span: Span, summaries: Iterable[Any]) -> list[Change]:
-        """One pane; labelled rows may bring several blocks, each a step of the detector."""
+    def begin(self) -> None:
+        """Detectors that have seen nothing; where the reference says which parts there are, once there is one."""
+        self._divide(("",) if self.measure.parts_max == 1 else ())
+
+    def _divide(self, parts: tuple[str, ...]) -> None:
+        """A detector for each part; those there were before leave the bank."""
+        for detector in self.detectors:
+            if isinstance(detector, Scan):
+                detector.leave()
+        self.parts, self.detectors = parts, [self._new_detector() for _ in parts]
+        self._set_thresholds()
+
+    def _new_detector(self) -> PaneDetector:
+        made: PaneDetector = build("detector", self.spec.detector.name, dict(self.spec.detector.params))
+        if isinstance(made, Scan):
+            made.join(self._bank)
+        return made
+
+    @property
+    def held_bytes(self) -> int:
+        """A detector for each part."""
+        one: int = build("detector", self.spec.detector.name, dict(self.spec.detector.params)).held_bytes
+        return INSTANCE_BYTES + one * self.measure.charts_max
+
+    def enter(self, span: Span) -> None:
+        """A pane begins: comparisons may be others from now on."""
+        assert self.normal is not None, self.spec.id
+        before = self.normal.stage
+        if self.normal.enters(span.start_ms):
+            for detector in self.detectors:
+                detector.restart()
+        if self.normal.stage is not before:  # also where an older state did not say at which it was
+            self._set_thresholds()
+
+    def ask(self, span: Span, summary: Any) -> Asked:
+        """What the pane says against the reference, for the detectors to judge."""
+        assert self.normal is not None, self.spec.id
+        content = self.normal.reference.baseline(span.start_ms)
+        if content is None:
+            return Asked(summary, None, (), ())
+        if not self.parts:
+            self._divide(self.measure.parts(content))
+        signals = self.measure.signals(summary, content, self.parts)
+        said = [(part, (d, s)) for part, d, s in zip(self.parts, self.detectors, signals, strict=True) if s is not None]
+        return Asked(summary, content, [part for part, _ in said], [question for _, question in said])
+
+    def hear(self, span: Span, asked: Asked, judged: Sequence[Judged], before: Finding | None) -> Finding | None:
+        """What was found, if anything; the pane's reference learns from it. before: found in the same pane already.
+
+        Of several parts the one that stands highest is shown.
+        """
         normal = self.normal
         assert normal is not None, self.spec.id
-        found: Finding | None = None
-        stepped = False
-        if normal.enters(span.start_ms):
-            self.detector.restart()
-            self._set_threshold()
-        for summary in summaries:
-            content = normal.reference.baseline(span.start_ms)
-            cut: Verdict | None = None
-            signal = None if content is None else self.measure.signal(summary, content)
-            if signal is not None:
-                verdict = self.detector.step(signal, span.start_ms)
-                self.show(signal, verdict)
-                if self.watcher is not None:
-                    usual = self.measure.usual(signal, content)
-                    self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
-                stepped = True
-                if verdict.drifting and self.may_alert():
-                    found = finding(signal, verdict, span, normal.evidence(span.start_ms))
-                    self.seen = Seen(span.start_ms, summary, content)
-                elif verdict.drifting and normal.stage is Stage.LEARNING and self.grant is not None:
-                    cut = verdict
-            quiet = self.quiet and found is None
-            suspicious = not quiet or self._suspects(normal.stage)
-            normal.observe(span.start_ms, summary, quiet=quiet, suspicious=suspicious)
-            if cut is not None:
-                self._cut(span.start_ms if cut.change_at is None else cut.change_at)
-            elif self.grant is not None and (changed_ms := normal.beginning(span.start_ms, summary)) is not None:
-                self._cut(changed_ms)
-        return self.conclude(span, found) if stepped or self.tracker.accepted is not None else []
+        found, cut = before, None
+        if judged:
+            part, signal, verdict = _foremost(judged)
+            self.show(signal, verdict)
+            if self.watcher is not None:
+                usual = self.measure.usual(signal, asked.content)
+                self.watcher.judged(self._step(span, usual, asked.content, drifting=verdict.drifting))
+            if verdict.drifting and self.may_alert():
+                found = finding(signal, verdict, span, normal.evidence(span.start_ms), part)
+                self.seen = Seen(span.start_ms, asked.summary, asked.content)
+            elif verdict.drifting and normal.stage is Stage.LEARNING and self.grant is not None:
+                cut = verdict
+        return self._learnt(span, asked.summary, found, cut)
+
+    def _learnt(self, span: Span, summary: Any, found: Finding | None, cut: Verdict | None) -> Finding | None:
+        """Offer the pane to the reference; give that up where it holds a change."""
+        assert self.normal is not None, self.spec.id
+        quiet = self.quiet and found is None
+        self.normal.observe(
+            span.start_ms, summary, quiet=quiet, suspicious=not quiet or self._suspects(self.normal.stage)
+        )
+        if cut is not None:
+            self._cut(span.start_ms if cut.change_at is None else cut.change_at)
+        elif self.grant is not None and (changed_ms := self.normal.beginning(span.start_ms, summary)) is not None:
+            self._cut(changed_ms)
+        return found
 
     def _suspects(self, stage: Stage | None) -> bool:
         """Whether a change may have begun, though none is proved."""
         if self.grant is None or self.score is None or self.threshold is None or stage is Stage.BLIND:
             return False
-        return self.score > self.threshold * self.detector.suspects
+        return bool(self.detectors) and self.score > self.threshold * self.detectors[0].suspects
 
     def _cut(self, changed_ms: int) -> None:
         """The reference holds a change: it begins anew where that is estimated to have begun, or else now."""
@@ -237,18 +313,9 @@ class PaneInstance(Instance):
             last = "; one more and it is taken as it is" if self.normal.cuts == CUTS_MAX - 1 else ""
             self.renew(f"the one before held a change at about {iso(changed_ms)}{last}", cut=True)
 
-    def begin(self) -> None:
-        """A detector that has seen nothing, as calibrated as the other."""
-        self.detector = self._new_detector()
-        self._set_threshold()
-
-    def _new_detector(self) -> PaneDetector:
-        made: PaneDetector = build("detector", self.spec.detector.name, dict(self.spec.detector.params))
-        return made
-
     def judge(self, span: Span, signal: Signal) -> list[Change]:
         """One signal that needs no reference (a threshold on a window)."""
-        verdict = self.detector.step(signal, span.start_ms)
+        verdict = self.detectors[0].step(signal, span.start_ms)
         self.show(signal, verdict)
         if self.watcher is not None:
             self.watcher.judged(self._step(span, None, None, drifting=verdict.drifting))
@@ -261,21 +328,37 @@ class PaneInstance(Instance):
 
     def export(self) -> State:
         """The state, sharing no memory."""
-        return super().export() | {"detector": self.detector.export()}
+        detectors = [detector.export() for detector in self.detectors]
+        return super().export() | {"parts": list(self.parts), "detectors": detectors}
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         super().restore(state)
-        self.detector.restore(state["detector"])
-        self._set_threshold()
+        if tuple(state["parts"]) != self.parts:
+            self._divide(tuple(state["parts"]))
+        for detector, each in zip(self.detectors, state["detectors"], strict=True):
+            detector.restore(each)
+        self._set_thresholds()
 
 
-def finding(signal: Signal, verdict: Verdict, span: Span, more: tuple[tuple[str, Any], ...] = ()) -> Finding:
-    """What a drifting pane detector found; more: evidence that is not in the signal."""
+def _foremost(judged: Sequence[Judged]) -> tuple[str, Signal, Verdict]:
+    """The part whose score stands highest, relative to its threshold; one that drifts before all others."""
+    best = max(judged, key=lambda each: (each.verdict.drifting, each.verdict.score / (each.verdict.threshold or 1.0)))
+    return best.part, best.signal, best.verdict
+
+
+def finding(
+    signal: Signal, verdict: Verdict, span: Span, more: tuple[tuple[str, Any], ...] = (), part: str = ""
+) -> Finding:
+    """What a drifting pane detector found; more: evidence that is not in the signal; part: such as a category."""
     since = span.start_ms if verdict.change_at is None else verdict.change_at
+    evidence: tuple[tuple[str, Any], ...]
     evidence = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se), *more)
+    level = signal.level if verdict.level is None else verdict.level
+    rows = signal.rows if verdict.rows is None else verdict.rows
+    named = ((PART, part),) if part else ()
     return Finding(
-        since, signal.level, signal.baseline, verdict.score, verdict.threshold, signal.rows, verdict.direction, evidence
+        since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, named + evidence
     )
 
 

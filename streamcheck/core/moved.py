@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core.measures._categories import CategoryAccumulator, held
+from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures._shares import near_equal_groups
 from streamcheck.core.summaries import CategoricalSummary, Layout
 from streamcheck.core.types import FloatArray, IntArray
@@ -43,7 +44,9 @@ def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str,
     return evidence, ", ".join(words)
 
 
-def categories_moved(now: CategoricalSummary, then: CategoryAccumulator) -> tuple[dict[str, Any], str]:
+def categories_moved(
+    now: CategoricalSummary, then: CategoryAccumulator | ShareAccumulator
+) -> tuple[dict[str, Any], str]:
     """The same for categories; those that the reference had no place for are counted with its rows only."""
     rows = dict(held(now))
     names = sorted(rows.keys() | then.counts.keys())

@@ -71,6 +71,7 @@ class PaneRows:
         self._selections: dict[str, Selection] = {}
         self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
         self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
+        self._summaries: dict[tuple[str, str, int], NumericSummary | CategoricalSummary] = {}
         self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
         self.overflowed = 0
         """Categories that count as `__other__` for want of a place."""
@@ -159,6 +160,20 @@ class PaneRows:
         ]
 
     # ------------------------------------------------------------------ summaries
+    def summary(
+        self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
+    ) -> NumericSummary | CategoricalSummary:
+        """What is remembered of a column for one segment that occurs; the same object for all who ask."""
+        key = (column, by.name if by else "", segment)
+        found = self._summaries.get(key)
+        if found is None:
+            coded = self.is_coded(column)
+            found = (
+                self.coded_summary(column, by, segment) if coded else self.numeric_summary(column, by, segment, layout)
+            )
+            self._summaries[key] = found
+        return found
+
     def numeric_summary(
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
     ) -> NumericSummary:

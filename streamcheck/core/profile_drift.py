@@ -82,7 +82,7 @@ def _means(key: Key, then: MomentAccumulator, now: MomentAccumulator) -> Drift:
     else:
         sd = a.sd or b.sd
         shift = (b.mean - a.mean) / sd if sd else 0.0
-        error = math.sqrt(max(then.variance(), 1e-300) / a.n + max(now.variance(), 1e-300) / b.n)
+        error = math.sqrt(sum(max(part.mean_variance(part.within()), 1e-300) for part in (then, now)))
         error = error / sd if sd and not raw else math.sqrt(1 / a.n + 1 / b.n)
         shown = a.mean, b.mean
     word = _word(abs(shift), SD_SLIGHT, SD_CLEAR) if abs(shift) > ERRORS * error else "none"

@@ -33,10 +33,11 @@ class Rolls:
         part = (roll or self._present(spec.by)).share(number, limit)
         return granted(spec, budget, pane_ms, part, final=roll is not None)
 
-    def due(self, spec: MonitorSpec, stepped: Instance) -> bool:
-        """Whether the roll is to be called, now that this segment has been judged."""
-        waits = spec.by is not None and stepped.grant is not None and not stepped.grant.final
-        return waits and stepped.ready
+    def due(self, spec: MonitorSpec, members: Mapping[int, Instance]) -> bool:
+        """Whether the roll is to be called: it has not been, and the reference of one of these segments is ready."""
+        if spec.by is None or not spec.share or spec.id in self._called:
+            return False
+        return any(m.ready for m in members.values() if m.grant is not None and not m.grant.final)
 
     def call(self, spec: MonitorSpec, members: Mapping[int, Instance]) -> None:
         """Settle the shares and calibrate all who are there."""

@@ -13,7 +13,7 @@ from streamcheck.core.calibration import CALIBRATION_BYTES, Calibration
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.base import Measure
-from streamcheck.core.monitors import Instance, Seen, Span
+from streamcheck.core.monitors import INSTANCE_BYTES, Instance, Seen, Span
 from streamcheck.core.normal import Normal
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.room import Room
@@ -80,7 +80,7 @@ class RowInstance(Instance):
     def held_bytes(self) -> int:
         """The clock's numbers as well, and what calibrates."""
         calibrating = 0 if self.calibration is None else CALIBRATION_BYTES + self.detector.tuned_bytes
-        return super().held_bytes + CLOCK_BYTES + calibrating
+        return INSTANCE_BYTES + self.detector.held_bytes + CLOCK_BYTES + calibrating
 
     def may_alert(self) -> bool:
         """Whether the reference has come far enough, and the detector is calibrated."""

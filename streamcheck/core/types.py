@@ -131,6 +131,23 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
+class Background:
+    """How do a reference's own panes scatter? What a detector needs to know that judges many panes together.
+
+    panes: that the scatter was estimated from; pane_rows: rows of a typical one; rows, weight: how many independent
+    rows the reference, and a pane as large as the signal's, are worth; lag1, decay: correlation of neighbouring panes,
+    lag1 * decay^(i-1) at distance i (0 where none is visible).
+    """
+
+    panes: int
+    pane_rows: float
+    rows: float
+    weight: float
+    lag1: float = 0.0
+    decay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """One number for a pane detector, with what a detector needs to judge it.
 
@@ -138,7 +155,7 @@ class Signal:
     has changed (> 0, in the unit of value, the reference's own error included); rows: events behind it;
     events: for a share, the number of rows that count (None for other measures); level and baseline: the two numbers to
     show to people (mean of the column now, and in the reference). center_se: the part of se that is the reference's own
-    error, the same in every pane (0.0 where it is not known).
+    error, the same in every pane (0.0 where it is not known). background: None where the measure knows none.
     """
 
     value: float
@@ -149,6 +166,7 @@ class Signal:
     baseline: float
     events: int | None = None
     center_se: float = 0.0
+    background: Background | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +175,8 @@ class Verdict:
 
     score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score <
     threshold where the direction is -1 and the score is the measure itself (a limit from below); change_at: event time
-    (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown.
+    (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown; level and rows: of the
+    steps since then, where the detector has judged them together (None: those of the signal).
     """
 
     drifting: bool
@@ -165,6 +184,8 @@ class Verdict:
     threshold: float
     change_at: int | None = None
     direction: int = 0
+    level: float | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ def views() -> dict[str, MonitorView]:
 
 def test_a_calibrated_monitor() -> None:
     view = views()["amount-mean_shift"]
-    assert (view.detector, view.params["h"], view.params["side"]) == ("cusum", None, "both")
+    assert (view.detector, view.params["h"], view.params["side"]) == ("scan", None, "both")
     assert (view.input, view.threshold) == ("one value per pane", "chosen by its share of the budget")
     assert view.reference.startswith("first span=1h")
     assert view.share == pytest.approx(1 / 11 / 6)
@@ -42,7 +42,7 @@ def test_a_row_detector_with_parameters_gets_raw_rows_outside_the_budget() -> No
 
 
 def test_a_labelled_quality_has_window_and_block() -> None:
-    view = views()["accuracy-cusum-by-tier"]
+    view = views()["accuracy-scan-by-tier"]
     assert (view.window, view.block_rows, view.input) == ("1000 rows", 50, "one value per 50 labelled rows")
     floor = views()["accuracy-floor"]
     assert (floor.input, floor.threshold, floor.reference) == (

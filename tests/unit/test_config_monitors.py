@@ -43,9 +43,9 @@ def mistakes(entries: str, base: str = BINARY) -> list[str]:
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
-AMOUNT = ["amount-mean_shift", "amount-scale", "amount-psi", "amount-missing_rate", "amount-wrong_type_rate", "amount-out_of_range"]
-COUNTRY = ["country-category_shift", "country-unseen", "country-missing_rate", "country-wrong_type_rate"]
-SCORE = ["score-mean_shift", "score-scale", "score-psi"]
+AMOUNT = ["amount-mean_shift", "amount-scale", "amount-outside", "amount-missing_rate", "amount-wrong_type_rate", "amount-out_of_range"]
+COUNTRY = ["country-category_share", "country-unseen", "country-missing_rate", "country-wrong_type_rate"]
+SCORE = ["score-mean_shift", "score-scale", "score-outside"]
 
 
 def sides(monitors: tuple[MonitorSpec, ...]) -> dict[str, str]:
@@ -57,23 +57,23 @@ def test_defaults_of_a_binary_task() -> None:
     assert [spec.id for spec in made] == [
         *AMOUNT,
         *COUNTRY,
-        "prediction-category_shift",
+        "prediction-category_share",
         *SCORE,
-        "volume-cusum",
-        "accuracy-cusum",
-        "accuracy-cusum-by-tier",
+        "volume-scan",
+        "accuracy-scan",
+        "accuracy-scan-by-tier",
     ]
-    assert {spec.detector.name for spec in made} == {"cusum"}
+    assert {spec.detector.name for spec in made} == {"scan"}
     assert all(spec.default for spec in made)
     assert {name for name, side in sides(made).items() if side == "up"} == {
-        "amount-psi",
+        "amount-outside",
         "amount-wrong_type_rate",
         "amount-out_of_range",
-        *(name for name in COUNTRY if "missing" not in name),
-        "prediction-category_shift",
-        "score-psi",
+        "country-unseen",
+        "country-wrong_type_rate",
+        "score-outside",
     }
-    assert {name for name, side in sides(made).items() if side == "down"} == {"accuracy-cusum", "accuracy-cusum-by-tier"}
+    assert {name for name, side in sides(made).items() if side == "down"} == {"accuracy-scan", "accuracy-scan-by-tier"}
     targets = {spec.column: spec.target for spec in made}
     assert (targets["amount"], targets["volume"], targets["accuracy"]) == (Target.COLUMN, Target.STREAM, Target.LABELLED)
     assert {spec.window for spec in made if spec.target is Target.LABELLED} == {Window(rows=1000)}
@@ -85,23 +85,23 @@ def test_defaults_of_a_regression() -> None:
     assert [spec.id for spec in made if spec.column in ("prediction", "mae", "bias", "accuracy")] == [
         "prediction-mean_shift",
         "prediction-scale",
-        "prediction-psi",
-        "mae-cusum",
-        "mae-cusum-by-tier",
-        "bias-cusum",
-        "bias-cusum-by-tier",
+        "prediction-outside",
+        "mae-scan",
+        "mae-scan-by-tier",
+        "bias-scan",
+        "bias-scan-by-tier",
     ]
-    assert (sides(made)["mae-cusum"], sides(made)["bias-cusum"]) == ("up", "both")
+    assert (sides(made)["mae-scan"], sides(made)["bias-scan"]) == ("up", "both")
 
 
 def test_without_labels_there_is_no_quality() -> None:
-    assert [spec.id for spec in specs("", UNLABELLED)][-1] == "volume-cusum"
+    assert [spec.id for spec in specs("", UNLABELLED)][-1] == "volume-scan"
 
 
 def test_labels_inside_the_prediction_event_are_labels_too() -> None:
     inside = UNLABELLED.replace("    task: binary\n", "    task: binary\n    label: truth\n")
     plan = loads(inside, {}).plan
-    assert [spec.id for spec in plan.monitors][-2:] == ["accuracy-cusum", "accuracy-cusum-by-tier"]
+    assert [spec.id for spec in plan.monitors][-2:] == ["accuracy-scan", "accuracy-scan-by-tier"]
     assert plan.labels is None
     assert plan.join is None
 
@@ -109,8 +109,8 @@ def test_labels_inside_the_prediction_event_are_labels_too() -> None:
 def test_a_share_is_equal_per_column_then_per_monitor() -> None:
     made = specs("  - on: features\n  - {on: volume}\n  - {name: raw, on: amount, detector: {adwin: {delta: 0.01}}}\n")
     shares = {spec.id: spec.share for spec in made}
-    assert shares["volume-cusum"] == pytest.approx(1 / 3)
-    assert shares["amount-psi"] == pytest.approx(1 / 3 / 6)
+    assert shares["volume-scan"] == pytest.approx(1 / 3)
+    assert shares["amount-outside"] == pytest.approx(1 / 3 / 6)
     assert shares["country-unseen"] == pytest.approx(1 / 3 / 4)
     assert shares["raw"] == 0.0
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -135,20 +135,20 @@ def test_given_thresholds_stand_outside_the_budget() -> None:
         ("  - {on: features, detector: adwin}\n", ["amount-adwin"]),
         ("  - {on: [amount, score], measure: scale}\n", ["amount-scale", "score-scale"]),
         ("  - {on: [amount, score], measure: scale, name: spread}\n", ["spread-amount", "spread-score"]),
-        ("  - {on: score, name: s}\n", ["s-mean_shift", "s-scale", "s-psi"]),
+        ("  - {on: score, name: s}\n", ["s-mean_shift", "s-scale", "s-outside"]),
         ("  - {on: amount, detector: adwin, by: [tier], name: amount-adwin}\n", ["amount-adwin", "amount-adwin-by-tier"]),
-        ("  - {on: accuracy}\n", ["accuracy-cusum"]),
+        ("  - {on: accuracy}\n", ["accuracy-scan"]),
         ("  - {on: accuracy, by: [tier], detector: ddm}\n", ["error-ddm", "error-ddm-by-tier"]),
-        ("  - {on: error}\n", ["error_rate-cusum"]),
+        ("  - {on: error}\n", ["error_rate-scan"]),
         ("  - {on: error, detector: adwin}\n", ["error-adwin"]),
-        ("  - {on: f1}\n", ["f1-cusum"]),
+        ("  - {on: f1}\n", ["f1-scan"]),
         ("  - on: features\n  - {on: amount, enabled: false}\n", COUNTRY),
-        ("  - on: features\n  - {on: features, measure: psi, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-psi"]),
-        ("  - on: features\n  - {on: amount, name: amount-psi, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-psi"]),
+        ("  - on: features\n  - {on: features, measure: outside, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-outside"]),
+        ("  - on: features\n  - {on: amount, name: amount-outside, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-outside"]),
         ("  - on: amount\n  - {on: amount, detector: adwin, enabled: false}\n", AMOUNT),
-        ("  - on: features\n  - {on: amount, measure: psi, reference: {first: 1h}}\n", AMOUNT + COUNTRY),
-        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_shift", "volume-cusum", "accuracy-cusum", "accuracy-cusum-by-tier"]),
-        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_shift", *SCORE, "volume-cusum", "accuracy-cusum"]),
+        ("  - on: features\n  - {on: amount, measure: outside, reference: {first: 1h}}\n", AMOUNT + COUNTRY),
+        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_share", "volume-scan", "accuracy-scan", "accuracy-scan-by-tier"]),
+        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_share", *SCORE, "volume-scan", "accuracy-scan"]),
     ],
     ids=range(25),
 )
@@ -157,9 +157,9 @@ def test_ids(entries: str, expected: list[str]) -> None:
 
 
 def test_what_is_written_for_a_column_replaces_what_a_group_makes() -> None:
-    made = {spec.id: spec for spec in specs("  - {on: amount, measure: psi, reference: {first: 1h}}\n  - on: defaults\n")}
-    assert made["amount-psi"].reference == ComponentSpec("first", (("span_ms", 3_600_000),))
-    assert not made["amount-psi"].default
+    made = {spec.id: spec for spec in specs("  - {on: amount, measure: outside, reference: {first: 1h}}\n  - on: defaults\n")}
+    assert made["amount-outside"].reference == ComponentSpec("first", (("span_ms", 3_600_000),))
+    assert not made["amount-outside"].default
     assert made["amount-scale"].reference == ComponentSpec("auto", auto=True)
     assert made["amount-scale"].default
 
@@ -216,10 +216,10 @@ MISTAKES = [
     ("  - {on: amount, detector: ddm}\n", "monitors[0].detector: ddm needs a 0/1 signal such as error; amount is any number"),
     ("  - {on: amount, detector: hddm_a}\n", "monitors[0].detector: hddm_a needs a share between 0 and 1, such as score or error; amount is any number"),
     ("  - {on: score, detector: eddm}\n", "monitors[0].detector: eddm needs a 0/1 signal such as error; score is a share between 0 and 1"),
-    ("  - {on: country, detector: adwin}\n", "monitors[0].detector: adwin needs a number per row; country is no number; a pane detector such as cusum takes it"),
-    ("  - {on: f1, detector: adwin}\n", "monitors[0].detector: adwin needs a number per row; f1 is no number; a pane detector such as cusum takes it"),
+    ("  - {on: country, detector: adwin}\n", "monitors[0].detector: adwin needs a number per row; country is no number; a pane detector such as scan takes it"),
+    ("  - {on: f1, detector: adwin}\n", "monitors[0].detector: adwin needs a number per row; f1 is no number; a pane detector such as scan takes it"),
     ("  - {on: amount, measure: psi, detector: adwin}\n", "monitors[0].measure: adwin reads rows, not a measure of them; leave measure out"),
-    ("  - {on: amount, measure: category_shift}\n", "monitors[0].measure: category_shift says nothing about amount; measures for it: FITTING"),
+    ("  - {on: amount, measure: category_share}\n", "monitors[0].measure: category_share says nothing about amount; measures for it: FITTING"),
     ("  - {on: accuracy, measure: f1}\n", "monitors[0].measure: accuracy is a measure itself; leave measure out, or write on: f1"),
     ("  - {on: score, measure: out_of_range}\n", "monitors[0].measure: out_of_range needs a range: score: {kind: numeric, range: [LOW, HIGH]}"),
     ("  - {on: amount, window: {rows: 10}}\n", "monitors[0].window: a window is for labelled qualities such as accuracy; other measures are taken per pane"),

@@ -70,7 +70,7 @@ def test_when_all_are_silent_event_time_goes_on_with_the_wall_clock(rig):
     # Newest 49,750, less 500; elapsed at the last look 90 s, less the first turn's second.
     assert at + 49_250 + 87_000 <= made.journal[-1].until_ms <= at + 49_250 + 90_000
     fired = [orjson.loads(record) for record in made.records]
-    assert [(r["monitor"], r["state"]) for r in fired] == [("volume-cusum", "firing")]
+    assert [(r["monitor"], r["state"]) for r in fired] == [("volume-scan", "firing")]
     assert fired[0]["value"] == 0
 
 

@@ -157,9 +157,33 @@ def test_dispersion_against_brute_force():
     across = sum(len(p) * (p.mean() - rows.mean()) ** 2 for p in panes) / 199
     within = sum(((p - p.mean()) ** 2).sum() for p in panes) / (len(rows) - 200)
     assert accumulator.across() == pytest.approx(across)
-    assert accumulator.variance() == pytest.approx(max(across, within))
+    assert accumulator.within() == pytest.approx(within)
     assert across > 3 * within
-    assert accumulator.phi(within) == pytest.approx(across / within)
+    sizes = np.array([len(p) for p in panes])
+    typical = (len(rows) - (sizes**2).sum() / len(rows)) / 199
+    levels = (across - within) / typical  # the variance of panes' own levels, by the analysis of variance
+    assert levels == pytest.approx(0.25, rel=0.2)
+    for n in (5, 60, 300):
+        assert accumulator.variance(n, within) == pytest.approx(max(across, within + levels * n))
+    one = MomentAccumulator(Moment.of)
+    one.add(rows)
+    assert one.variance(10, one.within()) == pytest.approx(rows.var())
+
+
+def test_panes_that_resemble_their_neighbours_are_noticed_and_others_are_not():
+    """Levels that go on: lag-1 is 0.8 x their part of the variance. Estimates are raised by 1/sqrt(n)."""
+    rng = np.random.default_rng(4)
+    level, alike, alone = 0.0, MomentAccumulator(Moment.of), MomentAccumulator(Moment.of)
+    for _ in range(2_000):
+        level = 0.8 * level + 0.6 * rng.normal()
+        alike.add(rng.normal(0.5 * level, 1.0, 20))
+        alone.add(rng.normal(0.5 * rng.normal(), 1.0, 20))
+    expected = 0.8 * 0.25 / (0.25 + 1 / 20)
+    lag1, decay = alike.dependence()
+    assert lag1 == pytest.approx(expected + 2_000**-0.5, abs=0.05)
+    assert decay == pytest.approx(0.8 + 2_000**-0.5, abs=0.05)
+    assert alone.dependence() == (0.0, 0.0)
+    assert alike.mean_variance(1.0) > 4 * alone.mean_variance(1.0)
 
 
 def test_shares_with_few_events_have_no_dispersion():

@@ -124,12 +124,32 @@ def test_a_monitor_says_what_it_is_made_of() -> None:
     assert parts["monitor/shift/0"]["made_of"][1:] == ["mean_shift", "first"]
 
 
+def with_one_part(key, state):
+    """A monitor as format 5 had it."""
+    if migrations.family(key) != "monitor":
+        return state
+    instance = copy.deepcopy(state["instance"])
+    if "detectors" in instance:
+        (instance["detector"],) = instance.pop("detectors")
+        del instance["parts"]
+    forget_neighbours(instance["normal"])
+    return {**state, "instance": instance}
+
+
+def forget_neighbours(state):
+    for part in state.values() if isinstance(state, dict) else state if isinstance(state, list) else ():
+        forget_neighbours(part)
+    if isinstance(state, dict) and "neighbours" in state:
+        del state["neighbours"], state["square_rows"]
+
+
 def without_orders(key, state):
     """What format 4 did not have."""
     if key == "engine":
         return {**state, "engine": {k: v for k, v in state["engine"].items() if k != "orders"}}
     if migrations.family(key) != "monitor":
         return state
+    state = with_one_part(key, state)
     tracker = {k: v for k, v in state["instance"]["tracker"].items() if k not in ("acknowledged", "accepted")}
     return {**state, "instance": {**state["instance"], "tracker": tracker}}
 
@@ -167,6 +187,7 @@ def test_format_3_had_neither_successors_nor_an_hour_that_goes_on() -> None:
     """It goes on as this release does from the same moment; only what was not kept is missing."""
 
     now = saved()
+    now = as_written_by(5, now, with_one_part)
     old = as_written_by(3, now, without_successors)
     engines = [saving.restore(PLAN, parts).engine for parts in (now, old)]
     rows = [{"x": at % 7 + 3 * (at > 1_000)} for at in range(3_000)]
@@ -189,8 +210,9 @@ def test_nobody_had_ordered_anything_in_format_4() -> None:
 
 def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
     calendar = {"overall": {}, "slots": {}}
-    instance = {"tracker": {}, "reference": {"first_ms": 0, "calendar": calendar}, "shown": []}
-    new = migrated("monitor/a/0", 3, {"instance": instance})["instance"]
+    instance = {"tracker": {}, "reference": {"first_ms": 0, "calendar": calendar}, "shown": [], "detector": {"a": 1}}
+    new = migrated("monitor/a/0", 3, {"instance": instance, "made_of": ["cusum", "psi", "auto"]})["instance"]
+    assert (new["parts"], new["detectors"]) == ([""], [{"a": 1}])
     assert new["tracker"] == {"acknowledged": None, "accepted": None}
     assert new["normal"]["reference"]["calendar"] == {**calendar, "open": None}
     assert "reference" not in new

@@ -13,6 +13,7 @@ from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Target
 from streamcheck.core.references.base import Readiness
 from streamcheck.core.room import Room, unlimited
+from streamcheck.core.stepping import Work, step
 from streamcheck.core.summaries import Layout, fold_numeric
 from streamcheck.core.zones import Timing
 
@@ -52,10 +53,9 @@ class Feed:
             status = (self.rng.random(self.rows) < missing(self.number)).astype(np.uint8)
             values = np.where(status == 0, self.rng.normal(level(self.number), 1.0, self.rows), 0.0)
             before = self.made.normal.times
-            changes = self.made.step(
-                Span(start_ms, start_ms + TEN_MS), [fold_numeric(values, status, LAYOUT).summary(0)]
-            )
-            self.fired += [(self.number, c.transition.finding) for c in changes if c.transition.state == "firing"]
+            work = Work(self.made, [fold_numeric(values, status, LAYOUT).summary(0)])
+            step(Span(start_ms, start_ms + TEN_MS), [work])
+            self.fired += [(self.number, c.transition.finding) for c in work.changes if c.transition.state == "firing"]
             self.cut += [self.number] * (self.made.normal.times - before)
             self.number += 1
         return self

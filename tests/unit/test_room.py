@@ -14,6 +14,7 @@ from streamcheck.core.components import build, components
 from streamcheck.core.monitors import INSTANCE_BYTES, PaneInstance, RowInstance, Span
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target, Task, Window
 from streamcheck.core.room import Room, unlimited
+from streamcheck.core.stepping import Work, step
 from streamcheck.core.summaries import CategoricalSummary, LabelledRows, Layout, fold_numeric
 from streamcheck.core.windows import ROW_BYTES, WINDOW_BYTES, RollingWindow
 from streamcheck.core.zones import Timing
@@ -109,7 +110,7 @@ def test_an_instance_takes_no_more_than_it_is_charged(name):
         room = unlimited()
         one = PaneInstance(spec, (("tier", "a" * 64),), Grant(1e6, 0.1), room, Timing())
         for pane in range(40):
-            one.step(Span(pane, pane + 1), [numeric_summary(rng)])
+            step(Span(pane, pane + 1), [Work(one, [numeric_summary(rng)])])
         return one
 
     made()

@@ -131,9 +131,9 @@ tests:
     predictions:
       - 900x every 100ms: amount 10, tier a, fraud 0
       - silence: 20s
-    monitors: [volume-cusum]
+    monitors: [volume-scan]
     alerts:
-      - {at: 96s, monitor: volume-cusum, value: 0}
+      - {at: 96s, monitor: volume-scan, value: 0}
 """)
     done = command(path)
     assert done.exit_code == 0, done.output

@@ -43,8 +43,9 @@ class Cusum(PaneDetector):
     >>> signals = [Signal(value=z, center=0.0, se=1.0, rows=100, level=z, baseline=0.0) for z in (0.3, 2.5, 2.5, 2.5)]
     >>> [detector.step(signal, at_ms=1000 * at).score for at, signal in enumerate(signals)]
     [0.0, 2.0, 4.0, 6.0]
-    >>> detector.step(signals[-1], at_ms=4000)
-    Verdict(drifting=True, score=8.0, threshold=5.0, change_at=1000, direction=1)
+    >>> verdict = detector.step(signals[-1], at_ms=4000)
+    >>> verdict.drifting, verdict.score, verdict.threshold, verdict.change_at, verdict.direction
+    (True, 8.0, 5.0, 1000, 1)
     """
 
     k: float = param(1.0, gt=0, le=10, doc="Size of the shift to detect, in standard errors of one step.")

@@ -3,6 +3,7 @@
 from streamcheck.core.measures.accuracy import Accuracy
 from streamcheck.core.measures.bias import Bias
 from streamcheck.core.measures.brier import Brier
+from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
 from streamcheck.core.measures.error_rate import ErrorRate
@@ -13,6 +14,7 @@ from streamcheck.core.measures.mean import Mean
 from streamcheck.core.measures.mean_shift import MeanShift
 from streamcheck.core.measures.missing_rate import MissingRate
 from streamcheck.core.measures.out_of_range import OutOfRange
+from streamcheck.core.measures.outside import Outside
 from streamcheck.core.measures.precision import Precision
 from streamcheck.core.measures.psi import Psi
 from streamcheck.core.measures.recall import Recall
@@ -27,6 +29,7 @@ __all__ = [
     "Accuracy",
     "Bias",
     "Brier",
+    "CategoryShare",
     "CategoryShift",
     "Dependence",
     "ErrorRate",
@@ -36,6 +39,7 @@ __all__ = [
     "MeanShift",
     "MissingRate",
     "OutOfRange",
+    "Outside",
     "Precision",
     "Psi",
     "Recall",

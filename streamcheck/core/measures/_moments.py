@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from streamcheck.core.components import State
-from streamcheck.core.intervals import Estimate, Interval, mean_interval, wilson
-from streamcheck.core.measures.base import LabelledMeasure, Measure, share_size, value_size
+from streamcheck.core.intervals import Interval
+from streamcheck.core.measures._neighbours import INDEPENDENT, LAGS, Dependence, Neighbours, dependence, inflation
+from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
-from streamcheck.core.summaries import LabelledRows, Moment
-from streamcheck.core.types import BoolArray, FloatArray, Signal
+from streamcheck.core.summaries import Moment
+from streamcheck.core.types import Background, Signal
 
 DISPERSION_EVENTS_MIN = 30
 """A share with fewer events (or fewer non-events) in the reference says nothing about its scatter between panes."""
@@ -19,8 +20,8 @@ ERRORS_MAX = 1e9
 ROUNDING = 1e-14
 """The rounding error of a mean, relative to it: differences below say nothing."""
 
-MOMENTS_BYTES = 1_000
-"""Two moments of four numbers each, two sums, and what says where they come from."""
+MOMENTS_BYTES = 2_000
+"""Two moments of four numbers each, a dozen sums, six panes, and what says where they come from."""
 
 MomentOf = Callable[[Any], Moment | None]
 
@@ -28,20 +29,34 @@ MomentOf = Callable[[Any], Moment | None]
 class Within(NamedTuple):
     """How far a calendar's panes scatter: variance of rows within panes, and of panes within slots, per row.
 
-    None where there is nothing to tell it from.
+    None where there is nothing to tell it from. known: by how many panes; tied: how alike neighbours are.
     """
 
     rows: float | None
     panes: float | None
+    known: int = 0
+    tied: Dependence = INDEPENDENT
 
 
 class MomentAccumulator:
-    """What panes come to as a mean: their moment, their number and their scatter.
+    """What panes come to as a mean: their moment, their number, their scatter, their likeness to their neighbours.
 
-    between: the sum over panes of total_t^2 / n_t. shown: the moment of what people see, where that is not `moment`.
+    between: the sum over panes of total_t^2 / n_t; square_rows: of n_t^2. shown: the moment of what people see, where
+    that is not `moment`.
     """
 
-    __slots__ = ("_moment_of", "_shown_of", "between", "moment", "panes", "shown")
+    __slots__ = (
+        "_dependence",
+        "_known",
+        "_moment_of",
+        "_shown_of",
+        "between",
+        "moment",
+        "neighbours",
+        "panes",
+        "shown",
+        "square_rows",
+    )
 
     def __init__(self, moment_of: MomentOf, shown_of: MomentOf | None = None) -> None:
         self._moment_of = moment_of
@@ -50,6 +65,10 @@ class MomentAccumulator:
         self.shown = Moment()
         self.panes = 0
         self.between = 0.0
+        self.square_rows = 0.0
+        self.neighbours = Neighbours()
+        self._dependence: Dependence | None = None
+        self._known = 0
 
     def add(self, summary: Any) -> bool:
         """Take one more pane in; False for one without usable rows."""
@@ -60,7 +79,10 @@ class MomentAccumulator:
             moment = moment.about(self.moment.origin)
         self.moment = self.moment + moment
         self.between += moment.total * moment.total / moment.n
+        self.square_rows += float(moment.n) ** 2
+        self.neighbours.add(moment)
         self.panes += 1
+        self._dependence, self._known = None, 0
         shown = self._shown_of(summary) if self._shown_of is not None else None
         if shown is not None:
             self.shown = self.shown + shown
@@ -75,14 +97,17 @@ class MomentAccumulator:
         """It never grows."""
 
     def merge(self, other: "MomentAccumulator") -> None:
-        """Take another accumulator of the same measure in."""
+        """Take another accumulator of the same measure in, of later panes."""
         if not other.panes:
             return
         d = other.moment.origin - self.moment.origin if self.panes else 0.0
         self.between += other.between + 2.0 * d * other.moment.total + d * d * other.moment.n
+        self.square_rows += other.square_rows
+        self.neighbours.merge(other.neighbours, d)
         self.moment = self.moment + other.moment
         self.shown = self.shown + other.shown
         self.panes += other.panes
+        self._dependence, self._known = None, 0
 
     def apart(self, other: "MomentAccumulator", scatter: "Within") -> float:
         """By the larger of both variances; infinitely many where nothing scatters and the means differ."""
@@ -100,7 +125,11 @@ class MomentAccumulator:
         rows = sum(slot.moment.square - slot.between for slot in slots) / free if free > 0 else None
         pairs = sum(slot.panes - 1 for slot in slots)
         panes = sum((slot.across() or 0.0) * (slot.panes - 1) for slot in slots) / pairs if pairs > 0 else None
-        return Within(None if rows is None else max(rows, 0.0), panes)
+        tied = INDEPENDENT
+        if panes:
+            products = [slot.neighbours.products(slot.moment.total / slot.moment.n) for slot in slots if slot.panes]
+            tied = dependence([sum(part[lag] for part in products) for lag in range(LAGS)], panes * pairs, pairs)
+        return Within(None if rows is None else max(rows, 0.0), panes, pairs + 1, tied)
 
     def seasoned(self, beside: "MomentAccumulator | None", weight: float, scatter: "Within") -> "MomentAccumulator":
         """The mean on the line between both slots, with the error of this mean, and the scatter within all slots."""
@@ -118,7 +147,16 @@ class MomentAccumulator:
         made.moment = Moment(n, n * d if share else self.moment.total, square + n * d * d, self.moment.origin)
         made.between += n * d * d
         made.shown = self.shown if not share else self.shown + other.shown
+        made.square_rows = n * n / made.panes
+        made.assume(scatter.tied, scatter.known)
         return made
+
+    # ------------------------------------------------------------------ scatter
+    def take(self, other: "MomentAccumulator") -> None:
+        """Become what another one is, which is not used any more."""
+        self.moment, self.shown, self.panes, self.between = other.moment, other.shown, other.panes, other.between
+        self.square_rows, self.neighbours = other.square_rows, other.neighbours
+        self.assume(other.dependence(), other.known)
 
     def across(self) -> float | None:
         """The variance between panes, per row: (sum total_t^2/n_t - total^2/n) / (panes - 1); None below two panes.
@@ -129,29 +167,72 @@ class MomentAccumulator:
             return None
         return max(self.between - self.moment.total**2 / self.moment.n, 0.0) / (self.panes - 1)
 
-    def variance(self) -> float:
-        """The variance that a pane's mean of n rows has, times n: within panes x phi, phi = max(1, between / within).
-
-        within = (square - sum total_t^2/n_t) / (n - panes). With one pane, or one row in each: of all rows, phi 1.
-        """
-        across, free = self.across(), self.moment.n - self.panes
-        if across is None or free <= 0:
+    def within(self) -> float:
+        """The variance of one row about its pane's mean; with one pane, or one row in each: about the mean of all."""
+        free = self.moment.n - self.panes
+        if self.panes < 2 or free <= 0:
             return self.moment.variance
-        return max((self.moment.square - self.between) / free, across)
+        return max((self.moment.square - self.between) / free, 0.0)
 
-    def phi(self, row_variance: float) -> float:
-        """How much more panes scatter than rows of this known variance (> 0) would let them; never below 1."""
-        return max(1.0, (self.across() or 0.0) / row_variance)
+    def variance(self, rows: float, within: float) -> float:
+        """The variance that a pane's mean of so many rows has, times rows: the larger of two that fit the panes' own.
 
+        Either panes scatter more than rows by a factor (as where rows depend on the row before): across. Or they have
+        levels of their own, which larger panes do not average out: within + tau^2 rows, where tau^2 is the one-way
+        analysis of variance's, (across - within) / n0 with n0 = (n - sum n_t^2 / n) / (panes - 1). Never below within.
+        """
+        across = self.across()
+        if across is None or across <= within:
+            return within
+        typical = (self.moment.n - self.square_rows / self.moment.n) / (self.panes - 1)
+        levels = (across - within) / typical if typical > 0.0 else 0.0
+        return max(across, within + levels * rows)
+
+    def mean_variance(self, within: float) -> float:
+        """The variance of the reference's own mean."""
+        lag1, decay = self.dependence()
+        rows = self.square_rows / self.moment.n
+        return self.variance(rows, within) * inflation(lag1, decay, self.panes) / self.moment.n
+
+    def dependence(self) -> Dependence:
+        """The correlation of neighbouring panes."""
+        if self._dependence is None:
+            products = self.neighbours.products(self.moment.total / self.moment.n)
+            self._dependence = dependence(products, (self.across() or 0.0) * (self.panes - 1), self.panes)
+        return self._dependence
+
+    @property
+    def known(self) -> int:
+        """By how many panes its scatter is known."""
+        return self._known or self.panes
+
+    def assume(self, tied: Dependence, known: int) -> None:
+        """Take scatter and likeness of neighbours as known from so many panes, until others come."""
+        self._dependence, self._known = tied, known
+
+    def background(self, rows: float, within: float) -> Background:
+        """What is to be known of the reference for a pane of so many rows."""
+        lag1, decay = self.dependence()
+        if within <= 0.0:
+            return Background(self.known, self.moment.n / self.panes, float(self.moment.n), rows)
+        worth = within / self.mean_variance(within)
+        weight = rows * within / self.variance(rows, within)
+        return Background(self.known, self.moment.n / self.panes, worth, weight, lag1, decay)
+
+    # ------------------------------------------------------------------ state
     def export(self) -> State:
         """The state, sharing no memory."""
         moments = {"moment": _listed(self.moment), "shown": _listed(self.shown)}
-        return {"panes": self.panes, "between": self.between, **moments}
+        sums = {"panes": self.panes, "between": self.between, "square_rows": self.square_rows}
+        return {**sums, **moments, "neighbours": self.neighbours.export()}
 
     def restore(self, state: State) -> None:
         """Replace the content by an exported state."""
         self.panes, self.between = int(state["panes"]), float(state["between"])
+        self.square_rows = float(state["square_rows"])
         self.moment, self.shown = _moment(state["moment"]), _moment(state["shown"])
+        self.neighbours.restore(state["neighbours"])
+        self._dependence = None
 
 
 def _listed(moment: Moment) -> list[Any]:
@@ -170,6 +251,15 @@ def judged(signal: Signal) -> Signal:
     return replace(signal, se=floor)
 
 
+def mean_signal(now: Moment, reference: MomentAccumulator, within: float, level: float, baseline: float) -> Signal:
+    """A pane's mean beside that of the reference. within: the variance of a row; level, baseline: what people see."""
+    own, center = reference.variance(now.n, within) / now.n, reference.mean_variance(within)
+    background = reference.background(now.n, within)
+    se, center_se = math.sqrt(own + center), math.sqrt(center)
+    mean = reference.moment.mean
+    return judged(Signal(now.mean, mean, se, now.n, level, baseline, center_se=center_se, background=background))
+
+
 class MeanMeasure(Measure):
     """The mean of the rows against that of the reference's rows; subclasses say of what."""
 
@@ -186,13 +276,11 @@ class MeanMeasure(Measure):
         return value_size(level, baseline, reference.moment.sd)
 
     def signal(self, summary: Any, reference: Any) -> Signal | None:
-        """The pane's mean; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator."""
+        """The pane's mean; se^2: its own variance and that of the reference's mean, both as in MomentAccumulator."""
         now, then = self.moment(summary), reference.moment
         if now is None or not now.n or not then.n:
             return None
-        variance = reference.variance()
-        se, center_se = math.sqrt(variance * (1 / now.n + 1 / then.n)), math.sqrt(variance / then.n)
-        return judged(Signal(now.mean, then.mean, se, now.n, now.mean, then.mean, center_se=center_se))
+        return mean_signal(now, reference, reference.within(), now.mean, then.mean)
 
 
 class RateMeasure(Measure):
@@ -225,86 +313,40 @@ class RateMeasure(Measure):
         events, rows = self.count(summary)
         if not rows or not reference.moment.n:
             return None
-        center, se = expected_share(events, rows, reference)
-        share, then = events / rows, reference.moment
-        center_se = math.sqrt(center * (1 - center) / then.n)
-        return judged(Signal(share, center, se, rows, share, then.mean, events, center_se))
+        return share_signal(events, rows, reference)
 
 
-def expected_share(events: int, rows: int, reference: MomentAccumulator) -> tuple[float, float]:
-    """The share that the reference expects, and its standard error for a pane of these rows.
+def share_signal(events: int, rows: int, reference: MomentAccumulator) -> Signal:
+    """A pane's share (of rows >= 1) beside that of the reference's rows."""
+    expected = expected_share(events, rows, reference)
+    share, baseline = events / rows, reference.moment.mean
+    signal = Signal(share, expected.center, expected.se, rows, share, baseline, events)
+    return judged(replace(signal, center_se=expected.center_se, background=expected.background))
 
-    center = (X + .5) / (N + 1). se^2 = phi p (1 - p) (1/n + 1/N), p from reference and pane pooled (the two-sample
-    score test: where the reference has hardly any event, its own p would make one event a surprise); phi 1 where the
-    reference has fewer than DISPERSION_EVENTS_MIN events or non-events.
+
+class Expected(NamedTuple):
+    """A share as the reference expects it; fields as in Signal."""
+
+    center: float
+    se: float
+    center_se: float
+    background: Background
+
+
+def expected_share(events: int, rows: int, reference: MomentAccumulator) -> Expected:
+    """The share that the reference expects of a pane with these rows.
+
+    center = (X + .5) / (N + 1). se^2 = p (1 - p) (1/n + 1/N), p from reference and pane pooled (the two-sample score
+    test: where the reference has hardly any event, its own p would make one event a surprise), n and N as what the rows
+    are worth where panes scatter more than chance has it. They do not, as far as can be known, where the reference has
+    fewer than DISPERSION_EVENTS_MIN events or non-events.
     """
     then = reference.moment
     center = (then.total + 0.5) / (then.n + 1)
     pooled = (then.total + events + 0.5) / (then.n + rows + 1)
-    enough = min(then.total, then.n - then.total) >= DISPERSION_EVENTS_MIN
-    phi = reference.phi(center * (1 - center)) if enough else 1.0
-    return center, math.sqrt(phi * pooled * (1 - pooled) * (1 / rows + 1 / then.n))
-
-
-class LabelledMean(MeanMeasure, LabelledMeasure):
-    """The mean over labelled rows; subclasses say of what. The interval is Student's t, from two rows on."""
-
-    def values(self, rows: LabelledRows) -> FloatArray:
-        """One value for each row that has one."""
-        raise NotImplementedError
-
-    def moment(self, summary: LabelledRows | Moment) -> Moment:
-        """The moment of one block of rows."""
-        return summary if isinstance(summary, Moment) else Moment.of(self.values(summary))
-
-    def summaries(self, rows: LabelledRows, size: int) -> list[Moment]:
-        """The moments of all blocks, computed in one go."""
-        values = self.values(rows)
-        assert len(values) == len(rows), f"{self.name}: {len(values)} values of {len(rows)} rows"
-        return Moment.of_blocks(values, size)
-
-    def estimate(self, rows: LabelledRows) -> Estimate | None:
-        """The mean with its interval; None below two rows."""
-        moment = self.moment(rows)
-        if moment.n < 2:
-            return None
-        return Estimate(moment.mean, *mean_interval(moment.n, moment.mean, moment.variance), moment.n)
-
-
-class Share(NamedTuple):
-    """What a share remembers of a block: rows that count, and rows."""
-
-    events: int
-    rows: int
-
-
-def shares(events: BoolArray, asked: BoolArray | None, size: int) -> list[Share]:
-    """Of each block of `size` rows: those that count, and those that are asked about (None: all)."""
-    counts = events.reshape(-1, size).sum(axis=1).tolist()
-    asked_about = [size] * len(counts) if asked is None else asked.reshape(-1, size).sum(axis=1).tolist()
-    return list(map(Share, counts, asked_about))
-
-
-class LabelledRate(RateMeasure, LabelledMeasure):
-    """A share of labelled rows; subclasses say which. The interval is Wilson's."""
-
-    def which(self, rows: LabelledRows) -> tuple[BoolArray, BoolArray | None]:
-        """The rows (n,) that count, and those that are asked about; None: all."""
-        raise NotImplementedError
-
-    def count(self, summary: LabelledRows | Share) -> tuple[int, int]:
-        """Rows that count, and rows."""
-        if isinstance(summary, Share):
-            return summary
-        events, asked = self.which(summary)
-        return int(events.sum()), len(summary) if asked is None else int(asked.sum())
-
-    def summaries(self, rows: LabelledRows, size: int) -> list[Share]:
-        """The shares of all blocks, counted in one go."""
-        events, asked = self.which(rows)
-        return shares(events, asked, size)
-
-    def estimate(self, rows: LabelledRows) -> Estimate | None:
-        """The share with its interval; None when no row is asked about."""
-        events, n = self.count(rows)
-        return Estimate(events / n, *wilson(events, n), n) if n else None
+    if min(then.total, then.n - then.total) >= DISPERSION_EVENTS_MIN:
+        known = reference.background(rows, center * (1 - center))
+    else:
+        known = Background(reference.panes, then.n / reference.panes, float(then.n), float(rows))
+    se = math.sqrt(pooled * (1 - pooled) * (1 / known.weight + 1 / known.rows))
+    return Expected(center, se, math.sqrt(center * (1 - center) / known.rows), known)

@@ -1,9 +1,7 @@
 """Means of a layout's bounded scores, with the raw column beside them for people."""
 
-import math
-
 from streamcheck.core.intervals import Interval, normal_interval
-from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures._moments import MomentAccumulator, mean_signal
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, NumericSummary
 from streamcheck.core.types import Signal
@@ -40,7 +38,7 @@ class ScoreMeasure(Measure):
         return self.spread((high - low) / 2, reference.shown.sd, signal.baseline)
 
     def signal(self, summary: NumericSummary, reference: MomentAccumulator) -> Signal | None:
-        """The pane's mean score; se^2 = variance (1/n + 1/N), the variance as in MomentAccumulator.
+        """The pane's mean score; se^2: its own variance and that of the reference's mean, as in MomentAccumulator.
 
         One row of variance 1 (the layout's own) is added to the reference's: where all its rows score alike, the
         standard error does not vanish.
@@ -48,7 +46,5 @@ class ScoreMeasure(Measure):
         now, then = self.moment(summary), reference.moment
         if now is None or not now.n or not then.n:
             return None
-        variance = (then.n * reference.variance() + 1.0) / (then.n + 1)
-        se, center_se = math.sqrt(variance * (1 / now.n + 1 / then.n)), math.sqrt(variance / then.n)
-        level, baseline = self.shown(summary.moment), self.shown(reference.shown)
-        return judged(Signal(now.mean, then.mean, se, now.n, level, baseline, center_se=center_se))
+        within = (then.n * reference.within() + 1.0) / (then.n + 1)
+        return mean_signal(now, reference, within, self.shown(summary.moment), self.shown(reference.shown))

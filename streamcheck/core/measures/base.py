@@ -69,6 +69,8 @@ class Measure(Component):
     """Whether a pane without rows is a signal too (volume); all others hold their state then."""
     direction: ClassVar[int] = 0
     """Which change is of interest: +1 a rise, -1 a fall, 0 both."""
+    parts_max: ClassVar[int] = 1
+    """How many signals a measure of this kind may give, each with a chart of its own (categories)."""
     unit: ClassVar[str] = "value"
     """What `level` and `baseline` are, in a few words for an alert's summary: "mean", "share of missing values"."""
 
@@ -83,6 +85,19 @@ class Measure(Component):
     def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
         """How large is a change: `change` in its own unit, in `sd`, in `per_cent`, or `points` of a share?"""
         return {}
+
+    @property
+    def charts_max(self) -> int:
+        """How many signals it gives at most."""
+        return 1
+
+    def parts(self, reference: Any) -> tuple[str, ...]:  # noqa: ARG002 (one, unless a measure says otherwise)
+        """What it gives a signal of each, by name, chosen once, by the first reference; "" where there is only one."""
+        return ("",)
+
+    def signals(self, summary: Any, reference: Any, parts: tuple[str, ...]) -> Sequence[Signal | None]:  # noqa: ARG002
+        """The pane judged against the reference, part by part."""
+        return (self.signal(summary, reference),)
 
     def usual(self, signal: Signal, reference: Any) -> Interval:  # noqa: ARG002 (the reference: for other units)
         """Between which values does `level` lie, 95 times of 100, when nothing has changed? For charts."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._labelled import ERROR_MAX
-from streamcheck.core.measures._moments import LabelledMean
+from streamcheck.core.measures._labelled_moments import LabelledMean
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray

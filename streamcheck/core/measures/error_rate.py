@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import register
-from streamcheck.core.measures._moments import LabelledRate
+from streamcheck.core.measures._labelled_moments import LabelledRate
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import BoolArray

@@ -1,12 +1,14 @@
 """How well does the model find the positive rows without false alarms?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Estimate, f1_interval
 from streamcheck.core.measures._labelled import positive
-from streamcheck.core.measures._moments import MomentAccumulator, Share, expected_share, judged, shares
+from streamcheck.core.measures._labelled_moments import Share, shares
+from streamcheck.core.measures._moments import MomentAccumulator, expected_share, judged
 from streamcheck.core.measures.base import LabelledMeasure, Needs, share_size
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import Signal
@@ -63,10 +65,11 @@ class F1(LabelledMeasure):
         hits, relevant = self.count(summary)
         if not relevant or not reference.moment.n:
             return None
-        share, se = expected_share(hits, relevant, reference)
+        share, se, center_se, background = expected_share(hits, relevant, reference)
         value, baseline = _f1(hits / relevant), _f1(reference.moment.mean)
-        below = 2 * se**2 / (1 + share) ** 3
-        return judged(Signal(value, max(_f1(share) - below, 0.0), se * 2 / (1 + share) ** 2, relevant, value, baseline))
+        below, slope = 2 * se**2 / (1 + share) ** 3, 2 / (1 + share) ** 2
+        signal = Signal(value, max(_f1(share) - below, 0.0), se * slope, relevant, value, baseline)
+        return judged(replace(signal, center_se=center_se * slope, background=background))
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """F1 with its interval; n: rows that are positive by label or by prediction; None without any."""

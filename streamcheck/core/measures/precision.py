@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._labelled import positive
-from streamcheck.core.measures._moments import LabelledRate
+from streamcheck.core.measures._labelled_moments import LabelledRate
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import BoolArray

@@ -1,6 +1,7 @@
 """How far off are the predictions, large errors counting more?"""
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -52,12 +53,14 @@ class Rmse(LabelledMeasure):
         now, then = self.moment(summary), reference.moment
         if not now.n or not then.n:
             return None
-        value, baseline, variance = math.sqrt(now.mean), math.sqrt(then.mean), reference.variance()
+        value, baseline, within = math.sqrt(now.mean), math.sqrt(then.mean), reference.within()
         if then.mean <= 0.0:
             return judged(Signal(value, 0.0, 0.0, now.n, value, 0.0))
-        below = min(variance / now.n / (8 * then.mean**2), 0.5)
-        se = math.sqrt(variance * (1 / now.n + 1 / then.n)) / (2 * baseline)
-        return judged(Signal(value, baseline * (1 - below), se, now.n, value, baseline))
+        own, center = reference.variance(now.n, within) / now.n, reference.mean_variance(within)
+        below = min(own / (8 * then.mean**2), 0.5)
+        se, center_se = math.sqrt(own + center) / (2 * baseline), math.sqrt(center) / (2 * baseline)
+        signal = Signal(value, baseline * (1 - below), se, now.n, value, baseline, center_se=center_se)
+        return judged(replace(signal, background=reference.background(now.n, within)))
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The RMSE with its interval; None below two rows."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
@@ -9,7 +10,10 @@ from streamcheck.core.measures._categories import CategoryAccumulator, held
 from streamcheck.core.measures._moments import judged
 from streamcheck.core.measures.base import Measure, Needs, share_size
 from streamcheck.core.summaries import CategoricalSummary
-from streamcheck.core.types import Signal
+from streamcheck.core.types import Background, Signal
+
+PANES_MANY = 1_000_000
+"""Chance alone is taken to move this share between panes, as it is known, not estimated."""
 
 
 @register
@@ -44,4 +48,7 @@ class Unseen(Measure):
         own = max(once + 2 * reference.seen(2) - once * once / then, 1.0) / then**2
         se = math.sqrt(pooled * (1 - pooled) / rows + own)
         share = events / rows
-        return judged(Signal(share, max(once, 1) / (then + 1), se, rows, share, once / then, events))
+        center = max(once, 1) / (then + 1)
+        known = Background(PANES_MANY, rows, max(center * (1 - center) / own, 1.0), rows)
+        signal = Signal(share, center, se, rows, share, once / then, events)
+        return judged(replace(signal, center_se=math.sqrt(own), background=known))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
@@ -57,6 +58,9 @@ class Volume(Measure):
             return None
         expected = (then.total + 0.5) / then.n
         sample = then.variance * then.n / (then.n - 1) if then.n > 1 else 0.0
-        se = math.sqrt(max(sample, expected) * (1 + 1 / then.n)) / expected
+        own, center = max(sample, expected), reference.mean_variance(max(sample, expected))
         evidence = max(summary.rows, math.ceil(expected))
-        return judged(Signal(summary.rows / expected, 1.0, se, evidence, float(summary.rows), then.mean))
+        known = replace(reference.background(1, own), pane_rows=expected)
+        se, center_se = math.sqrt(own + center) / expected, math.sqrt(center) / expected
+        signal = Signal(summary.rows / expected, 1.0, se, evidence, float(summary.rows), then.mean)
+        return judged(replace(signal, center_se=center_se, background=known))

@@ -93,9 +93,12 @@ class Layout:
     weights: FloatArray
     origin: float
     _grid: _Grid | None = field(init=False, repr=False)
+    inside: slice = field(init=False, repr=False)
+    """The bins from the least to the largest of the first values: those beyond score as the outermost of them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_grid", _Grid.over(self.edges))
+        object.__setattr__(self, "inside", _inside(self))
 
     @staticmethod
     def build(values: FloatArray) -> "Layout":
@@ -139,6 +142,15 @@ class Layout:
         """The layout that was exported."""
         held: dict[str, Any] = {key: np.array(state[key], dtype=np.float64) for key in ("edges", "weights")}
         return Layout(held["edges"], held["weights"], float(state["origin"]))
+
+
+def _inside(layout: Layout) -> slice:
+    location = layout.weights[:, 0]
+    if location[0] == location[-1]:  # a constant
+        at = int(np.searchsorted(layout.edges, layout.origin, side="right"))
+        return slice(at, at + 1)
+    below, above = (int(np.count_nonzero(location == location[end])) for end in (0, -1))
+    return slice(below - 1, layout.n_bins - above + 1)
 
 
 def _with_tails(inner: FloatArray, low: float, high: float) -> FloatArray:

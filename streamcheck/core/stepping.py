@@ -1,0 +1,88 @@
+"""Many monitors take one pane: measures and references one by one, charts all at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from streamcheck.core.alerts import Change, Finding
+from streamcheck.core.detectors.base import PaneDetector
+from streamcheck.core.detectors.scan import Scan
+from streamcheck.core.monitors import Judged, PaneInstance, Span
+from streamcheck.core.types import Signal, Verdict
+
+WORK_MAX = 4_096
+"""Monitors that step together: their summaries are in memory at once, 2 kB each."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One monitor's pane: its summaries, several where labels completed several blocks; what came of it."""
+
+    instance: PaneInstance
+    summaries: Sequence[Any]
+    found: Finding | None = None
+    stepped: bool = False
+    changes: list[Change] = field(default_factory=list)
+
+
+class Stepping:
+    """Collects work for a pane; `finish` has done it all. Results stand in the order of `add`."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._changes: list[list[Change]] = []
+        self._waiting: list[Work] = []
+
+    def add(self, instance: PaneInstance, summaries: Sequence[Any]) -> None:
+        """A monitor's pane."""
+        work = Work(instance, summaries)
+        self._changes.append(work.changes)
+        self._waiting.append(work)
+        if len(self._waiting) == WORK_MAX:
+            self._step()
+
+    def put(self, changes: list[Change]) -> None:
+        """What another kind of monitor has made of the pane."""
+        self._changes.append(changes)
+
+    def finish(self) -> list[Change]:
+        """All alerts that changed."""
+        self._step()
+        return [change for changes in self._changes for change in changes]
+
+    def _step(self) -> None:
+        step(self._span, self._waiting)
+        self._waiting = []
+
+
+def step(span: Span, works: Sequence[Work]) -> None:
+    """Each monitor's summaries in their order, the first ones of all monitors together, then the second ones."""
+    for work in works:
+        work.instance.enter(span)
+    for number in range(max((len(work.summaries) for work in works), default=0)):
+        active = [work for work in works if number < len(work.summaries)]
+        asked = [work.instance.ask(span, work.summaries[number]) for work in active]
+        verdicts = iter(judge([pair for each in asked for pair in each.questions], span.start_ms))
+        for work, each in zip(active, asked, strict=True):
+            named = zip(each.parts, each.questions, strict=True)
+            judged = [Judged(part, signal, next(verdicts)) for part, (_, signal) in named]
+            work.found = work.instance.hear(span, each, judged, work.found)
+            work.stepped = work.stepped or bool(judged)
+    for work in works:
+        if work.stepped or work.instance.tracker.accepted is not None:
+            work.changes += work.instance.conclude(span, work.found)
+
+
+def judge(questions: Sequence[tuple[PaneDetector, Signal]], at_ms: int) -> list[Verdict]:
+    """What detectors say, each to its own signal; charts of a bank in one step."""
+    together = [at for at, (detector, _) in enumerate(questions) if isinstance(detector, Scan)]
+    told: dict[int, Verdict] = {}
+    if together:
+        charts = [(questions[at][0].chart, questions[at][1]) for at in together]  # type: ignore[attr-defined]
+        bank = charts[0][0][0]
+        assert all(chart[0] is bank for chart, _ in charts), "charts of several banks"
+        numbers = np.array([number for (_, number), _ in charts], np.int64)
+        told = dict(zip(together, bank.step(numbers, [signal for _, signal in charts], at_ms), strict=True))
+    return [told[at] if at in told else detector.step(signal, at_ms) for at, (detector, signal) in enumerate(questions)]
