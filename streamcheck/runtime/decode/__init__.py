@@ -1,7 +1,8 @@
 """What does a record say? Bytes of one source partition in, columns and rejects out.
 
 The parser is msgspec, and only msgspec: its answer to an odd document is part of the semantics, so nothing falls back
-to another parser. (bench/decode.py measures the whole, bench/parsers.py the others.) Each event is judged in this order; the first that applies is the reason why it is rejected:
+to another parser. (bench/decode.py measures the whole, bench/parsers.py the others.) Each event is judged in this
+order; the first that applies is the reason why it is rejected:
 
 | what is found | reason |
 |---|---|
