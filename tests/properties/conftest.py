@@ -50,6 +50,7 @@ FIRST = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
 RULE = AlertRule(cooldown_ms=8 * PANE_MS)
 SLOW_RULE = AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)
 CUSUM = ComponentSpec("cusum", (("h", 5.0),))
+SCAN = ComponentSpec("scan", (("h", 3.5),))
 CALIBRATED = ComponentSpec("cusum")
 
 
@@ -76,6 +77,9 @@ def _monitors() -> tuple[MonitorSpec, ...]:
         _on("amount-psi", "amount", "psi", rule=SLOW_RULE),
         _on("country-shift", "country", "category_shift"),
         _on("country-unseen", "country", "unseen"),
+        _on("country-share", "country", "category_share", SCAN),
+        _on("amount-outside-by-tier", "amount", "outside", SCAN, by=TIER),
+        _on("score-shift", "score", "mean_shift", SCAN),
         _on("amount-missing", "amount", "missing_rate"),
         _on("amount-missing-by-both", "amount", "missing_rate", by=CROSSED, rule=SLOW_RULE),
         _on("volume", "volume", "volume", target=Target.STREAM),
@@ -86,6 +90,7 @@ def _monitors() -> tuple[MonitorSpec, ...]:
         _on("error-ddm", "error", None, ComponentSpec("ddm", auto=True), by=TIER, **labelled),
         _on("error-hddm", "error", None, ComponentSpec("hddm_w", auto=True), **labelled),
         _on("accuracy", "accuracy", "accuracy", window=Window(rows=100), block_rows=20, **labelled),
+        _on("accuracy-by-tier", "accuracy", "accuracy", SCAN, by=TIER, block_rows=20, **labelled),
         _on("floor", "accuracy", "accuracy", floor, by=TIER, window=Window(span_ms=20 * PANE_MS), **labelled),
     )
 

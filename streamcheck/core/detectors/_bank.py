@@ -43,7 +43,7 @@ TOTALS = 5
 of what people see times rows, rows. Of a share: events, rows, expected events, the reference's error, raw rows."""
 
 
-class _Steps(NamedTuple):
+class Steps(NamedTuple):
     """Signals as columns (C,); of each chart one."""
 
     share: BoolArray
@@ -53,6 +53,8 @@ class _Steps(NamedTuple):
     freedom: FloatArray
     lag1: FloatArray
     decay: FloatArray
+    pane_rows: FloatArray
+    """Rows of a typical pane of the reference."""
 
 
 class Bank:
@@ -115,23 +117,20 @@ class Bank:
     # ------------------------------------------------------------------ one pane
     def step(self, charts: IntArray, signals: Sequence[Signal], at_ms: int) -> list[Verdict]:
         """One more step of these charts (C,), each named once, which begins at `at_ms`."""
-        fresh = charts[self.count[charts] == 0]
-        if len(fresh):
-            self._begin(charts, signals)
-        steps = _columns(signals)
+        steps = columns(signals)
+        return self._verdicts(charts, steps, *self.judge(charts, steps, at_ms))
+
+    def judge(self, charts: IntArray, steps: Steps, at_ms: int) -> tuple[FloatArray, IntArray]:
+        """The same from columns: of each chart the largest score, and the slot in which its window begins."""
+        fresh = self.count[charts] == 0
+        if fresh.any():  # how long its windows are depends on how large its first reference's panes were
+            self.levels[charts[fresh]] = [levels_for(rows) for rows in steps.pane_rows[fresh].tolist()]
         self._remember(charts, at_ms)
         self.total[charts] += steps.sums
         self.count[charts] += 1
         score, window, z = self._scores(charts, steps)
         self._decide(charts, steps, score, window, z)
-        return self._verdicts(charts, steps, score, window)
-
-    def _begin(self, charts: IntArray, signals: Sequence[Signal]) -> None:
-        """How long the windows of a new chart are depends on how large its first reference's panes were."""
-        for chart, signal in zip(charts.tolist(), signals, strict=True):
-            if not self.count[chart]:
-                background = signal.background
-                self.levels[chart] = levels_for(signal.rows if background is None else background.pane_rows)
+        return score, window
 
     def _remember(self, charts: IntArray, at_ms: int) -> None:
         """Keep the sums as they are before this step, in each doubling in which a window may begin with it."""
@@ -156,7 +155,7 @@ class Bank:
         allowed = (first >= self.since[charts][:, None]) & (count >= LENGTHS[:k]) & (level < levels[:, None])
         return np.where(allowed, slot, -1), count - first
 
-    def _scores(self, charts: IntArray, steps: _Steps) -> tuple[FloatArray, IntArray, FloatArray]:
+    def _scores(self, charts: IntArray, steps: Steps) -> tuple[FloatArray, IntArray, FloatArray]:
         """For each chart (C,): the largest score, the slot in which its window begins (-1: none), its z."""
         slot, length = self._windows(charts)
         none = slot < 0
@@ -170,16 +169,19 @@ class Bank:
         if tied.any():
             g[tied] = inflation(steps.lag1[tied, None], steps.decay[tied, None], length[tied].astype(np.float64))
         z = _z(steps.share, sums, g)
-        freedom = np.maximum(steps.freedom[:, None] / (1.0 + 2.0 * FREEDOM_LOST * (g - 1.0)), FREEDOM_MIN)
         wanted = ((z > 0.0) & self.up[charts][:, None]) | ((z < 0.0) & self.down[charts][:, None])
-        scores = np.where(wanted & ~none, freed(np.abs(z), freedom), 0.0)
-        best = scores.argmax(axis=1)
-        rows = np.arange(len(charts))
-        return scores[rows, best], slot[rows, best], z[rows, best]
+        scores = np.where(wanted & ~none, np.abs(z), 0.0)
+        freedom = np.maximum(steps.freedom, FREEDOM_MIN)
+        if tied.any():  # windows have a freedom of their own; of other charts the largest |z| has the largest score
+            lost = 1.0 + 2.0 * FREEDOM_LOST * (g[tied] - 1.0)
+            scores[tied] = freed(scores[tied], np.maximum(steps.freedom[tied, None] / lost, FREEDOM_MIN))
+        rows, best = np.arange(len(charts)), scores.argmax(axis=1)
+        score = scores[rows, best]
+        return np.where(tied, score, freed(score, freedom)), slot[rows, best], z[rows, best]
 
     # ------------------------------------------------------------------ alarms
     def _decide(
-        self, charts: IntArray, steps: _Steps, score: FloatArray, window: IntArray, z: FloatArray
+        self, charts: IntArray, steps: Steps, score: FloatArray, window: IntArray, z: FloatArray
     ) -> None:
         """Open alarms, and end those whose stream has returned."""
         was_open = self.alarm[charts] != 0
@@ -194,7 +196,7 @@ class Bank:
             self.shift[chart] = 0.5 * moved / held[1]
             self.evidence[chart] = 0.0
 
-    def _test_returns(self, charts: IntArray, steps: _Steps) -> None:
+    def _test_returns(self, charts: IntArray, steps: Steps) -> None:
         """Page's test of "as the reference" against "half of the alarm's shift", at the newest step."""
         if not len(charts):
             return
@@ -211,7 +213,7 @@ class Bank:
             self.alarm[chart], self.since[chart] = 0, self.count[chart]
 
     def _verdicts(
-        self, charts: IntArray, steps: _Steps, score: FloatArray, window: IntArray
+        self, charts: IntArray, steps: Steps, score: FloatArray, window: IntArray
     ) -> list[Verdict]:
         """While an alarm is open, the score stands above its threshold, however little."""
         h, alarm = self.h[charts], self.alarm[charts]
@@ -267,42 +269,43 @@ def _quiet(score: float, threshold: float) -> Verdict:
     return Verdict(False, score, threshold)  # noqa: FBT003 (Verdict's first field)
 
 
-def _taken(steps: _Steps, which: BoolArray) -> _Steps:
-    rest = (steps.sums, steps.baseline, steps.freedom, steps.lag1, steps.decay)
-    sums, baseline, freedom, lag1, decay = (column[which] for column in rest)
-    return _Steps(steps.share[which], sums, baseline, freedom, lag1, decay)
+def _taken(steps: Steps, which: BoolArray) -> Steps:
+    share, *rest = steps
+    sums, baseline, freedom, lag1, decay, pane_rows = (column[which] for column in rest)
+    return Steps(share[which], sums, baseline, freedom, lag1, decay, pane_rows)
 
 
 def _within(share: FloatArray) -> FloatArray:
     return np.clip(share, SHARE_MIN, 1.0 - SHARE_MIN)
 
 
-def _columns(signals: Sequence[Signal]) -> _Steps:
+def columns(signals: Sequence[Signal]) -> Steps:
     """The signals as columns."""
     rows: list[Any] = [_numbers(signal) for signal in signals]
     table = np.array(rows, np.float64)
-    baseline, freedom, lag1, decay = table[:, TOTALS + 1 :].T.copy()
-    return _Steps(table[:, 0] != 0.0, table[:, 1 : TOTALS + 1], baseline, freedom, lag1, decay)
+    baseline, freedom, lag1, decay, pane_rows = table[:, TOTALS + 1 :].T.copy()
+    return Steps(table[:, 0] != 0.0, table[:, 1 : TOTALS + 1], baseline, freedom, lag1, decay, pane_rows)
 
 
 def _numbers(signal: Signal) -> tuple[float, ...]:
     """What one signal comes to; see TOTALS."""
     known = signal.background
     if known is None:
-        freedom, lag1, decay, weight = KNOWN_PANES, 0.0, 0.0, 1.0
+        freedom, lag1, decay, weight, pane_rows = KNOWN_PANES, 0.0, 0.0, 1.0, float(signal.rows)
     else:
         freedom, lag1, decay, weight = known.panes - 1, known.lag1, known.decay, known.weight
+        pane_rows = known.pane_rows
     if signal.events is not None and known is not None:
         share = signal.baseline
         sums = (signal.events * weight / signal.rows, weight, weight * share, weight / known.rows**0.5, signal.rows)
-        return (1.0, *sums, share, freedom, lag1, decay)
+        return (1.0, *sums, share, freedom, lag1, decay, pane_rows)
     own = max(signal.se**2 - signal.center_se**2, 0.0) ** 0.5
     own = max(own, 1e-6 * signal.se)
     z = min(max((signal.value - signal.center) / own, -PANE_SHARE_MAX), PANE_SHARE_MAX)
     root = weight**0.5
     away = min(max(signal.level - signal.baseline, -LEVEL_MAX), LEVEL_MAX) * signal.rows
     sums = (root * z, weight, root * signal.center_se / own, away, signal.rows)
-    return (0.0, *sums, signal.baseline, freedom, lag1, decay)
+    return (0.0, *sums, signal.baseline, freedom, lag1, decay, pane_rows)
 
 
 def _z(share: BoolArray, sums: Sequence[FloatArray], g: FloatArray) -> FloatArray:
