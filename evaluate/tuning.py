@@ -17,10 +17,10 @@ from evaluate.settings import PROMISED_ROWS
 from evaluate.streams import NUMBERS, Floats, Purpose, rng, sizes_fixed
 
 COLUMNS, STEPS = 40, 12
-OWN_STEPS = 7
+OWN_COLUMNS, OWN_STEPS = 20, 5
 STREAMS = ("iid", "lognormal", "ar-.5", "errors", "rare")
 OWN_STREAMS = ("iid", "categories", "errors")
-PROMISES = (1_000_000.0, 2_000.0)
+PROMISES = (200_000.0, 5_000.0)
 """The strictest and the loosest promise, in rows."""
 Count = Callable[[float], tuple[int, float]]
 """setting -> alarms, and the rows in which they could come."""
@@ -70,7 +70,7 @@ def tune_own(own: Own, stream: str) -> dict[str, Any]:
     """The promise of a config, in rows between false alarms."""
 
     def count(promised: float) -> tuple[int, float]:
-        return delays.still(own, stream, promised, COLUMNS, LENGTH // PANE_ROWS, Purpose.TUNING)
+        return delays.still(own, stream, promised, OWN_COLUMNS, LENGTH // PANE_ROWS, Purpose.TUNING)
 
     return bisect(count, *PROMISES, OWN_STEPS)
 

@@ -63,7 +63,7 @@ def test_seeds_for_tuning_are_no_seeds_for_reporting(monkeypatch: pytest.MonkeyP
 
     for module in (river, tuning, delays):
         monkeypatch.setattr(module, "rng", recorded)
-    for name, value in (("COLUMNS", 2), ("STEPS", 2), ("OWN_STEPS", 1), ("LENGTH", 5_000)):
+    for name, value in (("COLUMNS", 2), ("OWN_COLUMNS", 2), ("STEPS", 2), ("OWN_STEPS", 1), ("LENGTH", 5_000)):
         monkeypatch.setattr(tuning, name, value)
     tuning.tune_rows(ROWS_BY_KEY["adwin"], "iid")
     for stream in tuning.OWN_STREAMS:

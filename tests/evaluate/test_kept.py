@@ -57,10 +57,10 @@ def test_the_readme_holds_the_figures_that_are_kept() -> None:
 def test_a_figure_that_was_changed_shows(tmp_path) -> None:
     for path in kept.RESULTS.glob("*.json"):
         (tmp_path / path.name).write_text(path.read_text())
-    held = kept.load("null", tmp_path)
+    held = kept.load("tornado", tmp_path)
     key = next(iter(held))
-    held[key]["found"]["alarms"] += 1
-    (tmp_path / "null.json").write_text(json.dumps(held))
+    held[key]["found"]["false"] += 1
+    (tmp_path / "tornado.json").write_text(json.dumps(held))
     text = tables.README.read_text()
     assert tables.renewed(text, tmp_path) != text
 
