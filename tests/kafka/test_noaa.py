@@ -16,7 +16,7 @@ def test_the_drift_is_found_and_the_rows_before_it_give_the_same_alerts(kafka, t
     assert outcome.before["twin"] == outcome.before["drifted"]
     assert any(alert["state"] == "firing" for alert in outcome.before["twin"])  # weather changes by itself
     # these two get a spread of another size; most others a neighbour's, alike in mean, spread and shape
-    by_reference = {alert["column"] for alert in outcome.found if alert["detector"] == "cusum"}
+    by_reference = {alert["column"] for alert in outcome.found if alert["detector"] == "scan"}
     assert by_reference >= {"dew_point", "sea_level_pressure"}
     # were these finds chance, the twin would have such, too
-    assert not [alert for alert in outcome.extra if alert["detector"] == "cusum"]
+    assert not [alert for alert in outcome.extra if alert["detector"] == "scan"]
