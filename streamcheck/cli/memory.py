@@ -291,9 +291,11 @@ def _instances(plan: Plan, spec: MonitorSpec) -> int:
 
 
 def _instance(spec: MonitorSpec) -> int:
-    """One instance with an empty reference."""
+    """One instance with an empty reference: a detector for each chart, and a block of labelled rows."""
     detector = build("detector", spec.detector.name, dict(spec.detector.params))
-    own = INSTANCE_BYTES + int(detector.held_bytes) + 2 * 24 * spec.block_rows
+    measure = None if spec.measure is None else build("measure", spec.measure.name, dict(spec.measure.params))
+    charts: int = 1 if measure is None else measure.charts_max
+    own = INSTANCE_BYTES + charts * int(detector.held_bytes) + 2 * 24 * spec.block_rows
     return own + (CLOCK_BYTES if is_row(spec) else 0) + _pool(spec)[0]
 
 

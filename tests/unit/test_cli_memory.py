@@ -9,6 +9,11 @@ from click.testing import CliRunner
 from streamcheck.cli import main
 from streamcheck.cli.memory import BASE_BYTES, memory
 from streamcheck.config.load import load, loads
+from streamcheck.core.budgets import Grant
+from streamcheck.core.detectors._bank import CHART_BYTES
+from streamcheck.core.monitors import PaneInstance
+from streamcheck.core.room import Room
+from streamcheck.core.zones import Timing
 
 ROOT = Path(__file__).parents[2]
 PAYMENTS = ROOT / "configs" / "payments.yaml"
@@ -50,6 +55,20 @@ def test_each_limit_makes_its_part_smaller(limit, part):
     before, after = ({p.name: p.bytes for p in budget(text).parts} for text in ("", limit))
     assert after[part] < before[part]
     assert budget(limit).total < budget().total
+
+
+@pytest.mark.parametrize("top", [1, 10, 50])
+def test_each_chart_of_a_monitor_is_counted(top):
+    """A monitor of categories has a chart for each, which must be in the sum before they are known."""
+    text = (
+        "version: 1\nname: n\nstreams: {predictions: {topic: t, features: {c: categorical}}}\n"
+        "monitors: [{on: c, measure: {category_share: {top: %d}}}]\n"
+    )
+    plan = loads(text % top, {}).plan
+    [spec] = plan.monitors
+    instance = PaneInstance(spec, (), Grant(1e6, 0.1), Room(1 << 30), Timing())
+    parts = {part.name: part.bytes for part in memory(plan, loads(text % top, {}).settings, 4).parts}
+    assert parts["monitors"] > instance.held_bytes >= CHART_BYTES * (top + 1)
 
 
 def test_many_segments_with_a_seasonal_reference_are_held_by_the_limit():
