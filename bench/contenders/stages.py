@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 READ = "fetch, unpack"
+DETECTORS = "detectors"
 BOUNDARIES = {
     "streamcheck.adapters.kafka.source:KafkaSource.poll": READ,
     "streamcheck.adapters.files.source:FilesSource.poll": READ,
@@ -22,7 +23,8 @@ BOUNDARIES = {
     "streamcheck.core.board:Board.number_segments": "order rows, segments",
     "streamcheck.core.panes:PaneRows.numeric_summary": "fold",
     "streamcheck.core.panes:PaneRows.coded_summary": "fold",
-    "streamcheck.core.monitors:PaneInstance.step": "measures, references, alerts",
+    "streamcheck.core.stepping:Stepping._step": "measures, references, alerts",
+    "streamcheck.core.detectors._bank:Bank.step": DETECTORS,
     "streamcheck.core.row_monitors:RowInstance.step": "measures, references, alerts",
     "streamcheck.core.board:Board.step_labelled": "labelled rows, windows",
     "streamcheck.core.join:Join.step": "join",
@@ -33,7 +35,6 @@ BOUNDARIES = {
     "streamcheck.runtime.loop:Loop._turn": "loop",
 }
 """Every one must be there: a method that has moved is named, instead of its time being counted elsewhere."""
-DETECTORS = "detectors"
 REST = "start, stop"
 
 
