@@ -9,7 +9,9 @@ import numpy as np
 
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures._moments import MomentAccumulator
+from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures._shares import near_equal_groups, stability
+from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
 from streamcheck.core.profile_text import accumulator
 from streamcheck.core.profiles import Key, Label, Profile
@@ -23,11 +25,15 @@ SD_SLIGHT, SD_CLEAR = 0.1, 0.3
 """Of a difference of means, in standard deviations of the first profile's rows."""
 ERRORS = 3.0
 """A difference of means within so many standard errors is none."""
+Categories = CategoryAccumulator | ShareAccumulator
+Bins = HistogramAccumulator | BinsAccumulator
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
     """One difference. first, second: what people see (None for shapes); shift: an index, or standard deviations.
+
+    Shapes (the bins that `outside` keeps, too) and categories are compared by a stability index.
 
     word: "none", "slight" or "clear"; only: 1 or 2 where just one of the profiles holds it.
     """
@@ -57,16 +63,19 @@ def _compared(key: Key, first: Profile, second: Profile) -> Drift:
     if one is None or two is None:
         return Drift(key.column, key.segment, key.measure, None, None, None, "–", 2 if one is None else 1)
     then, now = accumulator(key, one.state), accumulator(key, two.state)
-    if isinstance(then, MomentAccumulator) and isinstance(now, MomentAccumulator):
-        return _means(key, then, now)
+    shown: tuple[float | None, float | None] = (None, None)
     index = None
-    if isinstance(then, CategoryAccumulator) and isinstance(now, CategoryAccumulator):
+    if isinstance(then, Categories) and isinstance(now, Categories):
         index = _index(*_categories(then, now))
-    elif isinstance(then, HistogramAccumulator) and isinstance(now, HistogramAccumulator):
+    elif isinstance(then, Bins) and isinstance(now, Bins):
         layouts = first.layouts[key.column], second.layouts[key.column]
         index = _index(*_bins(then, now, layouts))
+        if isinstance(then, BinsAccumulator) and isinstance(now, BinsAccumulator):
+            shown = then.moment.mean if then.moment.n else None, now.moment.mean if now.moment.n else None
+    elif isinstance(then, MomentAccumulator) and isinstance(now, MomentAccumulator):
+        return _means(key, then, now)
     word = "–" if index is None else _word(index, SLIGHT, CLEAR)
-    return Drift(key.column, key.segment, key.measure, None, None, index, word)
+    return Drift(key.column, key.segment, key.measure, *shown, index, word)
 
 
 def _means(key: Key, then: MomentAccumulator, now: MomentAccumulator) -> Drift:
@@ -100,21 +109,19 @@ def _index(then: IntArray, now: IntArray) -> float | None:
     return max(0.0, found.value - found.center)
 
 
-def _categories(then: CategoryAccumulator, now: CategoryAccumulator) -> tuple[IntArray, IntArray]:
+def _categories(then: Categories, now: Categories) -> tuple[IntArray, IntArray]:
     """Names that are frequent on either side stand alone, the rest is one group."""
     named = {**then.counts, **{name: max(rows, then.counts.get(name, 0)) for name, rows in now.counts.items()}}
     kept = [name for name, _ in sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))[: 2 * GROUPS]]
     return _named(then, kept), _named(now, kept)
 
 
-def _named(held: CategoryAccumulator, kept: Iterable[str]) -> IntArray:
+def _named(held: Categories, kept: Iterable[str]) -> IntArray:
     counts = [held.counts.get(name, 0) for name in kept]
     return np.array([*counts, held.n - sum(counts)], np.int64)
 
 
-def _bins(
-    then: HistogramAccumulator, now: HistogramAccumulator, layouts: tuple[Layout, Layout]
-) -> tuple[IntArray, IntArray]:
+def _bins(then: Bins, now: Bins, layouts: tuple[Layout, Layout]) -> tuple[IntArray, IntArray]:
     """About GROUPS groups of equal parts of the first; where bins differ, the second's rows are spread over them."""
     empty = np.zeros(1, np.int64)
     if then.counts is None or now.counts is None:

@@ -20,7 +20,7 @@ def test_the_example_is_a_config_without_mistakes() -> None:
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data/elec2.csv.gz")
-def test_three_columns_that_come_alive_are_noticed_on_the_second_day(tmp_path: Path) -> None:
+def test_three_columns_that_come_alive_are_noticed_on_their_first_day(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     done = CliRunner().invoke(main, ["backtest", str(CONFIG), "--predictions", str(DATA), "--json", str(out)])
     assert done.exit_code == 0, done.output
@@ -33,5 +33,5 @@ def test_three_columns_that_come_alive_are_noticed_on_the_second_day(tmp_path: P
     }
     assert LIVE_FROM_DAY == DAYS_1970 - 2, "the day is the 30th of December 1970"
     assert alerts == {
-        column: (f"{column}-psi", "1970-12-30", "1971-01-01") for column in ("vicprice", "vicdemand", "transfer")
+        column: (f"{column}-outside", "1970-12-30", "1970-12-31") for column in ("vicprice", "vicdemand", "transfer")
     }

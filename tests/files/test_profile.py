@@ -120,7 +120,7 @@ def test_it_holds_sums_and_no_row_and_is_the_same_twice(world: World, normal: Pa
     }
     shown = world.run("profile", "show", normal)
     assert "6,000 rows of shop from 2026-03-01 10:00:00 to" in shown
-    assert "amount\tnumeric\tpsi\ttier\t2\t" in shown
+    assert "amount\tnumeric\toutside\ttier\t2\t" in shown
 
 
 def test_monitors_start_ready_and_fire_at_once(world: World, normal: Path) -> None:
@@ -137,7 +137,7 @@ def test_monitors_start_ready_and_fire_at_once(world: World, normal: Path) -> No
         fired[name] = json.loads(out.read_bytes())["alerts"]
     assert fired["learns.yaml"] == [], "it takes what it sees first for normal"
     found = {alert["monitor"]: alert["fired_at"] for alert in fired["uses.yaml"]}
-    assert {"amount-mean_shift", "amount-psi-by-tier", "country-category_shift"} <= found.keys()
+    assert {"amount-mean_shift", "amount-outside-by-tier", "country-category_share"} <= found.keys()
     assert found["amount-mean_shift"] <= "2026-03-01T10:08:24.000Z", "within four seconds"
 
 
@@ -147,9 +147,9 @@ def test_profile_against_profile(normal: Path, other: Path, world: World) -> Non
     told = world.run("profile", "diff", normal, other)
     found = {(row[0], row[1], row[2]): row[6] for row in (line.split("\t") for line in told.splitlines())}
     assert found["amount", "all", "mean_shift"] == "clear"
-    assert found["amount", "all", "psi"] == "clear"
-    assert found["amount", "tier=a", "psi"] == "clear"
-    assert found["country", "all", "category_shift"] == "clear"
+    assert found["amount", "all", "outside"] == "clear"
+    assert found["amount", "tier=a", "outside"] == "clear"
+    assert found["country", "all", "category_share"] == "clear"
     assert found["accuracy", "all", "accuracy"] == "none"
     assert found["amount", "all", "missing_rate"] == "none"
     listed = json.loads(world.run("profile", "diff", normal, other, "--json"))
@@ -163,7 +163,7 @@ def test_other_bins_are_compared_all_the_same(world: World, normal: Path) -> Non
         next(
             each
             for each in drift(read_profile(normal), read_profile(path))
-            if (each.column, each.measure, each.segment) == ("amount", "psi", ())
+            if (each.column, each.measure, each.segment) == ("amount", "outside", ())
         )
         for path in (alone, calm)
     ]
@@ -180,7 +180,7 @@ def test_parts_merge_to_the_sums_of_the_whole(world: World, normal: Path, other:
         assert content.panes == sum(part.panes for part in parts)
         if "moment" in content.state:
             assert content.state["moment"][0] == sum(part.state["moment"][0] for part in parts)
-        elif key.measure == "psi":
+        elif key.measure == "outside":
             assert sum(content.state["counts"]) == sum(sum(part.state["counts"]) for part in parts)
     alone = world.profile("apart", events(2, 6_000, START_MS, drifted=True))
     refused = world.run("profile", "merge", normal, alone, "--out", out, fails=1)
@@ -199,7 +199,7 @@ DAMAGE = [
     (lambda text: changed(text, rows="many"), "it is damaged: Expected `int`, got `str`"),
     (lambda text: changed(text, contents=[{}]), "it is damaged: Object missing required field"),
     (
-        lambda text: text.replace('"measure": "psi"', '"measure": "nonsense"', 1),
+        lambda text: text.replace('"measure": "outside"', '"measure": "nonsense"', 1),
         "cannot be read: unknown measure 'nonsense'",
     ),
     (lambda text: changed(text, layouts={}), "it is damaged: amount: counts of other bins than its layout has"),
