@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.faults.runner import Service
 from tests.faults.verdict import Verdict
 from tests.faults.world import Feeder
 
+TRIES = 3
 PACE = 1_000
 """Drifts come sooner than in the faults themselves."""
 
@@ -80,12 +82,20 @@ MUTANTS = (
     "mutant",
     [pytest.param(each, id=each.name, marks=() if each.short else pytest.mark.long) for each in MUTANTS],
 )
-def test_is_noticed(mutant: Mutant, scenario) -> None:
+def test_is_noticed(mutant: Mutant, scenario, tmp_path: Path) -> None:
+    """A life may end by itself just where the harm would have shown (a call that hangs): tried again."""
     more = {"on_gap": mutant.on_gap, "ticks": mutant.ticks, "pace": mutant.pace, "workers": mutant.workers}
-    with scenario(seed=41, mutant=mutant.name, **more) as (feeder, service):
-        mutant.harm(scenario, service, feeder)
-    assert scenario.verdict is not None
-    assert mutant.shows(scenario.verdict), scenario.verdict
+    found = []
+    for attempt in range(TRIES):
+        scenario.folder = tmp_path / f"try-{attempt}"
+        scenario.folder.mkdir()
+        with scenario(seed=41, mutant=mutant.name, **more) as (feeder, service):
+            mutant.harm(scenario, service, feeder)
+        assert scenario.verdict is not None
+        found.append(scenario.verdict)
+        if mutant.shows(scenario.verdict):
+            return
+    pytest.fail(f"not noticed: {found}")
 
 
 @pytest.mark.long
