@@ -30,7 +30,7 @@ streams:
 time: {pane: 1s, lateness: 1ms}
 reference: {first: 40s}
 monitors:
-  - {name: missing, on: x, measure: missing_rate, by: [tier], alert: {cooldown: 1h}}
+  - {name: missing, on: x, measure: missing_rate, by: [tier], detector: cusum, alert: {cooldown: 1h}}
   - {name: adwin, on: x, detector: {adwin: {delta: 0.002}}}
 state: {dir: STATE}
 """

@@ -26,7 +26,7 @@ def test_each_scenario_is_a_test(tmp_path: Path) -> None:
 
 
 def test_a_difference_is_told(tmp_path: Path) -> None:
-    copy(tmp_path, ("at: 5420s", "at: 5430s"))
+    copy(tmp_path, ("{at: 5410s, monitor: amount", "{at: 5430s, monitor: amount"))
     done = pytest_in(tmp_path, "quickstart.test.yaml")
     assert done.returncode == 1
     assert "at differs" in done.stdout

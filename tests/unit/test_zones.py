@@ -146,7 +146,7 @@ def test_the_database_is_the_package_s():
 def test_a_reference_for_each_model_version():
     made = plan("{first: 1h, per: model_version}")
     by = {spec.id: spec.by.name if spec.by else None for spec in made.monitors}
-    assert by.pop("volume-cusum") is None
+    assert by.pop("volume-scan") is None
     assert set(by.values()) == {"model_version"}
     assert "age-mean_shift-by-model_version" in by
     segments = "features: {age: numeric}, segments: [tier]}}\nmonitors: [{on: age, by: [tier]}]"

@@ -59,7 +59,7 @@ def threshold(arl: float) -> float:
     to simulations of the windows here. The form is that of the tail of a normal number.
 
     >>> round(threshold(14_000), 2), round(threshold(2.8e6), 2)
-    (4.36, 5.42)
+    (4.36, 5.49)
     """
     low, high = H_MIN, H_MAX
     for _ in range(60):
@@ -97,6 +97,6 @@ def freed(z: FloatArray, freedom: FloatArray) -> FloatArray:
     Wallace (1959), Annals of Mathematical Statistics 30: within 0.02 for freedom >= 10 in the whole range of alarms.
 
     >>> freed(np.array([5.0]), np.array([99.0])).round(3).tolist()
-    [4.701]
+    [4.709]
     """
     return np.asarray((8.0 * freedom + 1.0) / (8.0 * freedom + 3.0) * np.sqrt(freedom * np.log1p(z * z / freedom)))

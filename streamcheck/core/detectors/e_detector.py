@@ -32,7 +32,7 @@ class EDetector(PaneDetector):
     >>> detector = EDetector(h=9.0)
     >>> signals = [Signal(value=z, center=0.0, se=1.0, rows=100, level=z, baseline=0.0) for z in (0.0, 3.0, 3.0, 3.0)]
     >>> [round(detector.step(signal, at_ms=1000 * at).score, 1) for at, signal in enumerate(signals)]
-    [-0.4, 2.5, 6.1, 8.1]
+    [-0.4, 2.5, 6.1, 10.1]
     """
 
     side: str = param("both", choices=("both", "up", "down"), doc="Which way the level may not shift.")
