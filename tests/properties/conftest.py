@@ -339,7 +339,7 @@ def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool,
         uncommitted_panes += outcome.panes
         if idle and rng.random() < 0.15:
             uncommitted_panes += _fall_silent(rng, engine, run)
-        if orders and engine.open_from is not None and rng.random() < 0.1:
+        if orders and engine.open_from is not None and (rng.random() < 0.1 or not waiting):
             name, order = orders_of(engine, len(waiting), rng)
             waiting[name] = order
         if engine.open_from is not None:
