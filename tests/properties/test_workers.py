@@ -72,7 +72,7 @@ def alerts(workers: int, step_ms: int) -> list[bytes]:
 def test_any_number_of_workers_gives_the_same_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service.secrets, "token_bytes", bytes)
     found = [alerts(workers, step_ms) for workers, step_ms in ((1, 60_000), (2, 60_000), (3, 1_000_000))]
-    assert len(found[0]) > 10
+    assert len(found[0]) >= 10
     for one, other in itertools.pairwise(found):
         assert one == other
 
@@ -111,7 +111,7 @@ def events_of(seed: int) -> dict[SourcePartition, list[dict[str, Any]]]:
     rng = random.Random(seed)
     made: dict[SourcePartition, list[dict[str, Any]]] = {SourcePartition(t, n): [] for t in "pl" for n in range(2)}
     for at in range(ROWS):
-        drifted = at > ROWS // 2
+        drifted = at > ROWS * 2 // 3
         time_ms = START_MS + at * 25 + rng.randrange(200) - (rng.randrange(60_000) if rng.random() < 0.02 else 0)
         event = {
             "id": f"event-{at:08}" if at % 2 else f"e{at}",
