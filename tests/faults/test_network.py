@@ -160,4 +160,4 @@ def test_a_commit_that_hangs_catches_who_waits_for_it(far_away, broker) -> None:
 def test_a_commit_in_doubt_catches_who_does_not_ask_the_marker(far_away, broker) -> None:
     with far_away(seed=51, mutant="blind_after_doubt", through=broker.proxy.address, pace=PACE) as (_, service):
         doubt(service, broker.proxy, STALL_LONG_S)
-    assert far_away.verdict.duplicates, far_away.verdict
+    assert far_away.verdict.duplicates or far_away.verdict.broken, far_away.verdict

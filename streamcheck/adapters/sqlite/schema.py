@@ -136,7 +136,7 @@ def _set(connection: sqlite3.Connection, pragmas: tuple[str, ...]) -> None:
 
 def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
     try:
-        found = connection.execute("PRAGMA quick_check(3)").fetchall()
+        found = connection.execute("PRAGMA integrity_check(3)").fetchall()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname == "SQLITE_NOTADB":
             raise StateError(f"{path} is not a state database: {start_afresh(path)}") from error

@@ -11,10 +11,10 @@ ENGINE = "streamcheck.core.engine"
 def global_watermark() -> None:
     """A row is late by the newest time of all partitions, not by that of its own."""
 
-    def feed(original: Callable[..., Any], self: Any, batch: Any) -> Any:
+    def feed(original: Callable[..., Any], self: Any, batch: Any, *more: Any) -> Any:
         partition = self.partitions[batch.source]
         partition.newest = max(p.newest for p in self.partitions.values())
-        return original(self, batch)
+        return original(self, batch, *more)
 
     patch(ENGINE, "Engine.feed", feed)
 
