@@ -8,8 +8,10 @@ import click
 
 from streamcheck.cli.live import NotServing, Service
 from streamcheck.cli.output import show_json, show_table
+from streamcheck.core.wording import printable
 
 POLL_S = 1.0
+UNPRINTABLE = "�"
 COLUMNS = ("state", "since", "severity", "owner", "monitor", "segment", "summary")
 
 
@@ -98,9 +100,4 @@ def _row(alert: dict[str, Any]) -> list[str]:
         segment,
         alert["summary"],
     ]
-    return [printable(cell) for cell in cells]
-
-
-def printable(text: str) -> str:
-    """Text from events, without what a terminal would act upon."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    return [printable(cell, UNPRINTABLE) for cell in cells]

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamcheck.cli.alerts import printable
+from streamcheck.cli.alerts import UNPRINTABLE
 from streamcheck.cli.live import NotServing, Service
 from streamcheck.cli.output import show_json
+from streamcheck.core.wording import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -85,9 +86,11 @@ def _head(status: dict[str, Any], before: dict[str, Any] | None) -> "Text":
     firing = sum(each["alert"] == "firing" for each in status["monitors"])
     lag = sum(partition["lag"] or 0 for partition in status["partitions"])
     return Text.assemble(
-        (printable(status["config"]), "bold"),
+        (printable(status["config"], UNPRINTABLE), "bold"),
         f"  streamcheck {status['version']}  {status['phase']}  ",
-        "broker connected" if broker["connected"] else (f"broker away: {printable(broker['message'])}", "bold red"),
+        "broker connected"
+        if broker["connected"]
+        else (f"broker away: {printable(broker['message'], UNPRINTABLE)}", "bold red"),
         f"  {_rate(status, before)}lag {lag:,}  open rows {status['open_rows']:,}  ",
         (f"{firing} firing", "bold red" if firing else "green"),
     )
@@ -114,10 +117,10 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
         judged = bool(each["detector"])
         numbers = [each[name] for name in ("value", "reference", "score", "threshold")]
         table.add_row(
-            printable(each["monitor"]),
-            printable(each["segment_text"]),
+            printable(each["monitor"], UNPRINTABLE),
+            printable(each["segment_text"], UNPRINTABLE),
             each["alert"] if judged else "",
-            printable(each["status"]),
+            printable(each["status"], UNPRINTABLE),
             *("" if number is None else f"{number:.4g}" for number in numbers),
             f"{each['rows']:,}",
             style=STATES.get(each["alert"], (2, ""))[1] if judged else "dim",

@@ -17,6 +17,15 @@ def counted(amount: int, noun: str, plural: str | None = None) -> str:
     return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
 
 
+def printable(text: str, instead: str = " ") -> str:
+    r"""Text from events, without what a terminal, a header or a comment would act upon.
+
+    >>> printable("two\nlines"), printable("\x1b[2J", "?")
+    ('two lines', '?[2J')
+    """
+    return "".join(c if c.isprintable() else instead for c in text)
+
+
 def number(value: float | None) -> str:
     """Four figures, thousands apart.
 

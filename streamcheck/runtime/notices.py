@@ -161,12 +161,10 @@ class Route:
     wait_s: float = 10.0
     resolved: bool = True
 
-    def takes(self, notice: Notice) -> bool:
-        """Whether one of its alerts is for this route."""
-        return any(
-            (self.severities is None or alert.severity in self.severities)
-            and (self.owners is None or alert.owner in self.owners)
-            for alert in notice.alerts
+    def takes(self, alert: AlertReading) -> bool:
+        """Whether an alert is for this route."""
+        return (self.severities is None or alert.severity in self.severities) and (
+            self.owners is None or alert.owner in self.owners
         )
 
 
@@ -177,6 +175,24 @@ class Status:
     sent: int = 0
     failed: int = 0
     trouble: str = ""
+    _wait_s: float = 0.0
+    _retry_at_s: float = 0.0
+
+    def waits(self, now_s: float) -> bool:
+        """Whether it is too early to try again."""
+        return now_s < self._retry_at_s
+
+    def arrived(self, messages: int) -> None:
+        """All is well."""
+        self.sent += messages
+        self._wait_s, self.trouble = 0.0, ""
+
+    def missed(self, error: NotTold, now_s: float, wait_s_max: float = RETRY_MAX_S) -> None:
+        """To be tried again, later each time."""
+        self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), wait_s_max)
+        self._retry_at_s = now_s + self._wait_s
+        self.failed += 1
+        self.trouble = str(error)
 
 
 class IncidentPost:
@@ -193,7 +209,6 @@ class IncidentPost:
         saved = notebook.load()
         self._told: dict[str, _Told] = msgspec.msgpack.decode(saved, type=dict[str, _Told]) if saved else {}
         self._first_seen_s: dict[str, float] = {}
-        self._wait_s, self._retry_at_s = 0.0, 0.0
 
     @property
     def name(self) -> str:
@@ -202,22 +217,18 @@ class IncidentPost:
 
     def turn(self, heard: "Heard", now_s: float) -> None:
         """Tell what is new; now_s: a monotonic clock."""
-        if now_s < self._retry_at_s:
+        if self.status.waits(now_s):
             return
         for notice in heard.notices:
-            if not self.route.takes(notice) or not self._due(notice, now_s):
+            if not any(map(self.route.takes, notice.alerts)) or not self._due(notice, now_s):
                 continue
             known = self._told.get(notice.incident)
             try:
                 reference = self._messenger.tell(notice, known.reference if known else None)
             except NotTold as error:
-                self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S)
-                self._retry_at_s = now_s + self._wait_s
-                self.status.failed += 1
-                self.status.trouble = str(error)
+                self.status.missed(error, now_s)
                 return
-            self._wait_s, self.status.trouble = 0.0, ""
-            self.status.sent += 1
+            self.status.arrived(1)
             newest = max(alert.sequence for alert in notice.alerts)
             self._told[notice.incident] = _Told(notice.digest, notice.state, reference, newest)
             self._first_seen_s.pop(notice.incident, None)

@@ -6,7 +6,7 @@ import orjson
 
 from streamcheck.adapters.notify.http import post
 from streamcheck.core.alerts import iso
-from streamcheck.runtime.notices import RETRY_FIRST_S, RETRY_MAX_S, Heard, NotTold, Route, Status
+from streamcheck.runtime.notices import RETRY_MAX_S, Heard, NotTold, Route, Status
 from streamcheck.runtime.telemetry import AlertReading, segment_text
 
 NAME = "StreamcheckAlert"
@@ -27,14 +27,13 @@ class AlertmanagerTeller:
         self._route, self._url, self._every_s = route, f"{url.rstrip('/')}/api/v2/alerts", every_s
         self._told_s = -every_s
         self._seen: frozenset[str] = frozenset()
-        self._wait_s, self._retry_at_s = 0.0, 0.0
 
     def turn(self, heard: Heard, now_s: float) -> None:
         """Tell what fires when that has changed, or when it is time again."""
-        firing = {alert.id: alert for alert in heard.firing if self._takes(alert)}
+        firing = {alert.id: alert for alert in heard.firing if self._route.takes(alert)}
         over = self._over(heard, firing)
         changed = frozenset(firing) != self._seen
-        if now_s < self._retry_at_s or not (changed or (firing and now_s - self._told_s >= self._every_s)):
+        if self.status.waits(now_s) or not (changed or (firing and now_s - self._told_s >= self._every_s)):
             return
         until = iso(heard.now_ms + int(LIVES * self._every_s * 1000))
         bodies = [_alert(alert, heard.config, until) for alert in firing.values()]
@@ -43,13 +42,9 @@ class AlertmanagerTeller:
             for start in range(0, len(bodies), BATCH):
                 post(self._url, orjson.dumps(bodies[start : start + BATCH]), {"Content-Type": "application/json"})
         except NotTold as error:
-            self._wait_s = min(max(2 * self._wait_s, RETRY_FIRST_S), RETRY_MAX_S, self._every_s)
-            self._retry_at_s = now_s + self._wait_s
-            self.status.failed += 1
-            self.status.trouble = str(error)
+            self.status.missed(error, now_s, min(RETRY_MAX_S, self._every_s))
             return
-        self._wait_s, self.status.trouble = 0.0, ""
-        self.status.sent += len(bodies)
+        self.status.arrived(len(bodies))
         self._seen, self._told_s = frozenset(firing), now_s
 
     def _over(self, heard: Heard, firing: dict[str, AlertReading]) -> list[AlertReading]:
@@ -60,14 +55,8 @@ class AlertmanagerTeller:
         return [
             alert
             for alert in newest.values()
-            if alert.id not in firing and alert.state == "resolved" and self._takes(alert)
+            if alert.id not in firing and alert.state == "resolved" and self._route.takes(alert)
         ]
-
-    def _takes(self, alert: AlertReading) -> bool:
-        route = self._route
-        return (route.severities is None or alert.severity in route.severities) and (
-            route.owners is None or alert.owner in route.owners
-        )
 
 
 def _alert(alert: AlertReading, config: str, ends_at: str) -> dict[str, Any]:

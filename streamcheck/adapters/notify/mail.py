@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Literal
 
+from streamcheck.core.wording import printable
 from streamcheck.runtime.notices import Notice, NotTold
 from streamcheck.runtime.telemetry import segment_text
 
@@ -59,7 +60,7 @@ class MailMessenger:
         message = EmailMessage()
         word = notice.state.upper() if notice.state == "firing" else notice.state
         subject = f"[{notice.config}] {word}: {notice.headline}"
-        message["Subject"] = _one_line(subject)[:SUBJECT_MAX]
+        message["Subject"] = printable(subject)[:SUBJECT_MAX]
         message["From"], message["To"] = self._sender, ", ".join(self._to)
         message["Date"] = format_datetime(datetime.fromtimestamp(self._now_ms() / 1000, UTC))
         message["Message-ID"] = f"<{notice.incident}.{notice.digest}@streamcheck>"
@@ -80,9 +81,4 @@ def _text(notice: Notice) -> str:
         lines.append(f"… {len(shown) - ALERTS_MAX} more")
     if notice.owners:
         lines += ["", f"Owner: {', '.join(notice.owners)}"]
-    return "\n".join(_one_line(line) for line in lines) + "\n"
-
-
-def _one_line(text: str) -> str:
-    """Text from events: no line break that would end a header or begin another line."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "\n".join(printable(line) for line in lines) + "\n"

@@ -10,6 +10,7 @@ from streamcheck.config.guess.guessing import Guess
 from streamcheck.config.guess.parts import Feature
 from streamcheck.config.guess.roles import Choice
 from streamcheck.config.values import duration_text
+from streamcheck.core.wording import printable
 
 WIDTH = 100
 PLAIN = re.compile(r"^[A-Za-z_][\w.-]*$")
@@ -95,7 +96,7 @@ def _predictions(guess: Guess, origin: Origin) -> Iterator[str]:
     at = min(max([COMMENT_AT, *(len(text) + 2 for text in written)]), WIDTH)
     yield from (_with(text, feature.seen, at) for text, feature in zip(written, guess.features, strict=True))
     for path, why in guess.left_out:
-        yield f"      # {_clean(path)}: {_clean(why)}"
+        yield f"      # {printable(path)}: {printable(why)}"
     if guess.segments or guess.segment_candidates:
         others = f"also: {', '.join(guess.segment_candidates)}" if guess.segment_candidates else ""
         yield _with(f"    segments: [{', '.join(map(_scalar, guess.segments))}]", others)
@@ -138,12 +139,7 @@ def _others(choice: Choice) -> str:
 
 
 def _with(text: str, comment: str, at: int = COMMENT_AT) -> str:
-    return f"{text:<{at - 2}}  # {_clean(comment)}" if comment else text
-
-
-def _clean(text: str) -> str:
-    """For a comment: one line, nothing that a terminal would act upon."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return f"{text:<{at - 2}}  # {printable(comment)}" if comment else text
 
 
 def _scalar(text: str) -> str:
