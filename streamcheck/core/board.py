@@ -66,10 +66,9 @@ class Board:
         self._exporters: dict[str, Callable[[], State]] = {}
         self.watcher: Watcher | None = None
         self.cut_categories = 0
-        self.hidden = 0
-        """How many instances `readings` has left out at most."""
-        self._sizes: dict[int, int] = {}
-        """Of one instance of each monitor, by its place in the plan: known once there is one."""
+        self.hidden = 0  # how many instances `readings` has left out at most
+        self._sizes: dict[int, tuple[int, int]] = {}
+        """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._layouts = Layouts(binned_columns(plan), plan.layouts)
@@ -234,12 +233,12 @@ class Board:
         return instance
 
     def _new_instance(self, place: int, spec: MonitorSpec, number: int, *, known: bool) -> Instance | None:
-        size = self._sizes.get(place)
-        if size is not None and not self._may_grow(size, known=known):
+        sizes = self._sizes.get(place)
+        if sizes is not None and not self._may_grow(*sizes, known=known):
             return None
         window = self._window(spec, number, known=known) if windowed(spec) else None
         if windowed(spec) and window is None:
-            self.room.give(size or 0)
+            self.room.give(0 if sizes is None else sizes[0])
             return None
         label = segment_label(self._table(spec.by), number)
         grant = self._rolls.grant(spec, number, label)
@@ -248,15 +247,16 @@ class Board:
             instance: Instance = RowInstance(spec, label, standard, self.room, self.plan.timing, grant)
         else:
             instance = self._new_pane_instance(spec, label, grant, window)
-        if size is None:  # the monitor's first, which is for all rows or the first segment: it is always there
-            self._sizes[place] = instance.held_bytes
-            self.room.force(instance.held_bytes)
+        if sizes is None:  # the monitor's first, which is for all rows or the first segment: it is always there
+            normal = instance.normal
+            self._sizes[place] = instance.held_bytes, 0 if normal is None else normal.reference.held_bytes
+            self.room.force(self._sizes[place][0])
         return instance
 
-    def _may_grow(self, size: int, *, known: bool) -> bool:
+    def _may_grow(self, size: int, beside: int = 0, *, known: bool) -> bool:
         if known:
             self.room.force(size)
-        return known or self.room.take(size)
+        return known or self.room.take(size, beside)
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher

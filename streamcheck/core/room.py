@@ -21,9 +21,13 @@ class Room:
         self.used = 0
         self.refused = 0
 
-    def take(self, size: int) -> bool:
-        """Whether there is room for so many bytes, which are taken then."""
-        if self.used + size > self.bytes_max:
+    def take(self, size: int, beside: int = 0) -> bool:
+        """Whether there is room for so many bytes, which are taken then. beside: bytes that are asked for right after.
+
+        >>> Room(100).take(60, beside=50)
+        False
+        """
+        if self.used + size + beside > self.bytes_max:
             self.refused += 1
             return False
         self.used += size

@@ -117,7 +117,7 @@ def tiny() -> Plan:
     """The same where every limit bites: rows of a pane, monitors with references and windows, the join."""
     made = plan()
     assert made.join is not None
-    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=500_000)
+    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=800_000)
     rolling = ComponentSpec("rolling", (("span_ms", 60 * PANE_MS),))
     monitors = tuple(replace(m, reference=rolling) if m.by is not None else m for m in made.monitors)
     join = replace(made.join, predictions_max=150, labels_max=20)
