@@ -12,14 +12,12 @@ from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     binned_columns,
-    by_name,
     fingerprint,
     instance_key,
     is_row,
     roll_key,
     standard_measure,
     watched_together,
-    window_key,
     windowed,
 )
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
@@ -27,7 +25,7 @@ from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, Span, segment_label
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.plan import MonitorSpec, Plan, Segmentation, Target, Window
+from streamcheck.core.plan import MonitorSpec, Plan, Segmentation, Target
 from streamcheck.core.profiles import fill, key_of
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
@@ -39,12 +37,11 @@ from streamcheck.core.stepping import Stepping
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray
 from streamcheck.core.watching import Watcher
-from streamcheck.core.windows import WINDOW_BYTES, RollingWindow
+from streamcheck.core.window_set import Parts, Windows, may_grow
+from streamcheck.core.windows import RollingWindow
 
 SHOWN_MAX = 5_000
 """Monitors times segments in gauges and pages: each is ten lines of gauges, 1 kB, and as much again on its way."""
-
-WindowKey = tuple[str, Window, int]
 
 
 class Board:
@@ -59,7 +56,6 @@ class Board:
         }
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
         self._rolls = Rolls(plan, self.tables)
-        self._windows: dict[WindowKey, RollingWindow] = {}
         self._bank = Bank()
         self._touched: set[str] = set()
         self._stale: set[str] = set()
@@ -71,6 +67,7 @@ class Board:
         """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
+        self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
         self._layouts = Layouts(binned_columns(plan), plan.layouts)
         self.layouts = self._layouts.ready
         for name, table in self.tables.items():
@@ -123,9 +120,9 @@ class Board:
 
     def step_labelled(self, span: Span, labelled: LabelledPane, corrections: list[Correction]) -> list[Change]:
         """Monitors of labelled rows see what the pane completed; windows take corrections in."""
-        self._fill_windows(span, labelled)
+        self._windows.fill(span.end_ms, labelled)
         for correction in corrections:
-            self._revise(correction, labelled.segmentations)
+            self._windows.revise(correction, labelled.segmentations)
         stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.LABELLED:
@@ -178,38 +175,6 @@ class Board:
             else:
                 stepping.add(instance, instance.blocks(labelled.rows(index)))
 
-    # ------------------------------------------------------------------ windows
-    def _fill_windows(self, span: Span, labelled: LabelledPane) -> None:
-        filled: set[tuple[str, Window]] = set()
-        for spec in self.plan.monitors:
-            if not windowed(spec) or spec.window is None or (key := (by_name(spec), spec.window)) in filled:
-                continue
-            filled.add(key)
-            for number, rows in labelled.split(spec.by.name if spec.by else None, with_score=False):
-                window = self._window(spec, number)
-                if window is None:
-                    continue
-                window.add(labelled.joined.ordinals[rows], labelled.rows(rows), span.end_ms)
-                self._touched.add(window_key(*key, number))
-
-    def _window(self, spec: MonitorSpec, number: int, *, known: bool = False) -> RollingWindow | None:
-        """The segment's window; None where there is no room for one. known: it comes from a saved state."""
-        assert spec.window is not None
-        assert self.plan.task is not None
-        key = (by_name(spec), spec.window, number)
-        window = self._windows.get(key)
-        if window is None and self._may_grow(WINDOW_BYTES, known=known):
-            window = RollingWindow(spec.window, self.plan.task, scored=self._scored, room=self.room)
-            self._windows[key] = window
-            self._exporters[window_key(*key)] = window.export
-        return window
-
-    def _revise(self, correction: Correction, segmentations: tuple[str, ...]) -> None:
-        of = {"": 0} | dict(zip(segmentations, correction.segments, strict=True))
-        for key, window in self._windows.items():
-            if of.get(key[0]) == key[2] and window.revise(correction.ordinal, correction.label):
-                self._touched.add(window_key(*key))
-
     # ------------------------------------------------------------------ instances
     def _row_instance(self, place: int, spec: MonitorSpec, number: int) -> RowInstance | None:
         instance = self._instance(place, spec, number)
@@ -234,9 +199,9 @@ class Board:
 
     def _new_instance(self, place: int, spec: MonitorSpec, number: int, *, known: bool) -> Instance | None:
         sizes = self._sizes.get(place)
-        if sizes is not None and not self._may_grow(*sizes, known=known):
+        if sizes is not None and not may_grow(self.room, *sizes, known=known):
             return None
-        window = self._window(spec, number, known=known) if windowed(spec) else None
+        window = self._windows.of(spec, number, known=known) if windowed(spec) else None
         if windowed(spec) and window is None:
             self.room.give(0 if sizes is None else sizes[0])
             return None
@@ -252,11 +217,6 @@ class Board:
             self._sizes[place] = instance.held_bytes, 0 if normal is None else normal.reference.held_bytes
             self.room.force(self._sizes[place][0])
         return instance
-
-    def _may_grow(self, size: int, beside: int = 0, *, known: bool) -> bool:
-        if known:
-            self.room.force(size)
-        return known or self.room.take(size, beside)
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
@@ -338,7 +298,7 @@ class Board:
 
     def cut_windows(self) -> int:
         """Rows that left a window by time before their time."""
-        return sum(window.cut for window in self._windows.values())
+        return self._windows.cut()
 
     def overflowed(self) -> int:
         """Rows that the limit on segments has sent to `__other__`."""
@@ -347,7 +307,8 @@ class Board:
     # ------------------------------------------------------------------ state
     def take_changes(self) -> dict[str, Callable[[], State]]:
         """The parts of the state that changed since the last call, by key: what gives them."""
-        keys, self._touched = sorted(self._touched), set()
+        keys = sorted(self._touched)
+        self._touched.clear()
         return {key: self._exporters[key] for key in keys}
 
     def take_stale(self) -> frozenset[str]:
@@ -376,7 +337,7 @@ class Board:
         if any(states[f"{prefix}{number}"]["fingerprint"] != mark for number in mine):
             return False
         if windowed(spec):
-            self._restore_windows(spec, states)
+            self._windows.restore(spec, states)
         if roll_key(spec) in states and states[roll_key(spec)]["fingerprint"] == mark:
             self._rolls.restore(spec, states[roll_key(spec)]["roll"])
             self._keep_roll(spec)
@@ -385,16 +346,3 @@ class Board:
             assert instance is not None, f"{prefix}{number} was there"
             instance.restore(states[f"{prefix}{number}"]["instance"])
         return True
-
-    def _restore_windows(self, spec: MonitorSpec, states: Mapping[str, State]) -> None:
-        """All of its windows, those of segments as well that found no room for the monitor itself."""
-        assert spec.window is not None
-        prefix = window_key(by_name(spec), spec.window, 0).removesuffix("0")
-        for key in sorted(states):
-            number = key.removeprefix(prefix)
-            if not (key.startswith(prefix) and number.isdigit()):
-                continue
-            if (by_name(spec), spec.window, int(number)) not in self._windows:
-                window = self._window(spec, int(number), known=True)
-                assert window is not None, f"{key} was there"
-                window.restore(states[key])
