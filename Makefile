@@ -19,7 +19,7 @@ FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python
 	echo "streamcheck needs Python >= 3.11 with venv (Debian, Ubuntu: apt install python3-venv), or: make PYTHON=/path/to/python" >&2; \
 	exit 1
 
-.PHONY: help demo test faults lint chromium prometheus bench bench-hostile evaluate kafka demo-kafka docs clean
+.PHONY: help demo test faults lint chromium prometheus bench bench-hostile evaluate kafka demo-kafka docs release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ demo-kafka: $(VENV)/.run ## the demo through a real broker
 
 docs: $(VENV)/.run ## regenerate the reference pages of docs/ from the code
 	@$(BIN)/python tools/gen_docs.py
+
+release: $(VENV)/.dev ## wheel, source archive, SBOM and checksums into dist/, each checked (ARGS=--final: only what is committed)
+	@$(BIN)/python tools/release.py $(ARGS)
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .peers build dist var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
