@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
-from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, settled
+from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, helping, settled
 from streamcheck.config.load import Loaded, load
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
@@ -142,7 +142,7 @@ def replay(
                 stores[0],
             )
             began = time.perf_counter()
-            with stop.on_signals(), settled():
+            with stop.on_signals(), settled(), helping(settings.workers, *(each.engine for each in opened)):
                 loop.run(stop)
             seconds = time.perf_counter() - began
         gaps = tuple((str(source), wanted, first) for source, wanted, first in loop.gaps)

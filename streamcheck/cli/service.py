@@ -6,6 +6,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,8 @@ from streamcheck.adapters.prometheus.exposition import Exposition
 from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.config.settings import Settings
+from streamcheck.core.beside import later
+from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan, Schema
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StreamcheckError
@@ -121,6 +124,22 @@ def decoding(plan: Plan, workers: int) -> Decoding:
     return Pool(workers, _schemas(plan), plan.task, decoders(plan), "streamcheck.cli.worker")
 
 
+@contextmanager
+def helping(workers: int, *engines: Engine) -> Iterator[None]:
+    """With several workers, a thread joins labels for as long as this lasts, while the loop's own judges columns."""
+    if workers == 1:
+        yield
+        return
+    with ThreadPoolExecutor(1, "join") as thread:
+        try:
+            for engine in engines:
+                engine.closing.beside = lambda work: thread.submit(work).result
+            yield
+        finally:
+            for engine in engines:
+                engine.closing.beside = later
+
+
 def _schemas(plan: Plan) -> list[Schema]:
     return [schema for schema in (plan.predictions, plan.labels) if schema is not None]
 
@@ -173,7 +192,7 @@ def run_service(
         loop = patiently(opening, telemetry, clock, stop)
         if loop is None:
             return Tally()
-        with settled():
+        with settled(), helping(wiring.workers, loop.engine):
             return loop.run(stop)
     finally:
         for port in (decoder, wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):

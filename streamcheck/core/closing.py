@@ -3,11 +3,13 @@
 Rows into canonical order, labels to predictions, everything to the monitors.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
 from streamcheck.core.alerts import Change
+from streamcheck.core.beside import Beside, later
 from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
@@ -31,12 +33,18 @@ A prediction beyond them is never right (code -1), a label beyond them code -2.
 """
 
 
+Met = tuple[Joined, list[Correction]]
+"""Rows that a pane completed, and labels that it corrected."""
+
+
 class Closing:
     """Feeds closed panes to the join and to the board of monitors."""
 
     def __init__(self, plan: Plan, board: Board) -> None:
         self.plan = plan
         self.board = board
+        self.beside: Beside = later
+        """Who joins while the board judges columns."""
         self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
         self._classes: dict[str, int] = {}
@@ -60,14 +68,12 @@ class Closing:
         segments = self.board.number_segments(pane) if pane is not None else None
         if self.board.watcher is not None and pane is not None:
             self.board.watcher.pane(span, pane, self.board.layouts)
+        meeting = self._meeting(span, pane, segments, buffers)
         changes = self.board.step_rows(span, pane) if pane is not None else []
         if complete and self.watches_silence:
             changes += self.board.step_stream(span, _stream_summary(buffers))
-        if self.join is not None:
-            labels = self._parts(buffers, StreamRole.LABELS)
-            late = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
-            if pane is not None or labels or late:
-                changes += self._step_join(span, self.join, pane, segments, late, labels)
+        if meeting is not None:
+            changes += self._labelled(span, *meeting())
         elif self._label is not None and pane is not None:
             assert segments is not None
             changes += self._step_inline(span, pane, segments)
@@ -88,7 +94,27 @@ class Closing:
         return parts
 
     # ------------------------------------------------------------------ labels
-    def _step_join(
+    def _meeting(
+        self,
+        span: Span,
+        pane: PaneRows | None,
+        segments: CodeArray | None,
+        buffers: Sequence[tuple[Partition, PaneBuffer]],
+    ) -> Callable[[], Met] | None:
+        """What gives the pane's completed rows; it may have begun. None where nothing of the pane can meet.
+
+        Late rows may bring segments, which get their numbers once the pane's columns are judged, not meanwhile.
+        """
+        if self.join is None:
+            return None
+        labels = self._parts(buffers, StreamRole.LABELS)
+        late = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
+        if pane is None and not labels and not late:
+            return None
+        meet = partial(self._meet, span, self.join, pane, segments, late, labels)
+        return later(meet) if late else self.beside(meet)
+
+    def _meet(
         self,
         span: Span,
         join: Join,
@@ -96,14 +122,14 @@ class Closing:
         segments: CodeArray | None,
         late: list[tuple[SourcePartition, Rows]],
         labels: list[tuple[SourcePartition, Rows]],
-    ) -> list[Change]:
+    ) -> Met:
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
         if any(len(delta[part]) for part in CONTENT):
             self._deltas[span.end_ms] = delta
         self._uncommitted += len(entering.keys) + len(known.keys)
-        return self._labelled(span, joined, corrections)
+        return joined, corrections
 
     def _entering(
         self, pane: PaneRows | None, segments: CodeArray | None, late: list[tuple[SourcePartition, Rows]]
