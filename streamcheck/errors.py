@@ -6,6 +6,7 @@ StreamcheckError
 ├── StateError         saved state that cannot be used: damaged, newer, of another config
 │   ├── StateUnavailable   the disk does not take or give it at the moment
 │   └── StateLocked        another process uses it
+├── PluginError        components of another package that cannot be loaded
 ├── ProfileError       a reference profile that cannot be used: damaged, newer, not one
 ├── SourceError        the input: unknown topic, fewer partitions, a position that retention removed
 └── DeliveryError      the output: an alert that could not be delivered
@@ -52,6 +53,10 @@ class ParameterError(StreamcheckError):
         self.parameter = parameter
         self.suggestion = suggestion
         super().__init__(message)
+
+
+class PluginError(StreamcheckError):
+    """A package offers components that cannot be loaded, or whose names are taken."""
 
 
 class StateError(StreamcheckError):

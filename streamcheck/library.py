@@ -11,9 +11,6 @@ from typing import Any
 import numpy as np
 import orjson
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
 from streamcheck.config.load import Loaded, load, loads
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.partitions import NEVER

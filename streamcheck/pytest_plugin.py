@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from streamcheck.config.scenarios import Scenario, Suite
 
+pytest.register_assert_rewrite("streamcheck.contracts")
+
 SUFFIX = ".test.yaml"
 
 

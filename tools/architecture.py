@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "streamcheck.core": ("streamcheck.core",),
     "streamcheck.errors": (),
     "streamcheck.library": ("streamcheck",),
+    "streamcheck.contracts": ("streamcheck.contracts", "streamcheck.core"),
     "streamcheck.pytest_plugin": ("streamcheck.cli", "streamcheck.config"),
     "streamcheck.report": ("streamcheck.report", "streamcheck.core"),
     "streamcheck.runtime": ("streamcheck.runtime", "streamcheck.core", "streamcheck.config"),

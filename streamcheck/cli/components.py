@@ -2,10 +2,8 @@
 
 import click
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 (these three imports register the components)
 from streamcheck.cli.output import show_json, show_table
+from streamcheck.config.plugins import Known, enrol
 from streamcheck.core.components import Component, Param, components
 
 FAMILIES = {"detectors": "detector", "measures": "measure", "references": "reference"}
@@ -15,13 +13,13 @@ FAMILIES = {"detectors": "detector", "measures": "measure", "references": "refer
 @click.argument("family", type=click.Choice(list(FAMILIES)), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: for each family its components.")
 def list_components(family: str | None, as_json: bool) -> None:  # noqa: FBT001 (click passes options by name)
-    """Show the components that a config may name, with their parameters and defaults.
+    """Show the components that a config may name, those of plug-ins too, with their parameters and defaults.
 
     FAMILY is detectors, measures or references; left out: all three. Exit code: 0.
     """
-    wanted = [family] if family else list(FAMILIES)
+    wanted, known = [family] if family else list(FAMILIES), enrol()
     if as_json:
-        show_json({name: [_described(cls) for cls in components(FAMILIES[name]).values()] for name in wanted})
+        show_json({name: [_described(cls, known) for cls in components(FAMILIES[name]).values()] for name in wanted})
         return
     for at, name in enumerate(wanted):
         if at:
@@ -29,7 +27,7 @@ def list_components(family: str | None, as_json: bool) -> None:  # noqa: FBT001 
         show_table(
             name,
             (name.removesuffix("s"), "answers", "parameter", "default", "expected", "meaning"),
-            _rows(FAMILIES[name]),
+            _rows(FAMILIES[name], known),
         )
 
 
@@ -38,10 +36,11 @@ def summary(cls: type[Component]) -> str:
     return (cls.__doc__ or "").strip().splitlines()[0]
 
 
-def _rows(family: str) -> list[tuple[str, ...]]:
+def _rows(family: str, known: Known) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, cls in components(family).items():
-        rows.append((name, summary(cls), "", "", "", ""))
+        origin = known.get((family, name))
+        rows.append((name, summary(cls) + (f" ({origin})" if origin else ""), "", "", "", ""))
         rows += [(name, "", p.name, _default(p), p.expected(), p.doc) for p in cls.params]
     return rows
 
@@ -50,9 +49,11 @@ def _default(param: Param) -> str:
     return "null" if param.default is None else str(param.default)
 
 
-def _described(cls: type[Component]) -> dict[str, object]:
+def _described(cls: type[Component], known: Known) -> dict[str, object]:
     params = [
         {"name": p.name, "type": p.type.__name__, "default": p.default, "expected": p.expected(), "doc": p.doc}
         for p in cls.params
     ]
-    return {"name": cls.name, "summary": summary(cls), "params": params}
+    origin = known.get((cls.family, cls.name))
+    found: dict[str, object] = {"name": cls.name, "summary": summary(cls), "params": params}
+    return found | ({"from": origin} if origin else {})

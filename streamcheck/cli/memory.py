@@ -6,9 +6,6 @@ that their number is an assumption, and what each further one costs is a figure 
 
 from dataclasses import dataclass
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, GROUP_BYTES
 from streamcheck.adapters.kafka.fetch import FETCH_SETTINGS, POLL_KIB_MAX
 from streamcheck.adapters.kafka.librdkafka_options import (

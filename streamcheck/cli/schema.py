@@ -2,10 +2,8 @@
 
 import click
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 (these three imports register the components)
 from streamcheck.cli.output import show_json
+from streamcheck.config.plugins import enrol
 from streamcheck.config.schema import json_schema
 
 
@@ -13,6 +11,7 @@ from streamcheck.config.schema import json_schema
 def schema() -> None:
     """Print the JSON Schema of configs (draft 2020-12), for editors that complete and check YAML.
 
-    The same stands in streamcheck/config/streamcheck.schema.json. Exit code: 0.
+    The same stands in streamcheck/config/streamcheck.schema.json, but for plug-ins. Exit code: 0.
     """
+    enrol()
     show_json(json_schema())

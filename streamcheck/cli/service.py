@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 - the three register the components that a plan names
 from streamcheck import __version__
 from streamcheck.adapters.prometheus.exposition import Exposition
 from streamcheck.adapters.web.routes import Routes

@@ -47,11 +47,7 @@ class Place:
 
 def place(config: str, *, verbose: bool = False) -> Place:
     """Load the config; warnings and the client's chatter are kept out of what is printed."""
-    # The components register themselves; numpy and pydantic are imported only when a command runs.
-    import streamcheck.core.detectors  # noqa: PLC0415
-    import streamcheck.core.measures  # noqa: PLC0415
-    import streamcheck.core.references  # noqa: F401, PLC0415
-    from streamcheck.config.load import load  # noqa: PLC0415
+    from streamcheck.config.load import load  # noqa: PLC0415 - numpy and pydantic: only when a command runs
 
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")

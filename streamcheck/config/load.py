@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 (these three imports register the components that a config may name)
 from streamcheck.config.checks import check_owners, check_parts
 from streamcheck.config.compile import compile_plan, compile_settings
 from streamcheck.config.document import TEXT_BYTES_MAX, Findings, Unreadable, path_text, read
@@ -16,6 +13,7 @@ from streamcheck.config.kafka_options import check_kafka
 from streamcheck.config.models import Config
 from streamcheck.config.monitors import Expansion
 from streamcheck.config.notify import check_notify
+from streamcheck.config.plugins import enrol
 from streamcheck.config.profiles import check_profiles, read_profiles
 from streamcheck.config.settings import Settings
 from streamcheck.config.surface import surface
@@ -60,6 +58,7 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config", *, prof
     >>> loads(text, {}).plan.predictions.topics
     ('t',)
     """
+    enrol()
     try:
         document = read(text, lambda scalar: substitute(scalar, environ))
     except Unreadable as error:

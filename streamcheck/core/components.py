@@ -94,6 +94,8 @@ class Component:
     family: ClassVar[str]
     name: ClassVar[str]
     params: ClassVar[tuple[Param, ...]] = ()
+    revision: ClassVar[int] = 1
+    """To be raised by whoever changes what the same parameters and the same input give: monitors begin afresh then."""
 
     def __post_init__(self) -> None:
         for declared in self.params:
@@ -118,6 +120,7 @@ def register(cls: ComponentType) -> ComponentType:
     made: Any = dataclasses.dataclass(eq=False)(cls)
     if "name" not in vars(cls):
         made.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+    assert made.revision >= 1, f"{made.family} {made.name}: revisions begin at 1"
     made.params = tuple(_declared(f) for f in dataclasses.fields(made) if "param" in f.metadata)
     members = _REGISTRY.setdefault(made.family, {})
     assert made.name not in members, f"{made.family} {made.name} is registered twice"

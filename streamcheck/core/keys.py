@@ -23,7 +23,15 @@ def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
         plan.time.pane_ms,
         *_given_layout(spec, plan),
         *_standard(spec, plan),
+        *_revisions(spec),
     )
+
+
+def _revisions(spec: MonitorSpec) -> list[str]:
+    """Of components that give something else than they did at first; nothing for others."""
+    named = (("detector", spec.detector), ("measure", spec.measure), ("reference", spec.reference))
+    found = [(part.name, find(family, part.name).revision) for family, part in named if part is not None]
+    return [f"{name} {revision}" for name, revision in found if revision > 1]
 
 
 def _given_layout(spec: MonitorSpec, plan: Plan) -> list[str]:

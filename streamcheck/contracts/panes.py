@@ -1,28 +1,39 @@
-"""Panes of every kind that measures read, stable or changed, for the contract suite."""
+"""Panes of every kind that measures read, stable or changed."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.plan import Task
 from streamcheck.core.summaries import (
+    CategoricalSummary,
+    FeaturesSummary,
     LabelledRows,
     Layout,
+    NumericSummary,
     StreamSummary,
     fold_categorical,
     fold_features,
     fold_numeric,
 )
+from streamcheck.core.types import BoolArray, FloatArray
+
+MakePane = Callable[[np.random.Generator, int, bool], Any]
+"""Randomness, rows, changed: a summary (or labelled rows)."""
 
 LAYOUT = Layout.build(np.random.default_rng(0).normal(0.0, 1.0, 1_000))
 
 
-def numeric(rng, rows, changed):
+def numeric(rng: np.random.Generator, rows: int, changed: bool) -> NumericSummary:  # noqa: FBT001 - as MakePane
+    """A column of numbers, some missing or of a wrong type; changed: moved, wider, more missing."""
     status = rng.choice(3, rows, p=[0.5, 0.3, 0.2] if changed else [0.9, 0.06, 0.04]).astype(np.uint8)
     values = rng.normal(1.5, 2.5, rows) if changed else rng.normal(0.0, 1.0, rows)
     return fold_numeric(np.where(status == 0, values, 0.0), status, LAYOUT, (-2.5, 2.5)).summary(0)
 
 
-def categorical(rng, rows, changed):
+def categorical(rng: np.random.Generator, rows: int, changed: bool) -> CategoricalSummary:  # noqa: FBT001 - as MakePane
     """Some frequent categories and a tail so long that a reference never sees the end of it."""
     names = [f"c{k}" for k in range(2_000)]
     share = np.arange(1.0, 2_001.0) ** -1.5
@@ -33,7 +44,7 @@ def categorical(rng, rows, changed):
     return fold_categorical(codes.astype(np.int32), np.zeros(rows, np.uint8), tuple(names)).summary(0)
 
 
-def features(rng, rows, changed):
+def features(rng: np.random.Generator, rows: int, changed: bool) -> FeaturesSummary:  # noqa: FBT001 - as MakePane
     """Four columns with the same margins always; two of them hang together after the change."""
     columns = rng.normal(0.0, 1.0, (4, rows))
     if changed:
@@ -41,15 +52,18 @@ def features(rng, rows, changed):
     return together(columns, np.ones(rows, bool))
 
 
-def together(columns, usable):
-    return fold_features(("a", "b", "c", "d"), columns, usable, [LAYOUT] * 4)
+def together(columns: FloatArray, usable: BoolArray) -> FeaturesSummary:
+    """The summary of four columns (4, n) of which some rows are usable (n,)."""
+    return fold_features(("a", "b", "c", "d"), list(columns), usable, [LAYOUT] * 4)
 
 
-def stream(rng, rows, changed):
+def stream(rng: np.random.Generator, rows: int, changed: bool) -> StreamSummary:  # noqa: FBT001 - as MakePane
+    """How many rows there were; changed: fewer."""
     return StreamSummary(int(rng.poisson(rows * (0.3 if changed else 1.0))))
 
 
-def classes(rng, rows, changed):
+def classes(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:  # noqa: FBT001 - as MakePane
+    """Labelled rows of a binary task with a score; changed: mostly wrong."""
     score = rng.beta(2.0, 2.0, rows)
     label = (rng.random(rows) < score).astype(float)
     if changed:
@@ -57,13 +71,14 @@ def classes(rng, rows, changed):
     return LabelledRows((score > 0.5).astype(float), label, score, Task.BINARY)
 
 
-def numbers(rng, rows, changed):
+def numbers(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:  # noqa: FBT001 - as MakePane
+    """Labelled rows of a regression; changed: biased and less exact."""
     label = rng.normal(100.0, 10.0, rows)
     error = rng.normal(2.0, 3.0, rows) if changed else rng.normal(0.0, 1.0, rows)
     return LabelledRows(label + error, label, None, Task.REGRESSION)
 
 
-KINDS = {
+KINDS: dict[Needs, MakePane] = {
     Needs.NUMERIC: numeric,
     Needs.FIELD: numeric,
     Needs.CATEGORICAL: categorical,
