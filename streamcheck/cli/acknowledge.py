@@ -13,7 +13,8 @@ from streamcheck.cli.state_common import place
 @click.argument("alert", metavar="ALERT_ID")
 @click.option("--rebaseline", is_flag=True, help="What it found is the new normal: its reference begins anew.")
 @click.option("--by", metavar="NAME", help="Who says so; the user's name where it is left out.")
-def acknowledge(config: str, alert: str, rebaseline: bool, by: str | None) -> None:  # noqa: FBT001 (click passes options by name)
+@click.option("--json", "as_json", is_flag=True, help="Print what was left as JSON.")
+def acknowledge(config: str, alert: str, *, rebaseline: bool, by: str | None, as_json: bool) -> None:
     """Say that an open alert of CONFIG is known: `id` in its record, `streamcheck alerts CONFIG --json` lists them.
 
     Its later records say by whom (`acknowledged_by`). With --rebaseline its monitor's reference begins anew with what
@@ -24,4 +25,4 @@ def acknowledge(config: str, alert: str, rebaseline: bool, by: str | None) -> No
     """
     from streamcheck.core.orders import Acknowledge  # noqa: PLC0415 (numpy: only when it runs)
 
-    leave(place(config), Acknowledge(alert, by or getpass.getuser(), rebaseline))
+    leave(place(config), Acknowledge(alert, by or getpass.getuser(), rebaseline), as_json=as_json)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from streamcheck.cli.history_options import History, reads_history
+from streamcheck.cli.output import show_json
 from streamcheck.errors import ProfileError, StreamcheckError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT = click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Write the profile here."
 )
+JSON_OBJECT = click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 
 
@@ -44,12 +46,13 @@ def profile() -> None:
 @reads_history
 @click.option("--like", type=FILE, help="A profile whose bins are taken, so that both can be merged.")
 @OUT
-def make(config: str, history: History, like: Path | None, out: Path) -> None:
+@JSON_OBJECT
+def make(config: str, history: History, like: Path | None, out: Path, *, as_json: bool) -> None:
     """Replay files or topics as `backtest` does, and write what the references of CONFIG's monitors come to."""
     from streamcheck.cli.profile_make import made  # noqa: PLC0415 (numpy: only when it runs)
 
     found, complete = made(config, history, None if like is None else _read(like))
-    _write(out, found)
+    _write(out, found, as_json=as_json)
     if not complete:
         raise StreamcheckError("stopped before the end: the profile holds what was read until then")
 
@@ -79,7 +82,8 @@ def diff(first: Path, second: Path, as_json: bool) -> None:  # noqa: FBT001
 @profile.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @OUT
-def merge(files: tuple[Path, ...], out: Path) -> None:
+@JSON_OBJECT
+def merge(files: tuple[Path, ...], out: Path, *, as_json: bool) -> None:
     """Put profiles together; all but the first were made with `--like` it."""
     from streamcheck.core.profile_sum import merged  # noqa: PLC0415
 
@@ -89,7 +93,7 @@ def merge(files: tuple[Path, ...], out: Path) -> None:
             together = merged(together, _read(path))
         except ProfileError as error:
             raise StreamcheckError(f"{path}: {error}") from error
-    _write(out, together)
+    _write(out, together, as_json=as_json)
 
 
 def _read(path: Path) -> "Profile":
@@ -101,7 +105,7 @@ def _read(path: Path) -> "Profile":
         raise StreamcheckError(f"{path}: {error}") from error
 
 
-def _write(path: Path, content: "Profile") -> None:
+def _write(path: Path, content: "Profile", *, as_json: bool) -> None:
     from streamcheck.cli.profile_show import told  # noqa: PLC0415
     from streamcheck.core.profile_text import to_text  # noqa: PLC0415
 
@@ -109,4 +113,7 @@ def _write(path: Path, content: "Profile") -> None:
         path.write_bytes(to_text(content))
     except OSError as error:
         raise StreamcheckError(f"{path}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"{path}: {told(content)}")
+    if as_json:
+        show_json({"file": str(path), "name": content.name, "rows": content.rows, "digest": content.digest})
+    else:
+        click.echo(f"{path}: {told(content)}")

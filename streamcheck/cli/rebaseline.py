@@ -3,6 +3,7 @@
 import click
 
 from streamcheck.cli.exits import EXIT_MISTAKE
+from streamcheck.cli.output import show_json
 from streamcheck.cli.state_common import Place, place
 
 
@@ -12,8 +13,9 @@ from streamcheck.cli.state_common import Place, place
 @click.option("--segment", "pairs", multiple=True, metavar="FIELD=VALUE", help="Only of this segment.")
 @click.option("--since", metavar="TIME", help="Nothing before this event time may be in the new reference.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the log, the journal and later alerts.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was left as JSON.")
 def rebaseline(
-    config: str, monitors: tuple[str, ...], pairs: tuple[str, ...], since: str | None, reason: str
+    config: str, monitors: tuple[str, ...], pairs: tuple[str, ...], since: str | None, reason: str, *, as_json: bool
 ) -> None:
     """Let references of CONFIG's monitors begin anew, for a change that is meant to last: new prices, a new model.
 
@@ -36,10 +38,10 @@ def rebaseline(
         since_ms = None if since is None else instant_ms(since)
     except ValueError:
         _refuse(f"--since: expected a time with an offset such as 2026-03-01T00:00:00Z, got {since!r}")
-    leave(where, Rebaseline(monitors, segment, since_ms, reason))
+    leave(where, Rebaseline(monitors, segment, since_ms, reason), as_json=as_json)
 
 
-def leave(where: Place, order: object) -> None:
+def leave(where: Place, order: object, *, as_json: bool) -> None:
     """Put an order where the run finds it, and say what will become of it."""
     import orjson  # noqa: PLC0415 (only when it runs)
 
@@ -53,6 +55,9 @@ def leave(where: Place, order: object) -> None:
     name = OrderFolder(where.directory).put(orjson.dumps(told(order)))
     lock = SharedLock(where.directory)
     lock.release()
+    if as_json:
+        show_json({"order": name, "said": told(order), "obeyed_by": lock.holder})
+        return
     who = f"{lock.holder} obeys within seconds" if lock.holder else "nothing runs with this state: the next run obeys"
     click.echo(f"order {name} is left; {who}, and says so in its log")
 

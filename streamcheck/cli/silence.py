@@ -35,14 +35,17 @@ def silence() -> None:
 @click.option("--severity", metavar="WORD", default="", help="Only of this severity.")
 @click.option("--incident", metavar="ID", default="", help="Only of this incident: it is seen to.")
 @click.option("--everything", is_flag=True, help="All alerts there are.")
+@click.option("--json", "as_json", is_flag=True, help="Print the silence as JSON.")
 def add(
     config: str, span: str, why: str, who: str | None, monitor: str, segment: str, severity: str, incident: str,
-    *, everything: bool,
+    *, everything: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Begin a silence; prints its id.
 
     Exit codes: 0 it holds, 1 it cannot be kept, 2 a mistake in the config or the command line.
     """
+    import msgspec  # noqa: PLC0415 (only when it runs)
+
     from streamcheck.config.load import load  # noqa: PLC0415 (pydantic: only when it runs)
     from streamcheck.config.values import duration_ms  # noqa: PLC0415
     from streamcheck.runtime.notices import Silence  # noqa: PLC0415
@@ -73,7 +76,10 @@ def add(
     )
     file = _file(config)
     file.write([*(each for each in file.read() if each.until_ms > now_ms), made])
-    click.echo(made.id)
+    if as_json:
+        show_json(msgspec.to_builtins(made))
+    else:
+        click.echo(made.id)
 
 
 @silence.command("list")
@@ -104,7 +110,8 @@ def list_(config: str, *, as_json: bool) -> None:
 @silence.command("end")
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
-def end(config: str, ids: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was ended as JSON.")
+def end(config: str, ids: tuple[str, ...], *, as_json: bool) -> None:
     """End silences before their time.
 
     Exit codes: 0 ended, 1 there is none of that id, 2 a mistake in the config or the command line.
@@ -115,6 +122,8 @@ def end(config: str, ids: tuple[str, ...]) -> None:
     if missing:
         raise StreamcheckError(f"there is no silence {', '.join(missing)}; `streamcheck silence list` shows them")
     file.write([each for each in known if each.id not in ids])
+    if as_json:
+        show_json({"ended": list(ids)})
 
 
 def _what(monitor: str, segment: str, severity: str, incident: str) -> str:

@@ -172,7 +172,8 @@ def test_other_bins_are_compared_all_the_same(world: World, normal: Path) -> Non
 
 def test_parts_merge_to_the_sums_of_the_whole(world: World, normal: Path, other: Path) -> None:
     out = world.folder / "both.json"
-    world.run("profile", "merge", normal, other, "--out", out)
+    written = json.loads(world.run("profile", "merge", normal, other, "--out", out, "--json"))
+    assert written["file"] == str(out)
     one, two, both = map(read_profile, (normal, other, out))
     assert both.rows == one.rows + two.rows
     for key, content in both.contents.items():

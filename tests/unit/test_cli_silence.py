@@ -58,3 +58,10 @@ def test_an_id_that_is_none(config: str) -> None:
     done = silence("end", config, "nothing")
     assert done.exit_code == 1
     assert "there is no silence nothing" in done.output
+
+
+def test_scripts_get_json(config: str) -> None:
+    done = silence("add", config, "--for", "2h", "--why", "x", "--who", "ann", "--everything", "--json")
+    made = json.loads(done.output)
+    assert json.loads(silence("list", config, "--json").output) == [made]
+    assert json.loads(silence("end", config, made["id"], "--json").output) == {"ended": [made["id"]]}
