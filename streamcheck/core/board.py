@@ -87,6 +87,12 @@ class Board:
                 self._touched.add(f"segments/{segmentation.name}")
         return numbers
 
+    def knows_segments(self, pane: PaneRows) -> bool:
+        """Whether `number_segments` would change nothing."""
+        return all(
+            self.tables[s.name].knows(pane.rows, pane.coded_places(s.fields)) for s in self.plan.segmentations
+        )
+
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of columns see the pane's predictions."""

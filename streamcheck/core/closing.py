@@ -103,16 +103,21 @@ class Closing:
     ) -> Callable[[], Met] | None:
         """What gives the pane's completed rows; it may have begun. None where nothing of the pane can meet.
 
-        Late rows may bring segments, which get their numbers once the pane's columns are judged, not meanwhile.
+        Segments that late rows bring get their numbers once the pane's columns are judged, not meanwhile.
         """
         if self.join is None:
             return None
         labels = self._parts(buffers, StreamRole.LABELS)
-        late = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
-        if pane is None and not labels and not late:
+        late = self._late(buffers)
+        if pane is None and not labels and late is None:
             return None
         meet = partial(self._meet, span, self.join, pane, segments, late, labels)
-        return later(meet) if late else self.beside(meet)
+        return self.beside(meet) if late is None or self.board.knows_segments(late) else later(meet)
+
+    def _late(self, buffers: Sequence[tuple[Partition, PaneBuffer]]) -> PaneRows | None:
+        """Predictions that came late to earlier panes."""
+        parts = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
+        return PaneRows(self.plan.predictions, parts) if parts else None
 
     def _meet(
         self,
@@ -120,7 +125,7 @@ class Closing:
         join: Join,
         pane: PaneRows | None,
         segments: CodeArray | None,
-        late: list[tuple[SourcePartition, Rows]],
+        late: PaneRows | None,
         labels: list[tuple[SourcePartition, Rows]],
     ) -> Met:
         entering = self._entering(pane, segments, late)
@@ -131,18 +136,15 @@ class Closing:
         self._uncommitted += len(entering.keys) + len(known.keys)
         return joined, corrections
 
-    def _entering(
-        self, pane: PaneRows | None, segments: CodeArray | None, late: list[tuple[SourcePartition, Rows]]
-    ) -> Predictions:
+    def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: PaneRows | None) -> Predictions:
         """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
         blocks = []
         if pane is not None:
             assert segments is not None
             rows = pane.rows
             blocks.append(self._block(rows, pane.order, segments))
-        if late:
-            late_pane = PaneRows(self.plan.predictions, late)
-            blocks.append(self._block(late_pane.rows, late_pane.order, self.board.number_segments(late_pane)))
+        if late is not None:
+            blocks.append(self._block(late.rows, late.order, self.board.number_segments(late)))
         if not blocks:
             n = len(self.plan.segmentations)
             return Predictions(NO_KEYS, np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((n, 0), np.int32))

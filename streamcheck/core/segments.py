@@ -60,6 +60,28 @@ class SegmentTable:
         columns: places of the fields in `rows.codes`; order: canonical order of the rows.
         New values are numbered by first canonical appearance.
         """
+        distinct, place = self._combinations(rows, columns, order)
+        first = np.empty(len(distinct), np.int64)
+        first[place[::-1]] = np.arange(len(place))[::-1]  # of several that are written to one place, the last stays
+        numbers = np.zeros(len(distinct), np.int32)
+        for at in np.argsort(first).tolist():
+            numbers[at] = self.number(self._key(rows, columns, int(order[first[at]])))
+        out = np.empty(len(rows), np.int32)
+        out[order] = numbers[place]
+        if len(self.keys) > self.segments_max:
+            self.overflowed += int((out == 0).sum())
+        return out
+
+    def knows(self, rows: Rows, columns: Sequence[int]) -> bool:
+        """Whether each row's segment has a number of its own, so that `numbers` would change nothing."""
+        distinct, place = self._combinations(rows, columns, np.arange(len(rows)))
+        one = np.empty(len(distinct), np.int64)
+        one[place] = np.arange(len(place))
+        return all(self._numbers.get(self._key(rows, columns, row), 0) for row in one.tolist())
+
+    @staticmethod
+    def _combinations(rows: Rows, columns: Sequence[int], order: IntArray) -> tuple[IntArray, IntArray]:
+        """The distinct combinations of the fields' codes, as numbers, and the place among them of each row in order."""
         combined, n_cells = np.zeros(len(rows), np.int64), 1
         for column in columns:
             width = len(rows.dictionaries[column]) + 1
@@ -67,20 +89,10 @@ class SegmentTable:
                 combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
                 n_cells = len(rows)
             combined, n_cells = combined * width + (rows.codes[column] + 1), n_cells * width
-        distinct, place = _distinct(combined[order], n_cells)
-        first = np.empty(len(distinct), np.int64)
-        first[place[::-1]] = np.arange(len(place))[::-1]  # of several that are written to one place, the last stays
-        numbers = np.zeros(len(distinct), np.int32)
-        for at in np.argsort(first).tolist():
-            row = int(order[first[at]])
-            numbers[at] = self.number(
-                tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns)
-            )
-        out = np.empty(len(rows), np.int32)
-        out[order] = numbers[place]
-        if len(self.keys) > self.segments_max:
-            self.overflowed += int((out == 0).sum())
-        return out
+        return _distinct(combined[order], n_cells)
+
+    def _key(self, rows: Rows, columns: Sequence[int], row: int) -> SegmentKey:
+        return tuple(self._value(rows.dictionaries[c], int(rows.codes[c, row])) for c in columns)
 
     @staticmethod
     def _value(dictionary: Dictionary, code: int) -> str:

@@ -11,6 +11,7 @@ from streamcheck.core.segments import SegmentTable, group
 from streamcheck.core.types import MISSING_SEGMENT, OTHER_SEGMENT, Dictionary
 
 TIER, CROSSED = Segmentation(("tier",)), Segmentation(("tier", "country"))
+PLACES = (0, 1)
 
 
 def rows(*fields, dictionaries=None):
@@ -108,6 +109,16 @@ def test_values_beyond_the_limit_go_to_other_and_are_counted():
     assert numbered(table, rows(["c", "b"])) == [0, 2]
     assert table.overflowed == 4
     assert table.label(0) == (("tier", OTHER_SEGMENT),)
+
+
+def test_segments_are_known_that_have_a_number_of_their_own():
+    table = SegmentTable(CROSSED, 2)
+    numbered(table, rows(["a", "b", "c"], ["x", None, "x"]))
+    assert table.knows(rows(["b", "a", "b"], [None, "x", None]), PLACES)
+    for new in (["a", "x"], ["c", "x"], [OTHER_SEGMENT, OTHER_SEGMENT]):
+        before = table.export()
+        assert table.knows(rows(["a", new[0]], ["x", new[1]]), PLACES) == (new == ["a", "x"])
+        assert table.export() == before
 
 
 def test_exactly_the_limit_is_no_overflow():
