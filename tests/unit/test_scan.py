@@ -164,3 +164,15 @@ def test_a_place_in_a_bank_is_used_again() -> None:
     fresh = build("detector", "scan", {"h": 5.0, "side": "up"})
     assert bank.charts == 1
     assert [second.step(mean(0.5), at) for at in range(20)] == [fresh.step(mean(0.5), at) for at in range(20)]
+
+
+def test_a_correlation_that_may_be_chance_hides_no_large_change() -> None:
+    """40 panes whose lag-1 correlation is .27 by chance: one standard error is allowed for, nothing more."""
+    share_of = 0.4
+    known = Background(40, 20.0, 300.0, 20.0, 0.43, 0.54)
+    detector = scan(5e6)
+    for at in range(60):
+        center = math.sqrt(share_of * (1 - share_of) / 300)
+        se = math.sqrt(share_of * (1 - share_of) * (1 / 20 + 1 / 300))
+        verdict = detector.step(Signal(0.05, share_of, se, 20, 0.05, share_of, 1, center, known), at)
+    assert verdict.drifting

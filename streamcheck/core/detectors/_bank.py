@@ -24,8 +24,6 @@ from streamcheck.core.types import BoolArray, FloatArray, IntArray, Signal, Verd
 
 RESOLVED = 6.9
 """Log-likelihood ratio, log 1000, of "as the reference" against "half of what raised the alarm" that ends an alarm."""
-FREEDOM_LOST = 1.0
-"""Of a variance that rests on correlated panes: its degrees of freedom are divided by 1 + 2 (g - 1) times this."""
 FREEDOM_MIN = 2.0
 KNOWN_PANES = 1e12
 """For signals whose standard error is taken as exact."""
@@ -171,13 +169,9 @@ class Bank:
         z = _z(steps.share, sums, g)
         wanted = ((z > 0.0) & self.up[charts][:, None]) | ((z < 0.0) & self.down[charts][:, None])
         scores = np.where(wanted & ~none, np.abs(z), 0.0)
-        freedom = np.maximum(steps.freedom, FREEDOM_MIN)
-        if tied.any():  # windows have a freedom of their own; of other charts the largest |z| has the largest score
-            lost = 1.0 + 2.0 * FREEDOM_LOST * (g[tied] - 1.0)
-            scores[tied] = freed(scores[tied], np.maximum(steps.freedom[tied, None] / lost, FREEDOM_MIN))
         rows, best = np.arange(len(charts)), scores.argmax(axis=1)
-        score = scores[rows, best]
-        return np.where(tied, score, freed(score, freedom)), slot[rows, best], z[rows, best]
+        score = freed(scores[rows, best], np.maximum(steps.freedom, FREEDOM_MIN))
+        return score, slot[rows, best], z[rows, best]
 
     # ------------------------------------------------------------------ alarms
     def _decide(

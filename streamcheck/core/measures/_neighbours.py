@@ -89,8 +89,8 @@ class Neighbours:
 def dependence(products: Sequence[float], squares: float, panes: int) -> Dependence:
     """How alike are neighbours? products: as of `Neighbours`, by distance; squares: the same at distance 0.
 
-    Estimates are corrected for their bias in short series, lag1 and decay raised by a standard error, 1 / sqrt(n): what
-    is taken for independent and is not costs more than the reverse.
+    Estimates are corrected for their bias in short series, lag1 is raised by a standard error, 1 / sqrt(n): what is taken
+    for independent and is not costs more than the reverse. Decay is not: of ten charts one shows a likeness by chance.
     """
     if panes < PANES_MIN or squares <= 0.0:
         return INDEPENDENT
@@ -101,7 +101,7 @@ def dependence(products: Sequence[float], squares: float, panes: int) -> Depende
     if r1 <= VISIBLE * error:
         return INDEPENDENT
     lag1 = min(r1 + error, LAG1_MAX)
-    return Dependence(lag1, min(max((r2 + r3) / (r1 + r2) + error, lag1), LAG1_MAX))
+    return Dependence(lag1, min(max((r2 + r3) / (r1 + r2), lag1), LAG1_MAX))
 
 
 def inflation(lag1: float, decay: float, panes: float) -> float:
