@@ -78,7 +78,7 @@ class Show:
     def run(self) -> dict[str, Any]:
         """All of the stream; returns what was injected, found and not."""
         assert self._telemetry is not None, "pages() comes first"
-        rules = LoopRules(commit_every_s=COMMIT_EVERY_S, idle_after_s=IDLE_AFTER_S)
+        rules = LoopRules(COMMIT_EVERY_S, IDLE_AFTER_S, pages=True, samples="full")
         wiring = Wiring(self.source, MemoryStore(), lambda: dict.fromkeys(self.source.partitions(), 0))
         with self._stop.on_signals():
             ended = _Ended(self.source, self._stop)

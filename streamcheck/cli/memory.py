@@ -29,6 +29,7 @@ from streamcheck.core.detectors.base import RowDetector
 from streamcheck.core.join import SPILL_PARTS
 from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_each
 from streamcheck.core.keys import by_name, is_row
+from streamcheck.core.looks import ASKED_MAX, COLUMNS_MAX, LOOK_BYTES
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import INSTANCE_BYTES
@@ -37,6 +38,7 @@ from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.row_monitors import CLOCK_BYTES
 from streamcheck.core.summaries.layout import BINS_MAX
+from streamcheck.core.trails import MONITORS_MAX, TRAIL_BYTES
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
 from streamcheck.runtime.decode.codings import DICTIONARY_MAX
 from streamcheck.runtime.decode.decoder import BLOCK_BYTES_MAX
@@ -331,7 +333,16 @@ def _outgoing(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     if settings.listen is not None:
         size = shown * (SHOWN_BYTES + 2 * BODY_BYTES) + HANDLERS_MAX * shown * BODY_BYTES // 4
         parts.append(Part("gauges and pages", size, f"{shown:,} monitors and segments, {HANDLERS_MAX} readers at once"))
+        parts.append(_lately(plan))
     return tuple(part for part in parts if part.bytes)
+
+
+def _lately(plan: Plan) -> Part:
+    """What pages remember: every monitor's way, and the newest rows of columns that somebody looks at."""
+    ways = min(MONITORS_MAX, sum(_instances(plan, spec) for spec in plan.monitors))
+    looks = min(COLUMNS_MAX, len(plan.predictions.columns)) + ASKED_MAX
+    why = f"{ways:,} monitors' ways x {TRAIL_BYTES:,} B, newest rows of {looks} columns x {_mib(LOOK_BYTES)}"
+    return Part("what happened lately", ways * TRAIL_BYTES + looks * LOOK_BYTES, why)
 
 
 def _mib(size: int) -> str:

@@ -61,6 +61,7 @@ class Board:
         self._stale: set[str] = set()
         self._exporters: dict[str, Callable[[], State]] = {}
         self.watcher: Watcher | None = None
+        self.judged: list[Instance] = []  # who has judged something in the pane that closes
         self.cut_categories = 0
         self.hidden = 0  # how many instances `readings` has left out at most
         self._sizes: dict[int, tuple[int, int]] = {}
@@ -226,7 +227,7 @@ class Board:
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
-        instance.notes, instance.key = self.notes, instance_key(spec, number)
+        instance.notes, instance.judged, instance.key = self.notes, self.judged, instance_key(spec, number)
         fill(instance, self.plan.profiles)
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]

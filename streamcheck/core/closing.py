@@ -22,6 +22,7 @@ from streamcheck.core.panes import PaneRows
 from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Column, Kind, Plan, Role, Target
 from streamcheck.core.readings import JoinPlaces, JoinReading
+from streamcheck.core.remembering import Memory
 from streamcheck.core.rows import Rows, concatenate
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, SourcePartition, StreamRole
@@ -47,6 +48,8 @@ class Closing:
         """Who joins while the board judges columns."""
         self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
+        self.memory: Memory | None = None
+        """What is remembered for pages; None where nothing is."""
         self._classes: dict[str, int] = {}
         self.overflowed = 0
         """Classes beyond CLASSES_MAX, once for each pane in which they came."""
@@ -69,6 +72,8 @@ class Closing:
         if self.board.watcher is not None and pane is not None:
             self.board.watcher.pane(span, pane, self.board.layouts)
         meeting = self._meeting(span, pane, segments, buffers)
+        if self.memory is not None and pane is not None:
+            self.memory.rows(span, pane, self.board.layouts)
         changes = self.board.step_rows(span, pane) if pane is not None else []
         if complete and self.watches_silence:
             changes += self.board.step_stream(span, _stream_summary(buffers))
@@ -191,6 +196,8 @@ class Closing:
     def _labelled(self, span: Span, joined: Joined, corrections: list[Correction]) -> list[Change]:
         if self.plan.task is None or not (len(joined.ordinals) or corrections):
             return []
+        if self.memory is not None:
+            self.memory.labelled(span, joined.times)
         names = tuple(s.name for s in self.plan.segmentations)
         labelled = LabelledPane(joined, self.plan.task, self._score is not None, names)
         if self.board.watcher is not None:

@@ -18,9 +18,11 @@ from streamcheck.core.incidents import Incidents
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
 from streamcheck.core.monitors import Span
 from streamcheck.core.orders import Order, Ordered, Orders, obey
-from streamcheck.core.partitions import JUMP_REASON, NEVER, Partition
+from streamcheck.core.partitions import NEVER, Partition
 from streamcheck.core.plan import Plan
-from streamcheck.core.readings import EngineReading, PartitionReading
+from streamcheck.core.readings import EngineReading, Segment
+from streamcheck.core.remembering import Memory
+from streamcheck.core.showing import reading_of
 from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
 from streamcheck.core.watching import Watcher
 
@@ -293,6 +295,7 @@ class Engine:
         for pane in range(self.open_from, min(heard, self.last_rows_pane + 1 + EMPTY_PANES_MAX)):
             self._obey_due(pane, outcome)
             self._publish(self._explained(self.closing.step_empty(self._span(pane))), outcome)
+            self._remember(pane)
             outcome.panes += 1
 
     def _close(self, pane: int, outcome: Outcome, *, complete: bool) -> None:
@@ -301,9 +304,15 @@ class Engine:
         heard = self._heard_until is None or pane < self._heard_until
         changes = self.closing.step(self._span(pane), buffers, complete=complete and heard)
         self._publish(self._explained(changes), outcome)
+        self._remember(pane)
         self.open_from = pane + 1
         self.last_rows_pane = pane
         outcome.panes += 1
+
+    def _remember(self, pane: int) -> None:
+        if self.closing.memory is not None:
+            self.closing.memory.closed(self._span(pane), self.board.judged)
+        self.board.judged.clear()
 
     def _span(self, pane: int) -> Span:
         return Span(pane * self.plan.time.pane_ms, (pane + 1) * self.plan.time.pane_ms)
@@ -329,50 +338,18 @@ class Engine:
             )
 
     # ------------------------------------------------------------------ shown
+    def remember(self) -> None:
+        """From now on remember for pages what happens; nothing that is judged depends on it."""
+        self.closing.memory = Memory(self.plan)
+
+    def compare(self, asked: Iterable[tuple[str, Segment]]) -> None:
+        """Compare the newest rows with references, where something is remembered. asked: segments, by column."""
+        if self.closing.memory is not None:
+            self.closing.memory.compare(asked, self.board.instances())
+
     def reading(self) -> EngineReading:
         """Everything to show, as one immutable value."""
-        awake = [p.watermark for p in self.partitions.values() if p.holds]
-        watermark = min(awake, default=NEVER)
-        shown = tuple(
-            PartitionReading(
-                source,
-                None if p.newest == NEVER else p.newest,
-                None if p.watermark == NEVER else p.watermark,
-                p.idle,
-                p.accepted,
-                p.late,
-                tuple(sorted((p.rejected + p.unplaced).items())),
-            )
-            for source, p in self.partitions.items()
-        )
-        return EngineReading(
-            monitors=self.board.readings(),
-            partitions=shown,
-            join=self.closing.join_reading(),
-            watermark_ms=None if watermark == NEVER else watermark,
-            closed_until_ms=None if self.open_from is None else self.open_from * self.plan.time.pane_ms,
-            open_rows=sum(p.open_rows for p in self.partitions.values()),
-            alerts=self.sequence,
-            incidents=self.incidents.total,
-            incidents_open=self.incidents.open,
-            limits=self._limits(),
-            places=self.closing.join_places(),
-        )
-
-    def _limits(self) -> tuple[tuple[str, int], ...]:
-        join = self.closing.join_reading()
-        return (
-            ("pane_rows", sum(p.excess for p in self.partitions.values())),
-            ("segments", self.board.overflowed()),
-            ("monitor_memory", self.board.room.refused),
-            (self.closing.evicting, join.predictions_evicted),
-            ("pending_labels", join.labels_evicted),
-            ("categories", self.board.cut_categories),
-            ("classes", self.closing.overflowed),
-            ("window_rows", self.board.cut_windows()),
-            ("set_aside", sum(p.rejected[JUMP_REASON] for p in self.partitions.values())),
-            ("readings_shown", self.board.hidden),
-        )
+        return reading_of(self)
 
     # ------------------------------------------------------------------ state
     def core_state(self) -> State:

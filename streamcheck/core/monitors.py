@@ -61,6 +61,12 @@ class Instance:
         """Its part of the false-alarm budget; None outside the budget."""
         self.seen: Seen | None = None
         """Of the pane that closes, where it changes an alert."""
+        self.judged: list[Instance] = []
+        """Who has judged something in the pane that closes; the board shares one list with all."""
+        self.judged_ms: int | None = None
+        """The start of the last pane in which it did. Not part of the state."""
+        self.trail: int | None = None
+        """Its place among those whose way is remembered for pages."""
         self.rows = 0
         self.level: float | None = None
         self.baseline: float | None = None
@@ -120,6 +126,15 @@ class Instance:
         if self.watcher is not None:
             self.watcher.stepped(span, self, changes)
         return changes
+
+    def _note(self, span: Span) -> None:
+        """Something was judged in this pane."""
+        self.judged_ms = span.start_ms
+        self.judged.append(self)
+
+    def usual(self, start_ms: int) -> Interval | None:  # noqa: ARG002 (for those that have a measure)
+        """Between which values would what was judged last lie, 95 times of 100, if nothing had changed? For pages."""
+        return None
 
     def _step(self, span: Span, usual: Interval | None, normal: Any, *, drifting: bool) -> Step:
         """What has just been judged, for a watcher."""
@@ -203,6 +218,7 @@ class PaneInstance(Instance):
         self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
         self._bank = bank or Bank()
         self.parts: tuple[str, ...] = ()
+        self.signal: Signal | None = None  # that was judged last, for pages
         self.detectors: list[PaneDetector] = []
         self.calibrate(grant)
         self.begin()
@@ -277,6 +293,7 @@ class PaneInstance(Instance):
         if judged:
             part, signal, verdict = _foremost(judged)
             self.show(signal, verdict)
+            self._note(span)
             if self.watcher is not None:
                 usual = self.measure.usual(signal, asked.content)
                 self.watcher.judged(self._step(span, usual, asked.content, drifting=verdict.drifting))
@@ -317,14 +334,21 @@ class PaneInstance(Instance):
         """One signal that needs no reference (a threshold on a window)."""
         verdict = self.detectors[0].step(signal, span.start_ms)
         self.show(signal, verdict)
+        self._note(span)
         if self.watcher is not None:
             self.watcher.judged(self._step(span, None, None, drifting=verdict.drifting))
         return self.conclude(span, finding(signal, verdict, span) if verdict.drifting else None)
 
     def show(self, signal: Signal, verdict: Verdict) -> None:
         """Remember what readings show."""
+        self.signal = signal
         self.rows, self.level, self.baseline = signal.rows, signal.level, signal.baseline
         self.score, self.threshold = verdict.score, verdict.threshold
+
+    def usual(self, start_ms: int) -> Interval | None:
+        """As the measure sees it against the reference."""
+        normal = None if self.normal is None else self.normal.reference.baseline(start_ms)
+        return None if normal is None or self.signal is None else self.measure.usual(self.signal, normal)
 
     def export(self) -> State:
         """The state, sharing no memory."""

@@ -1,9 +1,17 @@
 """What the engine shows of itself: monitors' readings and counters, as immutable values for gauges, pages, reports."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from streamcheck.core.types import SourcePartition
+import numpy as np
+import numpy.typing as npt
+
+from streamcheck.core.bars import Bars
+from streamcheck.core.types import FloatArray, IntArray, SourcePartition
+
+Segment = tuple[tuple[str, str], ...]
+"""Field and value pairs; empty for all rows."""
 
 
 class AlertState(IntEnum):
@@ -91,9 +99,94 @@ class JoinPlaces:
     memory_bytes: int = 0
 
 
+NUMBERS = ("low", "high", "baseline", "usual_low", "usual_high", "score", "threshold", "state")
+"""What is kept of a monitor's way: lowest and highest level, the reference's level, between which values the level lies
+95 times of 100 when nothing has changed, the detector's highest score, its threshold, and the alert's state."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Some panes in a row as one. numbers (monitors, NUMBERS) float32: NaN where a monitor judged nothing."""
+
+    start_ms: int
+    end_ms: int
+    panes: int
+    numbers: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trail:
+    """One monitor for one segment lately: k pieces that hold something, ascending."""
+
+    starts: IntArray
+    ends: IntArray
+    numbers: npt.NDArray[np.float32]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """One number (k,) of each piece."""
+        return np.asarray(self.numbers[:, NUMBERS.index(name)], np.float64)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trails:
+    """How each monitor went lately, by id and segment. pieces: oldest first, newer ones shorter."""
+
+    pieces: tuple[Piece, ...] = ()
+    places: Mapping[tuple[str, Segment], int] = field(default_factory=dict)
+
+    def of(self, monitor: str, segment: Segment, newest: int | None = None) -> Trail | None:
+        """One of them, of no more than the newest pieces; None where nothing is kept of it."""
+        place = self.places.get((monitor, segment))
+        pieces = self.pieces if newest is None else self.pieces[-newest:]
+        if place is None:
+            return None
+        held = [p for p in pieces if place < len(p.numbers) and np.isfinite(p.numbers[place, 0])]
+        times = np.array([(p.start_ms, p.end_ms) for p in held], np.int64).reshape(-1, 2)
+        numbers = np.array([p.numbers[place] for p in held], np.float32).reshape(-1, len(NUMBERS))
+        return Trail(times[:, 0], times[:, 1], numbers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """A column's newest rows against the reference. now_rows: usable ones since now_ms; None: none have come yet."""
+
+    bars: Bars | None
+    now_ms: int | None
+    now_rows: int
+    then_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelayReading:
+    """How long the newest labels took. rows: so many; quantiles: (0.5, ms) …; shares: up to so many ms (None: more)."""
+
+    rows: int = 0
+    quantiles: tuple[tuple[float, float], ...] = ()
+    shares: tuple[tuple[int | None, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lately:
+    """What is remembered for pages only, since the process began: empty after a restart, and never judged by.
+
+    since_ms: the first pane of it; comparisons: by column and segment, as far as somebody looks at them.
+    """
+
+    since_ms: int | None = None
+    trails: Trails = field(default_factory=Trails)
+    comparisons: Mapping[tuple[str, Segment], Comparison] = field(default_factory=dict)
+    delays: DelayReading = DelayReading()
+
+
 @dataclass(frozen=True, slots=True)
 class EngineReading:
-    """Everything the engine shows at one moment. limits: how often each limit has bitten, by name."""
+    """Everything the engine shows at one moment. limits: how often each limit has bitten, by name.
+
+    lately: None where nobody has asked for it to be kept.
+    """
 
     monitors: tuple[Reading, ...]
     partitions: tuple[PartitionReading, ...]
@@ -106,3 +199,4 @@ class EngineReading:
     places: JoinPlaces = JoinPlaces()
     incidents: int = 0
     incidents_open: int = 0
+    lately: Lately | None = None

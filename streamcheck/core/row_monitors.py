@@ -121,6 +121,7 @@ class RowInstance(Instance):
             self.seen = Seen(span.start_ms, summary, self.reference.baseline(span.start_ms))
         self.rows, self.level = len(values), float(values.mean())
         self.score, self.threshold = verdict.score, verdict.threshold
+        self._note(span)
         if self.watcher is not None:
             self.watcher.judged(self._step(span, None, None, drifting=found is not None))
         self._remember(values, verdict)

@@ -14,7 +14,6 @@ from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.journal import Floored
 from streamcheck.core.plan import Plan
-from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, SourcePartition, StreamRole
 from streamcheck.errors import SourceError
 from streamcheck.runtime.bounds import Reach, Windows
@@ -220,9 +219,9 @@ class Backtest(Loop):
             lane.forget()
 
     # ------------------------------------------------------------------ not in a backtest
-    def _limits(self, reading: EngineReading) -> tuple[tuple[str, int], ...]:
+    def _limits(self) -> tuple[tuple[str, int], ...]:
         """Files wait for one another all the time, which is nothing to be told."""
-        return tuple((name, hits) for name, hits in super()._limits(reading) if name != "open_memory")
+        return tuple((name, hits) for name, hits in super()._limits() if name != "open_memory")
 
     def _settle(self) -> None:
         """Those who decode go on meanwhile: nothing here is judged by silence."""

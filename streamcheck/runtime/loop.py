@@ -18,12 +18,12 @@ from streamcheck.core import saving
 from streamcheck.core.alerts import Alert
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.journal import JournalEntry
-from streamcheck.core.readings import EngineReading
 from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.runtime.decoding import Decoding
 from streamcheck.runtime.delivery import Outbox, StrayPost
+from streamcheck.runtime.display import Display
 from streamcheck.runtime.journal_log import JournalLog
-from streamcheck.runtime.limits import OPEN_BYTES_MAX, PANES_A_BREATH, UNCOMMITTED_MAX, Brake, LimitLog
+from streamcheck.runtime.limits import OPEN_BYTES_MAX, PANES_A_BREATH, UNCOMMITTED_MAX, Brake
 from streamcheck.runtime.opening import BASE, BOOK, TOPICS, Opened
 from streamcheck.runtime.orders import OrderDesk
 from streamcheck.runtime.ports import (
@@ -39,6 +39,7 @@ from streamcheck.runtime.ports import (
     SourceUnavailable,
     Store,
 )
+from streamcheck.runtime.samples import Shown
 from streamcheck.runtime.silence import SilenceWatch
 from streamcheck.runtime.telemetry import BrokerReading, Phase, Tally, Telemetry
 
@@ -56,7 +57,8 @@ Listener = Callable[[Outcome], None]
 class LoopRules:
     """How often to commit, when a partition counts as silent, when to pause, when to stop.
 
-    until_end: stop where the topics ended at the start; skip_gaps: go on behind records that retention removed.
+    until_end: stop where the topics ended at the start; skip_gaps: go on behind records that retention removed; pages:
+    whether anybody may look at what happened lately; samples: what they see of rejected events.
     """
 
     commit_every_s: float = 5.0
@@ -64,6 +66,8 @@ class LoopRules:
     open_bytes_max: int = OPEN_BYTES_MAX
     until_end: bool = False
     skip_gaps: bool = False
+    pages: bool = False
+    samples: Shown = "off"
 
 
 class Loop:
@@ -112,7 +116,8 @@ class Loop:
         self._brake = Brake(rules.open_bytes_max)
         self._full, self._stops = False, 0
         self._stopping: Callable[[], bool] = bool
-        self._limit_log = LimitLog(self._limits(self.engine.reading()))
+        self._display = Display(self.engine, telemetry, clock, pages=rules.pages, samples=rules.samples)
+        self._display.known(self._limits())
         self._silence = SilenceWatch(rules.idle_after_s, self.engine.partitions, clock.monotonic())
 
     # ------------------------------------------------------------------ life
@@ -220,6 +225,7 @@ class Loop:
         self._alerts += outcome.alerts
         self._journal += outcome.journal
         self._strays.send(outcome.strays)
+        self._display.strays(outcome.strays)
         self.tally.panes += outcome.panes
         for note in outcome.notes:
             log.warning("%s", note)
@@ -317,9 +323,8 @@ class Loop:
             self._source.pause(self._brake.paused)
         self._silence.held_back(self._brake.paused, now_s)
 
-    def _limits(self, reading: EngineReading) -> tuple[tuple[str, int], ...]:
-        own = (("open_memory", self._brake.hits), ("delivery", self._stops), ("firing_shown", self._book.hidden))
-        return (*reading.limits, *own)
+    def _limits(self) -> tuple[tuple[str, int], ...]:
+        return (("open_memory", self._brake.hits), ("delivery", self._stops), ("firing_shown", self._book.hidden))
 
     def _at_end(self) -> bool:
         if not self._rules.until_end or self._ends is None:
@@ -373,25 +378,14 @@ class Loop:
         behind = self._ends is None or any(
             self.engine.partitions[source].next_offset < end for source, end in self._ends.items()
         )
-        before = self._telemetry.read()
-        broker = before.broker.after(self._source.trouble(), self._clock.now_ms())
-        if broker.connected and before.broker.message:
-            log.info("the broker answers again")
-        reading = self.engine.reading()
-        limits = self._limits(reading)
-        self._limit_log.look(limits, self._clock.monotonic())
-        self._telemetry.publish(
-            replace(
-                before,
-                phase=phase or (Phase.CATCHING_UP if behind else Phase.LIVE),
-                engine=replace(reading, limits=limits),
-                broker=broker,
-                lag=tuple(sorted(lag.items())),
-                commit_waiting_since_s=self._dirty_since_s,
-                alerts=self._book,
-                delivered=self._outbox.delivered,
-                outbox=len(self._outbox),
-                dead_letters=self._strays.sent,
-                beat_s=self._clock.monotonic(),
-            )
+        self._display.publish(
+            phase or (Phase.CATCHING_UP if behind else Phase.LIVE),
+            self._source.trouble(),
+            self._limits(),
+            lag=tuple(sorted(lag.items())),
+            commit_waiting_since_s=self._dirty_since_s,
+            alerts=self._book,
+            delivered=self._outbox.delivered,
+            outbox=len(self._outbox),
+            dead_letters=self._strays.sent,
         )

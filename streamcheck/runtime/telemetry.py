@@ -1,6 +1,7 @@
 """What does the service show of itself? The loop publishes immutable snapshots; gauges and pages read; nobody waits."""
 
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,9 +9,11 @@ from enum import StrEnum
 
 import msgspec
 
-from streamcheck.core.readings import EngineReading, JoinReading
+from streamcheck.core.looks import ASKED_MAX
+from streamcheck.core.readings import EngineReading, JoinReading, Segment
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
+from streamcheck.runtime.samples import Sample
 
 FIRING_MAX = 5_000
 """Firing alerts kept for pages, the newest; at about 3 KB each, 15 MB."""
@@ -217,13 +220,32 @@ class Snapshot:
     outbox: int = 0
     dead_letters: int = 0
     owners: tuple[Ownership, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
 
 class Telemetry:
-    """What is the newest snapshot? The loop swaps a reference, any number of threads read it, nothing is locked."""
+    """What is the newest snapshot? The loop swaps a reference, any number of threads read it, and wait for nobody.
+
+    The other way goes only what people look at: columns and segments, the last ASKED_MAX.
+    """
 
     def __init__(self, first: Snapshot) -> None:
         self._newest = first
+        self._asked: tuple[tuple[str, Segment], ...] = ()
+        self._asking = threading.Lock()
+        self.asked_anew = False
+        """Somebody looks at what nobody has looked at; the loop takes it back."""
+
+    def ask(self, column: str, segment: Segment) -> None:
+        """Somebody looks at a segment's rows of a column."""
+        with self._asking:
+            key = (column, segment)
+            self.asked_anew = self.asked_anew or key not in self._asked
+            self._asked = (*(each for each in self._asked if each != key), key)[-ASKED_MAX:]
+
+    def asked(self) -> tuple[tuple[str, Segment], ...]:
+        """What people have looked at last."""
+        return self._asked
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show this from now on."""
