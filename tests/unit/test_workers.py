@@ -166,6 +166,13 @@ def test_parts_are_bounded_and_lose_nothing(count, size):
     assert all(len(part.values) == 1 or sum(map(len, part.values)) <= PART_BYTES for part in made)
 
 
+def test_a_worker_is_one_thread(pool):
+    several, records = pool(2), stream_of_records(6)
+    assert [*several.through(records), *several.drain()]
+    for worker in several._workers:
+        assert len(list(Path(f"/proc/{worker._process.pid}/task").iterdir())) == 1
+
+
 def test_a_worker_that_is_killed_is_told_of(pool):
     several = pool(2)
     records = stream_of_records(6)

@@ -1,6 +1,7 @@
 """One worker process as its owner sees it: its socket, its slots, the dictionaries that it has built."""
 
 import contextlib
+import os
 import select
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from streamcheck.runtime.workers.memory import Shared, anonymous_file
 from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, Read, receive, send
 
 STOP_S = 5.0
+ALONE = {"OPENBLAS_NUM_THREADS": "1"}
+"""In a worker's environment: numpy would start a thread for each core, for linear algebra that a decoder never does."""
 ANSWER_S = 60.0
 """For a part; it takes a second at most. A worker that says nothing for so long is stuck or frozen."""
 
@@ -44,7 +47,9 @@ class Worker:
         descriptors = [anonymous_file() for _ in range(2 * SLOTS)]
         passed = [theirs.fileno(), *descriptors]
         command = [sys.executable, "-m", program, *map(str, passed)]
-        self._process = subprocess.Popen(command, pass_fds=passed, stdin=subprocess.DEVNULL)  # noqa: S603 - our own modules
+        self._process = subprocess.Popen(  # noqa: S603 - our own modules
+            command, pass_fds=passed, stdin=subprocess.DEVNULL, env={**os.environ, **ALONE}
+        )
         theirs.close()
         files = [Shared(descriptor) for descriptor in descriptors]
         self.inputs, self.outputs = files[:SLOTS], files[SLOTS:]
