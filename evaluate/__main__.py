@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from evaluate import kept, roster, sets, settings, tables, tuning
+from evaluate import checks, kept, roster, sets, settings, tables, tuning
 from evaluate.cells import Cell
 
 
@@ -103,6 +103,13 @@ def tables_command(check: bool) -> None:  # noqa: FBT001
     if check:
         sys.exit(fresh != tables.README.read_text())
     tables.README.write_text(fresh)
+
+
+@main.command("checks")
+def checks_command() -> None:
+    """What the checks of a model find on seeded faults, and on streams without."""
+    for line in checks.report():
+        click.echo(line)
 
 
 @main.command("list")

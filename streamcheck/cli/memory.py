@@ -24,8 +24,12 @@ from streamcheck.config.settings import Settings
 from streamcheck.config.values import size_text
 from streamcheck.core.board import SHOWN_MAX
 from streamcheck.core.buffers import LATE_PART
+from streamcheck.core.chances import CALIBRATED, CALIBRATION_BYTES, VERSIONS_MAX
 from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import RowDetector
+from streamcheck.core.estimates import BLOCK_BYTES
+from streamcheck.core.estimates import ROWS as ESTIMATE_ROWS
+from streamcheck.core.estimates import WINDOW_BYTES as ESTIMATE_BYTES
 from streamcheck.core.join import SPILL_PARTS
 from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_each
 from streamcheck.core.keys import by_name, is_row
@@ -281,8 +285,17 @@ def _monitors(plan: Plan) -> tuple[Part, ...]:
     return (
         Part("monitors", min(wanted, limit + first), said),
         Part("a monitor that is saved", most, "the largest one, once more"),
+        *_calibrations(plan),
         Part("segment values", keys, f"{len(plan.segmentations)} segmentations x {plan.limits.segments + 1:,} values"),
     )
+
+
+def _calibrations(plan: Plan) -> tuple[Part, ...]:
+    if not any(spec.measure is not None and spec.measure.name in CALIBRATED for spec in plan.monitors):
+        return ()
+    number = VERSIONS_MAX if any(s.fields == ("model_version",) for s in plan.segmentations) else 1
+    held = min(number * CALIBRATION_BYTES, plan.limits.monitor_bytes)
+    return (Part("calibrated scores", held, f"{number} model versions x {CALIBRATION_BYTES:,} B"),)
 
 
 def _instances(plan: Plan, spec: MonitorSpec) -> int:
@@ -295,6 +308,10 @@ def _instance(spec: MonitorSpec) -> int:
     measure = None if spec.measure is None else build("measure", spec.measure.name, dict(spec.measure.params))
     charts: int = 1 if measure is None else measure.charts_max
     own = INSTANCE_BYTES + charts * int(detector.held_bytes) + 2 * 24 * spec.block_rows
+    if spec.target is Target.ESTIMATED:
+        own += ESTIMATE_BYTES
+    elif spec.measure is not None and spec.measure.name in CALIBRATED:
+        own += BLOCK_BYTES * (ESTIMATE_ROWS // spec.block_rows + 1)
     return own + (CLOCK_BYTES if is_row(spec) else 0) + _pool(spec)[0]
 
 

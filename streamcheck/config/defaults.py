@@ -25,6 +25,7 @@ class Signals(StrEnum):
     STREAM = "the predictions stream"
     LABELLED_CLASS = "labelled rows of classes"
     LABELLED_NUMBER = "labelled rows of numbers"
+    LABELLED_SCORE = "labelled rows of a binary task with scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ DEFAULTS: tuple[Default, ...] = (
     Default(Signals.RANGED, "out_of_range", "up"),
     Default(Signals.STREAM, "volume"),
     Default(Signals.LABELLED_CLASS, "accuracy", "down"),
+    Default(Signals.LABELLED_SCORE, "estimated_accuracy", "down"),
+    Default(Signals.LABELLED_SCORE, "estimate_gap"),
     Default(Signals.LABELLED_NUMBER, "mae", "up"),
     Default(Signals.LABELLED_NUMBER, "bias"),
 )

@@ -9,11 +9,12 @@ from streamcheck.config.models import Monitor, Reference
 from streamcheck.config.pairing import Pairing, Pick
 from streamcheck.config.profiles import Profiles
 from streamcheck.config.shares import shared
-from streamcheck.config.surface import ERROR, EVERYTHING, FEATURES, MODEL_VERSION, Subject, Surface
+from streamcheck.config.surface import ERROR, EVERYTHING, FEATURES, MODEL_VERSION, Subject, Surface, measures
 from streamcheck.config.targets import GROUP_RANKS, NAMED, Targets
 from streamcheck.config.wording import Usable
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import RowDetector
+from streamcheck.core.measures.base import LabelledMeasure
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Segmentation, Target, Window
 
 MONITORS_MAX = 20_000
@@ -125,7 +126,7 @@ class Expansion:
             name = self._prefix(entry, several=len(subjects) > 1, subject=subject)
             for pick in found:
                 segments = [None, *by]
-                if subject.target is Target.LABELLED and rank == GROUP_RANKS[EVERYTHING]:
+                if subject.target is Target.LABELLED and rank == GROUP_RANKS[EVERYTHING] and not calibrated(pick):
                     segments += [s for s in self.surface.segmentations if s not in by]
                 if (entry.reference or self.config.reference).per is not None:
                     segments = list(dict.fromkeys(map(_per_version, segments)))
@@ -205,13 +206,19 @@ class Expansion:
             detector=pick.detector,
             measure=pick.measure,
             by=by,
-            window=window if labelled else None,
+            window=window if labelled and not calibrated(pick) else None,
             block_rows=entry.block or BLOCK_ROWS,
             reference=reference_spec(entry.reference or self.config.reference, self.profiles),
             rule=AlertRule(
                 alert.for_, alert.cooldown, alert.severity, alert.owner or self.config.alerts.owner, alert.runbook
             ),
         )
+
+
+def calibrated(pick: Pick) -> bool:
+    """Whether its measure sees calibrated scores: it has no window, and by default one monitor for all rows."""
+    cls = measures()[pick.measure.name] if pick.measure else None
+    return cls is not None and issubclass(cls, LabelledMeasure) and cls.calibrated
 
 
 def _per_version(segmentation: Segmentation | None) -> Segmentation:

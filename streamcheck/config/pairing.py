@@ -71,7 +71,7 @@ class Pairing:
         if subject.target is Target.LABELLED:
             error = "mae" if self.surface.task is Task.REGRESSION else "error_rate"
             return [ComponentSpec(error if subject.name == ERROR else subject.name, auto=True)]
-        if subject.target in (Target.STREAM, Target.FEATURES):
+        if subject.target in (Target.STREAM, Target.FEATURES, Target.ESTIMATED):
             return [ComponentSpec(subject.name, auto=True)]
         names = [d.measure for d in DEFAULTS if d.signals in subject.signals]
         if detector is not None:

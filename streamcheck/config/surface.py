@@ -34,6 +34,11 @@ def feature_measures() -> tuple[str, ...]:
     return tuple(name for name, cls in measures().items() if cls.needs is Needs.FEATURES)
 
 
+def estimated_measures() -> tuple[str, ...]:
+    """The measures of calibrated scores; `on` may name them."""
+    return tuple(name for name, cls in measures().items() if cls.needs is Needs.ESTIMATED)
+
+
 def stream_measures() -> tuple[str, ...]:
     """The measures of the stream itself; `on` may name them."""
     return tuple(name for name, cls in measures().items() if cls.needs is Needs.STREAM)
@@ -44,7 +49,7 @@ def reserved() -> frozenset[str]:
     return frozenset(
         (
             *(FEATURES, EVERYTHING, ERROR, PREDICTION, SCORE, LABEL, MODEL_VERSION),
-            *(*qualities(), *stream_measures(), *feature_measures()),
+            *(*qualities(), *stream_measures(), *feature_measures(), *estimated_measures()),
         )
     )
 
@@ -114,6 +119,10 @@ class Surface:
         """A measure of the stream as something to watch."""
         return Subject(name, Target.STREAM, (Signals.STREAM,), (Needs.STREAM,))
 
+    def estimate(self, name: str) -> Subject:
+        """An estimate of a quality from calibrated scores."""
+        return Subject(name, Target.ESTIMATED, (Signals.LABELLED_SCORE,), (Needs.ESTIMATED,))
+
     def quality(self, name: str) -> Subject:
         """A labelled quality, or the error of each row."""
         number = self.task is Task.REGRESSION
@@ -131,9 +140,9 @@ class Surface:
             return f"needs task: regression; here it is {self.task}"
         if needs is Needs.LABELLED_CLASS and regression:
             return "needs classes (task: binary or multiclass); here it is regression"
-        if needs in (Needs.LABELLED_BINARY, Needs.LABELLED_SCORE) and not binary:
+        if needs in (Needs.LABELLED_BINARY, Needs.LABELLED_SCORE, Needs.ESTIMATED) and not binary:
             return f"needs task: binary; here it is {self.task}"
-        if needs is Needs.LABELLED_SCORE and not self.scored:
+        if needs in (Needs.LABELLED_SCORE, Needs.ESTIMATED) and not self.scored:
             return "needs a score: FIELD under streams.predictions"
         return None
 

@@ -15,6 +15,7 @@ from streamcheck.config.surface import (
     SCORE,
     Subject,
     Surface,
+    estimated_measures,
     feature_measures,
     measures,
     qualities,
@@ -59,13 +60,12 @@ class Targets:
         yield from (self.surface.stream(d.measure) for d in DEFAULTS if d.measure in stream_measures())
         for default in DEFAULTS:
             cls = known.get(default.measure)
-            if (
-                cls is not None
-                and cls.needs in LABELLED_NEEDS
-                and self.surface.obstacle(cls.needs) is None
-                and self.surface.task
-            ):
+            if cls is None or not self.surface.task or self.surface.obstacle(cls.needs) is not None:
+                continue
+            if cls.needs in LABELLED_NEEDS:
                 yield self.surface.quality(default.measure)
+            elif cls.needs is Needs.ESTIMATED:
+                yield self.surface.estimate(default.measure)
 
     def _subject(self, name: str, entry: Monitor, here: Path) -> Subject | None:
         column = self.surface.column(name)
@@ -81,12 +81,12 @@ class Targets:
             return self.surface.stream(name)
         if name in feature_measures():
             return self._together(name, entry, here)
-        if name == ERROR or name in qualities():
+        if name == ERROR or name in (*qualities(), *estimated_measures()):
             return self._quality(name, here)
         features = tuple(self.usable.config.streams.predictions.features)
         declared: Path = (*PREDICTIONS, "features")
         if self.usable.sound(*declared) and not self.findings.document.has((*declared, name)):
-            own = (*stream_measures(), *feature_measures(), *qualities())
+            own = (*stream_measures(), *feature_measures(), *estimated_measures(), *qualities())
             known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *own)
             self.findings.unknown(here, "column or quality", known, name=name)
         return None
@@ -110,7 +110,9 @@ class Targets:
         obstacle = self.surface.obstacle(needs) if self.surface.task or not self.surface.labelled else None
         if obstacle:
             self.findings.mistake(here, f"{name} {obstacle}")
-        return None if obstacle or not self.surface.task else self.surface.quality(name)
+        if obstacle or not self.surface.task:
+            return None
+        return self.surface.estimate(name) if needs is Needs.ESTIMATED else self.surface.quality(name)
 
     def _labels_are_sure(self) -> bool:
         return self.usable.sure("streams", "labels") and all(

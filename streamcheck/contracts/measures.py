@@ -22,6 +22,7 @@ from streamcheck.core.summaries import (
     fold_categorical,
     fold_numeric,
 )
+from streamcheck.core.summaries.estimated import EstimateSummary, fold_estimated
 from streamcheck.errors import ParameterError
 
 PANE_ROWS, REFERENCE_PANES = 200, 100
@@ -49,12 +50,20 @@ def hostile(needs: Needs) -> list[Any]:
         return [StreamSummary(0), StreamSummary(1), StreamSummary(10**12), usable]
     if needs is Needs.FEATURES:
         return [usable, *_hostile_features()]
+    if needs is Needs.ESTIMATED:
+        return [usable, *_hostile_estimates()]
     if needs is Needs.CATEGORICAL:
         return [usable, *_hostile_categories()]
     huge = 1.7e308
     columns = [[1.0], [7.0] * 3, [huge] * 3, [-huge, huge, 0.0], [5e-324, -5e-324, 0.0], [0.0] * 3]
     numeric = needs in {Needs.NUMERIC, Needs.FIELD}
     return [usable, *(_hostile_numbers(columns) if numeric else labelled_hostiles(needs, columns))]
+
+
+def _hostile_estimates() -> list[EstimateSummary]:
+    held = [np.zeros(1), np.ones(3), np.array([0.0, 0.5, 1.0])]
+    folds = [fold_estimated(np.arange(len(c)), said, c, np.full(len(c), 31)) for c in held for said in (c, 1 - c)]
+    return [fold.summaries(None, 1)[0] for fold in folds]
 
 
 def _hostile_features() -> list[Any]:

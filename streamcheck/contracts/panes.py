@@ -18,6 +18,7 @@ from streamcheck.core.summaries import (
     fold_features,
     fold_numeric,
 )
+from streamcheck.core.summaries.estimated import BINS, FINE, EstimateSummary, fold_estimated
 from streamcheck.core.types import BoolArray, FloatArray
 
 MakePane = Callable[[np.random.Generator, int, bool], Any]
@@ -78,12 +79,20 @@ def numbers(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:
     return LabelledRows(label + error, label, None, Task.REGRESSION)
 
 
+def estimated(rng: np.random.Generator, rows: int, changed: bool) -> EstimateSummary:  # noqa: FBT001 - as MakePane
+    """The sure predictions become rare."""
+    chance = np.rint(rng.beta(*((4.0, 4.0) if changed else (0.5, 0.5)), rows) * FINE) / FINE
+    bins = (chance * (BINS - 1)).astype(np.int64)
+    return fold_estimated(np.arange(rows), (chance > 0.5).astype(float), chance, bins).summaries(None, 1)[0]
+
+
 KINDS: dict[Needs, MakePane] = {
     Needs.NUMERIC: numeric,
     Needs.FIELD: numeric,
     Needs.CATEGORICAL: categorical,
     Needs.FEATURES: features,
     Needs.STREAM: stream,
+    Needs.ESTIMATED: estimated,
     Needs.LABELLED_CLASS: classes,
     Needs.LABELLED_BINARY: classes,
     Needs.LABELLED_SCORE: classes,

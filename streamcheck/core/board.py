@@ -7,8 +7,10 @@ import numpy as np
 
 from streamcheck.core.alerts import Change
 from streamcheck.core.budgets import Grant
+from streamcheck.core.chances import Chances
 from streamcheck.core.components import State, find
 from streamcheck.core.detectors._bank import Bank
+from streamcheck.core.estimates import EstimatedInstance, GapInstance
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     binned_columns,
@@ -34,7 +36,7 @@ from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.stepping import Stepping
-from streamcheck.core.summaries import StreamSummary
+from streamcheck.core.summaries import EstimatedPane, StreamSummary
 from streamcheck.core.types import CodeArray
 from streamcheck.core.watching import Watcher
 from streamcheck.core.window_set import Parts, Windows, may_grow
@@ -67,6 +69,7 @@ class Board:
         self._sizes: dict[int, tuple[int, int]] = {}
         """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
+        self._chances = Chances(plan, self.room, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
         self._layouts = Layouts(binned_columns(plan), plan.layouts)
@@ -97,7 +100,7 @@ class Board:
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of columns see the pane's predictions."""
-        stepping = Stepping(span)
+        stepping, estimated = Stepping(span), None
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.COLUMN:
                 if is_row(spec):
@@ -106,8 +109,12 @@ class Board:
                     self._add_pane_monitor(place, spec, pane, stepping)
             elif spec.target is Target.FEATURES and not self._layouts.lack(together := watched_together(self.plan)):
                 self._add_once(place, spec, pane.features_summary(together, self.layouts), stepping)
+            elif spec.target is Target.ESTIMATED:
+                estimated = self._chances.fold(pane) if estimated is None else estimated
+                self._add_estimated(place, spec, pane, estimated, stepping)
         changes = stepping.finish()
         self._call_rolls(Target.COLUMN)
+        self._call_rolls(Target.ESTIMATED)
         self._touched |= {f"layout/{column}" for column in self._layouts.add(pane)}
         self.cut_categories += pane.overflowed
         return changes
@@ -116,6 +123,17 @@ class Board:
         instance = self._pane_instance(place, spec, 0)
         if instance is not None:
             stepping.add(instance, [summary])
+
+    def _add_estimated(
+        self, place: int, spec: MonitorSpec, pane: PaneRows, estimated: EstimatedPane, stepping: Stepping
+    ) -> None:
+        summaries = estimated.summaries(*pane.grouping(spec.by))
+        for number, summary in zip(pane.segments(spec.by), summaries, strict=True):
+            instance = self._pane_instance(place, spec, number)
+            if instance is not None and summary.rows:
+                assert isinstance(instance, EstimatedInstance)
+                instance.see(summary)
+                stepping.add(instance, [summary])
 
     def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:
         """Monitors of the stream see how much arrived, also when it was nothing."""
@@ -135,6 +153,8 @@ class Board:
             if spec.target is Target.LABELLED:
                 self._add_labelled_monitor(place, spec, span, labelled, stepping)
         changes = stepping.finish()
+        if self._chances.active:
+            self._chances.learn(labelled)
         self._call_rolls(Target.LABELLED)
         return changes
 
@@ -180,7 +200,8 @@ class Board:
             if instance.on_window:
                 stepping.put(instance.step_window(span))
             else:
-                stepping.add(instance, instance.blocks(labelled.rows(index)))
+                rows = self._chances.calibrated(labelled, index) if instance.calibrated else labelled.rows(index)
+                stepping.add(instance, instance.blocks(rows))
 
     # ------------------------------------------------------------------ instances
     def _row_instance(self, place: int, spec: MonitorSpec, number: int) -> RowInstance | None:
@@ -240,6 +261,10 @@ class Board:
     def _new_pane_instance(
         self, spec: MonitorSpec, label: tuple[tuple[str, str], ...], grant: Grant, window: RollingWindow | None
     ) -> PaneInstance:
+        if spec.target is Target.ESTIMATED:
+            return EstimatedInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
+        if spec.target is Target.LABELLED and window is None:
+            return GapInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
         if spec.target is Target.LABELLED:
             return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
         return PaneInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
@@ -261,7 +286,10 @@ class Board:
 
     def mark(self, changed: Iterable[Instance]) -> None:
         """These have changed beside a pane."""
-        self._touched |= {instance.key for instance in changed}
+        touched = list(changed)
+        self._touched |= {instance.key for instance in touched}
+        if any(isinstance(each, GapInstance) and each.anew for each in touched):
+            self._chances.forget()
 
     def instances(self) -> Iterator[Instance]:
         """All instances, in the order of the plan and of their segments."""
@@ -273,9 +301,12 @@ class Board:
     def readings(self) -> tuple[Reading, ...]:
         """Every monitor and segment, now."""
         shown = self._shown()
-        plain = [self._reading(i) for i in shown if not isinstance(i, LabelledInstance) or i.window is None]
+        own_way = (LabelledInstance, EstimatedInstance)
+        plain = [self._reading(i) for i in shown if not isinstance(i, own_way) or isinstance(i, GapInstance)]
         windowed = [i for i in shown if isinstance(i, LabelledInstance) and i.window is not None]
-        return (*plain, *labelled_readings(windowed, self.plan.task, scored=self._scored))
+        behind, waits = self._chances.knows(), self._chances.status()
+        guesses = [r for i in shown if isinstance(i, EstimatedInstance) for r in i.readings(behind, waits)]
+        return (*plain, *guesses, *labelled_readings(windowed, self.plan.task, scored=self._scored))
 
     def _reading(self, instance: Instance) -> Reading:
         """One of them; where its column has no histogram yet, its reference has not begun."""
@@ -329,6 +360,7 @@ class Board:
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
         self._layouts.restore(states)
+        self._chances.restore(states)
         restarted = [
             spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
         ]

@@ -100,6 +100,11 @@ class LabelledInstance(PaneInstance):
         """Whether rows without a score say nothing to this monitor."""
         return self.measure.needs is Needs.LABELLED_SCORE
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether its scores are to be calibrated chances."""
+        return isinstance(self.measure, LabelledMeasure) and self.measure.calibrated
+
     def step_window(self, span: Span) -> list[Change]:
         """New rows are in the window: is its measure within its limits?"""
         assert self.window is not None

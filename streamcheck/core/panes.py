@@ -87,6 +87,15 @@ class PaneRows:
         """Say how a segmentation cuts this pane: each row's segment number."""
         self._groups[segmentation.name] = group(numbers)
 
+    def numbers_of(self, by: Segmentation) -> IntArray:
+        """Each row's segment number, in the pane's own order."""
+        groups = self._groups[by.name]
+        return np.asarray(groups.segments[groups.groups])
+
+    def grouping(self, by: Segmentation | None) -> tuple[CodeArray | None, int]:
+        """Each row's place among the segments that occur, and their number; None for all rows together."""
+        return (None, 1) if by is None else (self._groups[by.name].groups, len(self._groups[by.name].segments))
+
     def segments(self, by: Segmentation | None) -> list[int]:
         """The segment numbers that occur, ascending; a single 0 for all rows together."""
         return [0] if by is None else self._groups[by.name].segments.tolist()
@@ -181,7 +190,7 @@ class PaneRows:
         key = (column, by.name if by else "")
         fold = self._numeric_folds.get(key)
         if fold is None:
-            groups, n_groups = self._grouping(by)
+            groups, n_groups = self.grouping(by)
             fold = self._numeric_folds[key] = fold_numeric(
                 self.values(column),
                 self._status(column),
@@ -205,14 +214,11 @@ class PaneRows:
         fold = self._coded_folds.get(key)
         if fold is None:
             codes, categories = self._compact(column)
-            groups, n_groups = self._grouping(by)
+            groups, n_groups = self.grouping(by)
             fold = self._coded_folds[key] = fold_categorical(
                 codes, self._status(column), categories, groups, n_groups
             )  # counts: no cuts needed
         return fold.summary(self._group_of(by, segment))
-
-    def _grouping(self, by: Segmentation | None) -> tuple[CodeArray | None, int]:
-        return (None, 1) if by is None else (self._groups[by.name].groups, len(self._groups[by.name].segments))
 
     def _group_of(self, by: Segmentation | None, segment: int) -> int:
         return 0 if by is None else int(np.searchsorted(self._groups[by.name].segments, segment))

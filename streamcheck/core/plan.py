@@ -174,6 +174,7 @@ class Target(StrEnum):
     COLUMN = "column"  # a column of the predictions stream
     FEATURES = "features"  # the numeric features of the predictions stream, row by row together
     STREAM = "stream"  # the predictions stream itself: volume and the like
+    ESTIMATED = "estimated"  # rows of the predictions stream by what their calibrated scores say
     LABELLED = "labelled"  # rows whose label has joined
 
 

@@ -28,7 +28,10 @@ def qualities(task: Task | None, *, scored: bool) -> tuple[str, ...]:
     if task is None:
         return ()
     needs = (*_NEEDS[task], Needs.LABELLED_SCORE) if scored and task is Task.BINARY else _NEEDS[task]
-    return tuple(name for name, cls in components("measure").items() if getattr(cls, "needs", None) in needs)
+    known = components("measure").items()
+    return tuple(
+        name for name, cls in known if getattr(cls, "needs", None) in needs and not getattr(cls, "calibrated", False)
+    )
 
 
 def labelled_readings(instances: Iterable[LabelledInstance], task: Task | None, *, scored: bool) -> tuple[Reading, ...]:

@@ -45,6 +45,7 @@ def mistakes(entries: str, base: str = BINARY) -> list[str]:
 
 AMOUNT = ["amount-mean_shift", "amount-scale", "amount-outside", "amount-missing_rate", "amount-wrong_type_rate", "amount-out_of_range"]
 COUNTRY = ["country-category_share", "country-unseen", "country-missing_rate", "country-wrong_type_rate"]
+ESTIMATES = ("estimated_accuracy-scan", "estimate_gap-scan")
 SCORE = ["score-mean_shift", "score-scale", "score-outside"]
 
 
@@ -62,6 +63,7 @@ def test_defaults_of_a_binary_task() -> None:
         "volume-scan",
         "accuracy-scan",
         "accuracy-scan-by-tier",
+        *ESTIMATES,
     ]
     assert {spec.detector.name for spec in made} == {"scan"}
     assert all(spec.default for spec in made)
@@ -73,11 +75,12 @@ def test_defaults_of_a_binary_task() -> None:
         "country-wrong_type_rate",
         "score-outside",
     }
-    assert {name for name, side in sides(made).items() if side == "down"} == {"accuracy-scan", "accuracy-scan-by-tier"}
+    down = {name for name, side in sides(made).items() if side == "down"}
+    assert down == {"accuracy-scan", "accuracy-scan-by-tier", "estimated_accuracy-scan"}
     targets = {spec.column: spec.target for spec in made}
     assert (targets["amount"], targets["volume"], targets["accuracy"]) == (Target.COLUMN, Target.STREAM, Target.LABELLED)
-    assert {spec.window for spec in made if spec.target is Target.LABELLED} == {Window(rows=1000)}
-    assert {spec.window for spec in made if spec.target is not Target.LABELLED} == {None}
+    assert {spec.window for spec in made if spec.column == "accuracy"} == {Window(rows=1000)}
+    assert {spec.window for spec in made if spec.column != "accuracy"} == {None}
 
 
 def test_defaults_of_a_regression() -> None:
@@ -101,7 +104,7 @@ def test_without_labels_there_is_no_quality() -> None:
 def test_labels_inside_the_prediction_event_are_labels_too() -> None:
     inside = UNLABELLED.replace("    task: binary\n", "    task: binary\n    label: truth\n")
     plan = loads(inside, {}).plan
-    assert [spec.id for spec in plan.monitors][-2:] == ["accuracy-scan", "accuracy-scan-by-tier"]
+    assert [spec.id for spec in plan.monitors][-4:-2] == ["accuracy-scan", "accuracy-scan-by-tier"]
     assert plan.labels is None
     assert plan.join is None
 
@@ -147,8 +150,8 @@ def test_given_thresholds_stand_outside_the_budget() -> None:
         ("  - on: features\n  - {on: amount, name: amount-outside, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-outside"]),
         ("  - on: amount\n  - {on: amount, detector: adwin, enabled: false}\n", AMOUNT),
         ("  - on: features\n  - {on: amount, measure: outside, reference: {first: 1h}}\n", AMOUNT + COUNTRY),
-        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_share", "volume-scan", "accuracy-scan", "accuracy-scan-by-tier"]),
-        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_share", *SCORE, "volume-scan", "accuracy-scan"]),
+        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_share", "volume-scan", "accuracy-scan", "accuracy-scan-by-tier", *ESTIMATES]),
+        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_share", *SCORE, "volume-scan", "accuracy-scan", *ESTIMATES]),
     ],
     ids=range(25),
 )
@@ -205,7 +208,7 @@ def test_segments_of_monitors_join_those_declared() -> None:
 
 
 MISTAKES = [
-    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, volume, dependence, QUALITIES (did you mean 'amount'?)"),
+    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, volume, dependence, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
     ("  - {on: amount, by: [teir]}\n", "monitors[0].by: unknown segment 'teir'; known: tier (did you mean 'tier'?)"),
     ("  - {on: volume, by: [tier]}\n", "monitors[0].by: volume is counted for all rows together; leave by out"),
     ("  - {on: amount, detector: adwinn}\n", "monitors[0].detector: unknown detector 'adwinn'; known: DETECTORS (did you mean 'adwin'?)"),

@@ -149,7 +149,7 @@ GAUGES = (
           _of_readings(lambda reading: int(reading.alert) if reading.detector else None)),
     Gauge("streamcheck_monitor_info", ("config", "monitor", "severity", "owner", "runbook"),
           "Always 1; says whose a monitor's alerts are, to be joined by config and monitor.", _owners),
-    Gauge("streamcheck_accuracy", QUALITY, "A quality of labelled rows, as `measure` names it (accuracy, f1, mae).",
+    Gauge("streamcheck_accuracy", QUALITY, "A quality, as `measure` names it (accuracy, f1, mae, estimated_accuracy).",
           _of_qualities(lambda reading: reading.value)),
     Gauge("streamcheck_accuracy_low", QUALITY, "Lower end of the 95 % interval of streamcheck_accuracy.",
           _of_qualities(lambda reading: reading.low)),

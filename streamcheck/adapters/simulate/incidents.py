@@ -8,7 +8,10 @@ import numpy as np
 from streamcheck.adapters.simulate.traffic import HOUR_MS, MINUTE_MS, PRODUCERS, Traffic
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
-QUALITIES = ("accuracy", "error", "error_rate", "precision", "recall", "f1", "log_loss", "brier", "calibration")
+QUALITIES = (
+    *("accuracy", "error", "error_rate", "precision", "recall", "f1", "log_loss", "brier", "calibration"),
+    *("estimate_gap", "estimated_accuracy"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
 from streamcheck.core.measures.error_rate import ErrorRate
+from streamcheck.core.measures.estimate_gap import EstimateGap
+from streamcheck.core.measures.estimated_accuracy import EstimatedAccuracy
 from streamcheck.core.measures.f1 import F1
 from streamcheck.core.measures.log_loss import LogLoss
 from streamcheck.core.measures.mae import Mae
@@ -33,6 +35,8 @@ __all__ = [
     "CategoryShift",
     "Dependence",
     "ErrorRate",
+    "EstimateGap",
+    "EstimatedAccuracy",
     "LogLoss",
     "Mae",
     "Mean",

@@ -19,6 +19,7 @@ class Needs(StrEnum):
     FIELD = "field"                        # any column's summary: missing, wrong type
     FEATURES = "features"                  # FeaturesSummary: the numeric features together
     STREAM = "stream"                      # StreamSummary
+    ESTIMATED = "estimated"                # EstimateSummary: rows of a binary task by calibrated score
     LABELLED_CLASS = "labelled_class"      # LabelledRows of a binary or multiclass task
     LABELLED_BINARY = "labelled_binary"    # LabelledRows of a binary task
     LABELLED_SCORE = "labelled_score"      # LabelledRows of a binary task with a score
@@ -119,6 +120,9 @@ def value_size(level: float, baseline: float, sd: float = 0.0) -> Mapping[str, f
 
 class LabelledMeasure(Measure):
     """A measure of labelled rows: besides signals, an estimate for rolling windows. Summaries are LabelledRows."""
+
+    calibrated: ClassVar[bool] = False
+    """Whether the scores it sees are calibrated chances, which only new rows have: windows keep scores as they came."""
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The quality of these rows with its 95 % interval; None when they do not hold enough to say anything."""

@@ -1,6 +1,7 @@
 """What is remembered of a pane: counts, sums and histograms that merge in any number of cuts."""
 
 from streamcheck.core.summaries.categorical import CategoricalPane, CategoricalSummary, fold_categorical
+from streamcheck.core.summaries.estimated import EstimatedPane, EstimateSummary
 from streamcheck.core.summaries.features import FeaturesSummary, fold_features
 from streamcheck.core.summaries.labelled import LabelledRows
 from streamcheck.core.summaries.layout import Layout
@@ -12,6 +13,8 @@ __all__ = [
     "VALUE_MAX",
     "CategoricalPane",
     "CategoricalSummary",
+    "EstimateSummary",
+    "EstimatedPane",
     "FeaturesSummary",
     "LabelledRows",
     "Layout",

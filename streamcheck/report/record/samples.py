@@ -19,11 +19,11 @@ _SAYS = {
 def of_pane(pane: PaneRows, spec: MonitorSpec, segment: int, direction: int) -> tuple[Sample, ...]:
     """Rows of the pane in which a column's alert fired: the most extreme numbers in the direction of the change.
 
-    Where fields were missing or wrong, such rows; of the stream, of all features together, and where there is no
-    direction, the first in canonical order.
+    Where fields were missing or wrong, such rows; of the stream, of features together, of estimates, and where there is
+    no direction, the first in canonical order.
     """
     rows = pane.rows_of(spec.by, segment)
-    if spec.target in (Target.STREAM, Target.FEATURES):
+    if spec.target in (Target.STREAM, Target.FEATURES, Target.ESTIMATED):
         return tuple(_sample(pane, int(row), "") for row in rows[:SAMPLES_MAX])
     usable = pane.usable(spec.column)[rows]
     measure = spec.measure.name if spec.measure else ""
