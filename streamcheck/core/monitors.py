@@ -292,32 +292,42 @@ class PaneInstance(Instance):
         found, cut = before, None
         if judged:
             part, signal, verdict = _foremost(judged)
-            self.show(signal, verdict)
-            self._note(span)
-            if self.watcher is not None:
-                usual = self.measure.usual(signal, asked.content)
-                self.watcher.judged(self._step(span, usual, asked.content, drifting=verdict.drifting))
+            self.tell(span, signal, verdict, asked.content)
             if verdict.drifting and self.may_alert():
-                found = finding(signal, verdict, span, normal.evidence(span.start_ms), part)
-                self.seen = Seen(span.start_ms, asked.summary, asked.content)
+                found = self.find(span, asked.summary, asked.content, signal, verdict, part)
             elif verdict.drifting and normal.stage is Stage.LEARNING and self.grant is not None:
                 cut = verdict
         return self._learnt(span, asked.summary, found, cut)
 
+    def tell(self, span: Span, signal: Signal, verdict: Verdict, content: Any) -> None:
+        """What was judged: for readings, pages and watchers."""
+        self.show(signal, verdict)
+        self._note(span)
+        if self.watcher is not None:
+            usual = self.measure.usual(signal, content)
+            self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
+
+    def find(
+        self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = ""
+    ) -> Finding:
+        """What drifts: for an alert."""
+        assert self.normal is not None, self.spec.id
+        self.seen = Seen(span.start_ms, summary, content)
+        return finding(signal, verdict, span, self.normal.evidence(span.start_ms), part)
+
     def _learnt(self, span: Span, summary: Any, found: Finding | None, cut: Verdict | None) -> Finding | None:
         """Offer the pane to the reference; give that up where it holds a change."""
-        assert self.normal is not None, self.spec.id
+        assert self.normal is not None
         quiet = self.quiet and found is None
-        self.normal.observe(
-            span.start_ms, summary, quiet=quiet, suspicious=not quiet or self._suspects(self.normal.stage)
-        )
+        suspicious = not quiet or self.suspects(self.normal.stage)
+        self.normal.observe(span.start_ms, summary, quiet=quiet, suspicious=suspicious)
         if cut is not None:
             self._cut(span.start_ms if cut.change_at is None else cut.change_at)
         elif self.grant is not None and (changed_ms := self.normal.beginning(span.start_ms, summary)) is not None:
             self._cut(changed_ms)
         return found
 
-    def _suspects(self, stage: Stage | None) -> bool:
+    def suspects(self, stage: Stage | None) -> bool:
         """Whether a change may have begun, though none is proved."""
         if self.grant is None or self.score is None or self.threshold is None or stage is Stage.BLIND:
             return False
@@ -376,14 +386,12 @@ def finding(
 ) -> Finding:
     """What a drifting pane detector found; more: evidence that is not in the signal; part: such as a category."""
     since = span.start_ms if verdict.change_at is None else verdict.change_at
-    evidence: tuple[tuple[str, Any], ...]
-    evidence = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se), *more)
+    numbers = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
     level = signal.level if verdict.level is None else verdict.level
     rows = signal.rows if verdict.rows is None else verdict.rows
     named = ((PART, part),) if part else ()
-    return Finding(
-        since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, named + evidence
-    )
+    evidence = (*named, *numbers, *more)
+    return Finding(since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)
 
 
 def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:

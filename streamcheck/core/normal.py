@@ -81,6 +81,10 @@ class Normal:
         self.reference.observe(start_ms, summary, quiet=quiet)
         if self.renewed is not None and self.renewed.since_ms is None:
             self.renewed = Renewal(start_ms, self.renewed.why)
+        self.heed(start_ms, summary, suspicious=suspicious)
+
+    def heed(self, start_ms: int, summary: Any, *, suspicious: bool) -> None:
+        """The part of `observe` that concerns a successor."""
         if self._successor is not None and not suspicious:
             self._drop()
         if not suspicious or not self.reference.learns:
@@ -89,6 +93,15 @@ class Normal:
             self._successor, self._successor_ms = self._new(), start_ms
         if self._successor is not None:
             self._successor.observe(start_ms, summary, quiet=True)
+
+    def even(self, *, compared: bool) -> bool:
+        """Whether one more pane changes sums alone: its age is known, and first panes, if they are to be, compared."""
+        return (self._pieces is None or not compared) and (self.renewed is None or self.renewed.since_ms is not None)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a successor is learning."""
+        return self._successor is not None
 
     def beginning(self, start_ms: int, summary: Any) -> int | None:
         """One more pane, in case it is among the first: the start of a piece that something has changed with.

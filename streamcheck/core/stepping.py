@@ -10,6 +10,7 @@ from streamcheck.core.alerts import Change, Finding
 from streamcheck.core.detectors.base import PaneDetector
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.monitors import Judged, PaneInstance, Span
+from streamcheck.core.stretches import go
 from streamcheck.core.types import Signal, Verdict
 
 WORK_MAX = 4_096
@@ -18,10 +19,10 @@ WORK_MAX = 4_096
 
 @dataclass(slots=True)
 class Work:
-    """One monitor's pane: its summaries, several where labels completed several blocks; what came of it."""
+    """One monitor's pane: the summaries still to be judged, several where labels completed several blocks."""
 
     instance: PaneInstance
-    summaries: Sequence[Any]
+    left: Sequence[Any]
     found: Finding | None = None
     stepped: bool = False
     changes: list[Change] = field(default_factory=list)
@@ -58,21 +59,33 @@ class Stepping:
 
 
 def step(span: Span, works: Sequence[Work]) -> None:
-    """Each monitor's summaries in their order, the first ones of all monitors together, then the second ones."""
+    """Each monitor's summaries in their order: many at once where that is the same, else the next of all monitors."""
     for work in works:
         work.instance.enter(span)
-    for number in range(max((len(work.summaries) for work in works), default=0)):
-        active = [work for work in works if number < len(work.summaries)]
-        asked = [work.instance.ask(span, work.summaries[number]) for work in active]
-        verdicts = iter(judge([pair for each in asked for pair in each.questions], span.start_ms))
-        for work, each in zip(active, asked, strict=True):
-            named = zip(each.parts, each.questions, strict=True)
-            judged = [Judged(part, signal, next(verdicts)) for part, (_, signal) in named]
-            work.found = work.instance.hear(span, each, judged, work.found)
-            work.stepped = work.stepped or bool(judged)
+    active = [work for work in works if work.left]
+    while active:
+        for work in active:
+            gone = go(work.instance, span, work.left, work.found)
+            work.left, work.found = work.left[gone.summaries :], gone.found
+            work.stepped = work.stepped or gone.stepped
+        active = [work for work in active if work.left]
+        _step_next(span, active)
+        active = [work for work in active if work.left]
     for work in works:
         if work.stepped or work.instance.tracker.accepted is not None:
             work.changes += work.instance.conclude(span, work.found)
+
+
+def _step_next(span: Span, active: Sequence[Work]) -> None:
+    """The next summary of each monitor, charts all at once."""
+    asked = [work.instance.ask(span, work.left[0]) for work in active]
+    verdicts = iter(judge([pair for each in asked for pair in each.questions], span.start_ms))
+    for work, each in zip(active, asked, strict=True):
+        named = zip(each.parts, each.questions, strict=True)
+        judged = [Judged(part, signal, next(verdicts)) for part, (_, signal) in named]
+        work.found = work.instance.hear(span, each, judged, work.found)
+        work.stepped = work.stepped or bool(judged)
+        work.left = work.left[1:]
 
 
 def judge(questions: Sequence[tuple[PaneDetector, Signal]], at_ms: int) -> list[Verdict]:

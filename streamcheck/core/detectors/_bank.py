@@ -5,7 +5,7 @@ operations, maxima and choices touches them.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ SHARE_MIN = 1e-4
 """Shares nearer to 0 or 1 are taken for this in the return test: one event must not decide."""
 RETURN_STEPS = 32
 """The return test allows for the correlation of so many steps."""
-_SLOTS = LEVELS_MAX * SLOTS
+ALL_SLOTS = LEVELS_MAX * SLOTS
 _SEEN = ("total", "before", "times", "count", "since", "alarm", "alarm_at", "shift", "evidence")
 TOTALS = 5
 """Running sums of a chart. Of a mean: its deviation from the reference, its weight, the reference's error, deviation
@@ -63,9 +63,9 @@ class Bank:
         self._free: list[int] = []
         self.total: FloatArray = np.zeros((0, TOTALS))
         """(C, TOTALS): running sums since the chart began."""
-        self.before: FloatArray = np.zeros((0, TOTALS, _SLOTS))
+        self.before: FloatArray = np.zeros((0, TOTALS, ALL_SLOTS))
         """The same as they were before some earlier steps."""
-        self.times: IntArray = np.zeros((0, _SLOTS), np.int64)
+        self.times: IntArray = np.zeros((0, ALL_SLOTS), np.int64)
         """When those steps began, in ms."""
         self.count: IntArray = np.zeros(0, np.int64)
         """(C,): steps so far."""
@@ -157,21 +157,13 @@ class Bank:
         """For each chart (C,): the largest score, the slot in which its window begins (-1: none), its z."""
         slot, length = self._windows(charts)
         none = slot < 0
-        at, flat, total = charts[:, None] * (TOTALS * _SLOTS) + slot, self.before.reshape(-1), self.total[charts]
+        at, flat, total = charts[:, None] * (TOTALS * ALL_SLOTS) + slot, self.before.reshape(-1), self.total[charts]
         sums = [
-            np.where(none, 0.0, total[:, part, None] - np.take(flat, at + part * _SLOTS, mode="clip"))
+            np.where(none, 0.0, total[:, part, None] - np.take(flat, at + part * ALL_SLOTS, mode="clip"))
             for part in range(TOTALS - 1)
         ]
-        g = np.ones(slot.shape)
-        tied = steps.lag1 > 0.0
-        if tied.any():
-            g[tied] = inflation(steps.lag1[tied, None], steps.decay[tied, None], length[tied].astype(np.float64))
-        z = _z(steps.share, sums, g)
-        wanted = ((z > 0.0) & self.up[charts][:, None]) | ((z < 0.0) & self.down[charts][:, None])
-        scores = np.where(wanted & ~none, np.abs(z), 0.0)
-        rows, best = np.arange(len(charts)), scores.argmax(axis=1)
-        score = freed(scores[rows, best], np.maximum(steps.freedom, FREEDOM_MIN))
-        return score, slot[rows, best], z[rows, best]
+        score, best, z = largest(steps, sums, length, none, self.up[charts][:, None], self.down[charts][:, None])
+        return score, slot[np.arange(len(charts)), best], z
 
     # ------------------------------------------------------------------ alarms
     def _decide(
@@ -179,7 +171,7 @@ class Bank:
     ) -> None:
         """Open alarms, and end those whose stream has returned."""
         was_open = self.alarm[charts] != 0
-        self._test_returns(charts[was_open], _taken(steps, was_open))
+        self._test_returns(charts[was_open], taken(steps, was_open))
         opens = ~was_open & (score > self.h[charts])
         for place in np.flatnonzero(opens).tolist():
             chart, slot = int(charts[place]), int(window[place])
@@ -194,14 +186,7 @@ class Bank:
         """Page's test of "as the reference" against "half of the alarm's shift", at the newest step."""
         if not len(charts):
             return
-        added, weight, expected = steps.sums[:, 0], steps.sums[:, 1], steps.sums[:, 2]
-        shift = self.shift[charts]
-        mean = -shift * (added - weight * shift / 2.0)
-        usual = _within(expected / np.maximum(weight, 1e-300))
-        raised = _within(usual + shift)
-        share = added * np.log(usual / raised) + (weight - added) * np.log((1.0 - usual) / (1.0 - raised))
-        g = inflation(steps.lag1, steps.decay, np.full(len(charts), float(RETURN_STEPS)))
-        gained = self.evidence[charts] + np.where(steps.share, share, mean) / g
+        gained = self.evidence[charts] + returned(steps, self.shift[charts])
         self.evidence[charts] = np.maximum(gained, 0.0)
         for chart in charts[gained > RESOLVED].tolist():
             self.alarm[chart], self.since[chart] = 0, self.count[chart]
@@ -216,12 +201,8 @@ class Bank:
         found = list(map(_quiet, shown.tolist(), h.tolist()))
         for place in np.flatnonzero(opened).tolist():
             chart, slot = int(charts[place]), int(window[place])
-            level, rows = None, None
-            if slot >= 0:
-                held = self.total[chart] - self.before[chart, :, slot]
-                rows = round(float(held[4]))
-                seen = held[0] / held[1] if steps.share[place] else steps.baseline[place] + held[3] / max(held[4], 1.0)
-                level = float(seen) if held[1] > 0.0 else None
+            held = self.total[chart] - self.before[chart, :, slot] if slot >= 0 else None
+            level, rows = since(held, steps, place)
             direction = int(alarm[place])
             began = int(self.alarm_at[chart])
             found[place] = Verdict(True, float(shown[place]), float(h[place]), began, direction, level, rows)  # noqa: FBT003
@@ -255,7 +236,7 @@ class Bank:
         self.shift[chart], self.evidence[chart] = state["return"]
 
 
-CHART_BYTES = 3 * (_SLOTS * 8 * (TOTALS + 1) + 8 * (TOTALS + 10)) // 2
+CHART_BYTES = 3 * (ALL_SLOTS * 8 * (TOTALS + 1) + 8 * (TOTALS + 10)) // 2
 """Of a chart, with the room that a bank keeps for others."""
 
 
@@ -263,7 +244,8 @@ def _quiet(score: float, threshold: float) -> Verdict:
     return Verdict(False, score, threshold)  # noqa: FBT003 (Verdict's first field)
 
 
-def _taken(steps: Steps, which: BoolArray) -> Steps:
+def taken(steps: Steps, which: BoolArray | IntArray | slice) -> Steps:
+    """Some of the steps."""
     share, *rest = steps
     sums, baseline, freedom, lag1, decay, pane_rows = (column[which] for column in rest)
     return Steps(share[which], sums, baseline, freedom, lag1, decay, pane_rows)
@@ -275,13 +257,16 @@ def _within(share: FloatArray) -> FloatArray:
 
 def columns(signals: Sequence[Signal]) -> Steps:
     """The signals as columns."""
-    rows: list[Any] = [_numbers(signal) for signal in signals]
-    table = np.array(rows, np.float64)
+    return tabled(np.array([numbers(signal) for signal in signals], np.float64))
+
+
+def tabled(table: FloatArray) -> Steps:
+    """Rows of `numbers`, (C, 6 + TOTALS), as columns."""
     baseline, freedom, lag1, decay, pane_rows = table[:, TOTALS + 1 :].T.copy()
     return Steps(table[:, 0] != 0.0, table[:, 1 : TOTALS + 1], baseline, freedom, lag1, decay, pane_rows)
 
 
-def _numbers(signal: Signal) -> tuple[float, ...]:
+def numbers(signal: Signal) -> tuple[float, ...]:
     """What one signal comes to; see TOTALS."""
     known = signal.background
     if known is None:
@@ -300,6 +285,45 @@ def _numbers(signal: Signal) -> tuple[float, ...]:
     away = min(max(signal.level - signal.baseline, -LEVEL_MAX), LEVEL_MAX) * signal.rows
     sums = (root * z, weight, root * signal.center_se / own, away, signal.rows)
     return (0.0, *sums, signal.baseline, freedom, lag1, decay, pane_rows)
+
+
+def since(held: FloatArray | None, steps: Steps, place: int) -> tuple[float | None, int | None]:
+    """What people see of a window with these sums (None: there is none), as a level, and its rows."""
+    if held is None:
+        return None, None
+    seen = held[0] / held[1] if steps.share[place] else steps.baseline[place] + held[3] / max(held[4], 1.0)
+    return float(seen) if held[1] > 0.0 else None, round(float(held[4]))
+
+
+def returned(steps: Steps, shift: FloatArray) -> FloatArray:
+    """How much each step says for "as the reference" against "half of the alarm's shift": log-likelihood ratios."""
+    added, weight, expected = steps.sums[:, 0], steps.sums[:, 1], steps.sums[:, 2]
+    mean = -shift * (added - weight * shift / 2.0)
+    usual = _within(expected / np.maximum(weight, 1e-300))
+    raised = _within(usual + shift)
+    share = added * np.log(usual / raised) + (weight - added) * np.log((1.0 - usual) / (1.0 - raised))
+    g = inflation(steps.lag1, steps.decay, np.full(len(shift), float(RETURN_STEPS)))
+    return np.asarray(np.where(steps.share, share, mean) / g)
+
+
+def largest(
+    steps: Steps, sums: Sequence[FloatArray], length: IntArray, none: BoolArray, up: BoolArray, down: BoolArray
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Of each step the largest score of its windows, which that is, and its z.
+
+    sums: of windows (C, K), of as many steps as length says; none: where there is no window; up, down (C, 1): which
+    way is of interest.
+    """
+    g = np.ones(length.shape)
+    tied = steps.lag1 > 0.0
+    if tied.any():
+        g[tied] = inflation(steps.lag1[tied, None], steps.decay[tied, None], length[tied].astype(np.float64))
+    z = _z(steps.share, sums, g)
+    wanted = ((z > 0.0) & up) | ((z < 0.0) & down)
+    scores = np.where(wanted & ~none, np.abs(z), 0.0)
+    rows, best = np.arange(len(scores)), scores.argmax(axis=1)
+    score = freed(scores[rows, best], np.maximum(steps.freedom, FREEDOM_MIN))
+    return score, best, z[rows, best]
 
 
 def _z(share: BoolArray, sums: Sequence[FloatArray], g: FloatArray) -> FloatArray:

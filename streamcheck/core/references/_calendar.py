@@ -78,6 +78,11 @@ class Calendar:
             self._last = key, self._worked_out(hours, hour, step)
         return self._last[1]
 
+    def steady(self, start_ms: int, hours: int) -> bool:
+        """Whether `content` stays as it is while more of this pane is added: for an hour, unless all panes count."""
+        going = self._open is not None and self._open_hour == self._hour(start_ms)
+        return going and self.content(start_ms, hours) is not self.overall.content
+
     def _moment(self, start_ms: int) -> tuple[int, int]:
         """The hour in which a pane lies, counted from a Monday, and which of STEPS parts of it its middle is in."""
         if self._half_ms is None:

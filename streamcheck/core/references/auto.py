@@ -70,13 +70,17 @@ class Auto(Reference):
         stage = self.stage(start_ms)
         if stage is Stage.BLIND:
             return self._calendar.overall.content
-        return self._calendar.content(start_ms, WEEK_HOURS if stage is Stage.FINER else DAY_HOURS)
+        return self._calendar.content(start_ms, _hours(stage))
+
+    def steady(self, start_ms: int, *, quiet: bool) -> bool:
+        """While an alert is open; else within an hour, once it compares with earlier days."""
+        stage = self.stage(start_ms)
+        return not quiet or (stage is not Stage.BLIND and self._calendar.steady(start_ms, _hours(stage)))
 
     def describe(self, start_ms: int) -> str | None:
         """Which hours."""
         stage = self.stage(start_ms)
-        hours = WEEK_HOURS if stage is Stage.FINER else DAY_HOURS
-        return None if stage is Stage.BLIND else self._calendar.describe(start_ms, hours)
+        return None if stage is Stage.BLIND else self._calendar.describe(start_ms, _hours(stage))
 
     def progress(self) -> Progress:
         """Panes first, then the two days."""
@@ -94,3 +98,7 @@ class Auto(Reference):
         """Continue where `export` stood."""
         self._first_ms, self._newest_ms = state["first_ms"], state["newest_ms"]
         self._calendar.restore(state["calendar"])
+
+
+def _hours(stage: Stage) -> int:
+    return WEEK_HOURS if stage is Stage.FINER else DAY_HOURS

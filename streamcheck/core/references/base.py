@@ -81,6 +81,15 @@ class Reference(Component):
         """What the pane that begins at `start_ms` is compared with; None while warming up."""
         raise NotImplementedError
 
+    @property
+    def frozen(self) -> bool:
+        """Whether no pane will change it any more."""
+        return not self.learns
+
+    def steady(self, start_ms: int, *, quiet: bool) -> bool:  # noqa: ARG002 - most change with every pane, or never
+        """Whether what `baseline` gives for this pane stays as it is, though more of the same pane is observed."""
+        return self.frozen
+
     def describe(self, start_ms: int) -> str | None:  # noqa: ARG002 - most are the same at all times
         """Which of its panes `baseline` stands for, for people; None for all of them."""
         return None

@@ -62,6 +62,11 @@ class First(Reference):
         return self._pool.held_bytes
 
     @property
+    def frozen(self) -> bool:
+        """Once its span is over."""
+        return self._frozen
+
+    @property
     def learning_ms(self) -> int:
         """Its span."""
         return self.span_ms

@@ -56,6 +56,11 @@ class Season(Reference):
         return self._calendar.held_bytes
 
     @property
+    def frozen(self) -> bool:
+        """Once its span is over."""
+        return self._frozen
+
+    @property
     def learning_ms(self) -> int:
         """Its span."""
         return self.over_ms
