@@ -48,6 +48,7 @@ class MomentAccumulator:
     __slots__ = (
         "_dependence",
         "_known",
+        "_mean_variance",
         "_moment_of",
         "_shown_of",
         "between",
@@ -68,6 +69,8 @@ class MomentAccumulator:
         self.square_rows = 0.0
         self.neighbours = Neighbours()
         self._dependence: Dependence | None = None
+        self._mean_variance: tuple[float, float] | None = None
+        """The last that was asked for, by the variance within that it was asked for."""
         self._known = 0
 
     def add(self, summary: Any) -> bool:
@@ -82,7 +85,7 @@ class MomentAccumulator:
         self.square_rows += float(moment.n) ** 2
         self.neighbours.add(moment)
         self.panes += 1
-        self._dependence, self._known = None, 0
+        self._dependence, self._mean_variance, self._known = None, None, 0
         shown = self._shown_of(summary) if self._shown_of is not None else None
         if shown is not None:
             self.shown = self.shown + shown
@@ -107,7 +110,7 @@ class MomentAccumulator:
         self.moment = self.moment + other.moment
         self.shown = self.shown + other.shown
         self.panes += other.panes
-        self._dependence, self._known = None, 0
+        self._dependence, self._mean_variance, self._known = None, None, 0
 
     def apart(self, other: "MomentAccumulator", scatter: "Within") -> float:
         """By the larger of both variances; infinitely many where nothing scatters and the means differ."""
@@ -190,9 +193,12 @@ class MomentAccumulator:
 
     def mean_variance(self, within: float) -> float:
         """The variance of the reference's own mean."""
-        lag1, decay = self.dependence()
-        rows = self.square_rows / self.moment.n
-        return self.variance(rows, within) * inflation(lag1, decay, self.panes) / self.moment.n
+        if self._mean_variance is None or self._mean_variance[0] != within:
+            lag1, decay = self.dependence()
+            rows = self.square_rows / self.moment.n
+            found = self.variance(rows, within) * inflation(lag1, decay, self.panes) / self.moment.n
+            self._mean_variance = within, found
+        return self._mean_variance[1]
 
     def dependence(self) -> Dependence:
         """The correlation of neighbouring panes."""
@@ -208,7 +214,7 @@ class MomentAccumulator:
 
     def assume(self, tied: Dependence, known: int) -> None:
         """Take scatter and likeness of neighbours as known from so many panes, until others come."""
-        self._dependence, self._known = tied, known
+        self._dependence, self._mean_variance, self._known = tied, None, known
 
     def background(self, rows: float, within: float) -> Background:
         """What is to be known of the reference for a pane of so many rows."""
@@ -232,7 +238,7 @@ class MomentAccumulator:
         self.square_rows = float(state["square_rows"])
         self.moment, self.shown = _moment(state["moment"]), _moment(state["shown"])
         self.neighbours.restore(state["neighbours"])
-        self._dependence = None
+        self._dependence = self._mean_variance = None
 
 
 def _listed(moment: Moment) -> list[Any]:
