@@ -9,6 +9,7 @@ StreamcheckError
 ├── PluginError        components of another package that cannot be loaded
 ├── ProfileError       a reference profile that cannot be used: damaged, newer, not one
 ├── SourceError        the input: unknown topic, fewer partitions, a position that retention removed
+│   └── RegistryUnavailable  the schema registry does not answer
 └── DeliveryError      the output: an alert that could not be delivered
 """
 
@@ -81,6 +82,10 @@ class WorkerLost(StreamcheckError):  # noqa: N818 - named for what was found
 
 class SourceError(StreamcheckError):
     """The input cannot be read as asked, and the way out."""
+
+
+class RegistryUnavailable(SourceError):  # noqa: N818 - a state of the world that passes, not a mistake
+    """The schema registry has not answered for too long; nothing is lost, start again later."""
 
 
 class DeliveryError(StreamcheckError):

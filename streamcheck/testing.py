@@ -275,15 +275,7 @@ def _tail(batch: RawBatch, position: int) -> RawBatch:
     """What is left of a batch from an offset on."""
     at = int(np.searchsorted(batch.offsets, position))
     faults = tuple(fault for fault in batch.faults if fault[0] >= position)
-    return RawBatch(
-        batch.source,
-        batch.offsets[at:],
-        batch.timestamps[at:],
-        batch.keys[at:],
-        batch.values[at:],
-        batch.next_offset,
-        faults,
-    )
+    return batch.cut(slice(at, None), batch.next_offset, faults)
 
 
 __all__ = [

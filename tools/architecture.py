@@ -35,6 +35,8 @@ KNOWN_TO_ALL = ("streamcheck.errors", "streamcheck.__version__")
 # Libraries with one home each.
 HOMES = {
     "click": "streamcheck.cli",
+    "fastavro": "streamcheck.runtime.decode",
+    "google": "streamcheck.runtime.decode",
     "kafka": "streamcheck.adapters.kafka",
     "plotly": "streamcheck.report",
     "prometheus_client": "streamcheck.adapters.prometheus",

@@ -8,7 +8,7 @@ import click
 from streamcheck import __version__
 from streamcheck.cli.exits import EXIT_CRASHED, EXIT_FAILURE, EXIT_MISTAKE, EXIT_TEMPORARY
 from streamcheck.cli.installation import incomplete
-from streamcheck.errors import ConfigError, StateUnavailable, StreamcheckError, WorkerLost
+from streamcheck.errors import ConfigError, RegistryUnavailable, StateUnavailable, StreamcheckError, WorkerLost
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("streamcheck.cli.init:init", "Look at a topic or a file, and write a config for it."),
@@ -87,7 +87,7 @@ class LazyGroup(click.Group):
 def _exit_code(error: StreamcheckError) -> int:
     if isinstance(error, WorkerLost):
         return EXIT_CRASHED
-    return EXIT_TEMPORARY if isinstance(error, StateUnavailable) else EXIT_FAILURE
+    return EXIT_TEMPORARY if isinstance(error, StateUnavailable | RegistryUnavailable) else EXIT_FAILURE
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

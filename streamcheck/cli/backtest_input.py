@@ -131,7 +131,8 @@ def _topics(config: str, loaded: Loaded, history: History, life: "Life | None", 
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
-    live = KafkaSource(client, topics, f"{settings.name}.backtest", client=settings.kafka_client)
+    group, headers = f"{settings.name}.backtest", plan.wants_headers
+    live = KafkaSource(client, topics, group, client=settings.kafka_client, headers=headers)
     try:
         source = TopicHistory(live)
         first = _starts(loaded, source, history.first_ms)

@@ -7,4 +7,4 @@ EXIT_MISTAKE = 2
 EXIT_CRASHED = 70
 """EX_SOFTWARE of sysexits.h: a call hung, or streamcheck has a fault. Starting again is safe."""
 EXIT_TEMPORARY = 75
-"""EX_TEMPFAIL: the disk is full, for one. Starting again helps once that has passed."""
+"""EX_TEMPFAIL: the disk is full, or the schema registry is away. Starting again helps once that has passed."""

@@ -26,7 +26,8 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
     assert settings.kafka is not None, "run refuses configs without kafka"
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
-    source = KafkaSource(client, topics, str(settings.kafka["group_id"]), client=_reader(settings))
+    group, headers = str(settings.kafka["group_id"]), plan.wants_headers
+    source = KafkaSource(client, topics, group, client=_reader(settings), headers=headers)
     named, directory = settings.topics, Path(settings.state_dir)
     store = SqliteStore(directory, plan.name)
     may = takeover_allowed(directory)
@@ -34,14 +35,13 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
         source=source,
         store=store,
         start=lambda: source.offsets_at(settings.start),
-        alerts=(
-            KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=may) if named.alerts else None
-        ),
+        alerts=(KafkaAlertSink(client, named.alerts, plan.name, replace_lineage=may) if named.alerts else None),
         dead_letters=KafkaStraySink(client, named.dead_letter) if named.dead_letter else None,
         late=KafkaStraySink(client, named.late) if named.late else None,
         journal=KafkaJournal(client, named.journal) if named.journal else None,
         orders=OrderFolder(directory),
         workers=settings.workers,
+        registry=settings.registry,
         claimed=partial(taken_over, directory),
     )
 

@@ -11,6 +11,7 @@ from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
 from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, helping, settled
 from streamcheck.config.load import Loaded, load
+from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.plan import Plan
@@ -124,7 +125,8 @@ def replay(
             told(given.done(), given.total(), given.rows())
 
         scope = _scope(given, courses, opened, stores, bounds_ms)
-        decoder = decoding(candidates[0].plan, settings.workers) if not scope.groups else _inline(candidates[0].plan)
+        plan, registry = candidates[0].plan, settings.registry
+        decoder = _inline(plan, registry) if scope.groups else decoding(plan, settings.workers, registry)
         if isinstance(decoder, Pool):
             given.leave_unread()
         with closing(decoder):
@@ -135,7 +137,7 @@ def replay(
                 outbox,
                 decoder,
                 clock,
-                Telemetry(first_snapshot(candidates[0].plan, clock)),
+                Telemetry(first_snapshot(plan, clock)),
                 LoopRules(commit_every_s=COMMIT_EVERY_S, open_bytes_max=min(settings.open_bytes, OPEN_BYTES_MAX)),
                 listen,
                 scope,
@@ -179,7 +181,8 @@ def _scope(
             alike.append(lane)
         else:
             others.setdefault(_streams(plan), (plan, []))[1].append(lane)
-    groups = tuple(Group(_inline(plan), tuple(lanes)) for plan, lanes in others.values())
+    registry = courses[0].candidate.loaded.settings.registry
+    groups = tuple(Group(_inline(plan, registry), tuple(lanes)) for plan, lanes in others.values())
     plans = [course.candidate.plan for course in courses]
     reach = Reach(_ends(plans, bounds_ms[1]) if given.bounded else {})
     return Scope(courses[0].windows, reach, given.enough, tuple(alike), groups)
@@ -189,8 +192,8 @@ def _streams(plan: Plan) -> tuple[object, ...]:
     return (plan.predictions, plan.labels, plan.task)
 
 
-def _inline(plan: Plan) -> Inline:
-    return Inline(decoders(plan))
+def _inline(plan: Plan, registry: SchemaRegistry | None) -> Inline:
+    return Inline(decoders(plan, registry))
 
 
 def _ends(plans: Sequence[Plan], end_ms: int | None) -> dict[str, int]:

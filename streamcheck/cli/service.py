@@ -15,7 +15,8 @@ from streamcheck import __version__
 from streamcheck.adapters.prometheus.exposition import Exposition
 from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
-from streamcheck.config.settings import Settings
+from streamcheck.cli.registry_wiring import open_registry
+from streamcheck.config.settings import SchemaRegistry, Settings
 from streamcheck.core.beside import later
 from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan, Schema
@@ -51,8 +52,8 @@ NONCE_BYTES = 16
 class Wiring:
     """The outer world of one run. start: positions of a new life, asked for only when the store is fresh.
 
-    workers: processes that decode. opened: called once the state is open and earlier runs are fenced off. claimed:
-    once the alerts topic is known to be this life's.
+    workers: processes that decode. registry: of the schemas that events are written by. opened: called once the state
+    is open and earlier runs are fenced off. claimed: once the alerts topic is known to be this life's.
     """
 
     source: Source
@@ -64,6 +65,7 @@ class Wiring:
     journal: JournalSink | None = None
     orders: OrderBox | None = None
     workers: int = 1
+    registry: SchemaRegistry | None = None
     opened: Callable[[], None] = lambda: None
     claimed: Callable[[], None] = lambda: None
 
@@ -114,11 +116,12 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def decoding(plan: Plan, workers: int) -> Decoding:
+def decoding(plan: Plan, workers: int, registry: SchemaRegistry | None) -> Decoding:
     """Who decodes: this process, or so many workers beside it (which can read files as well)."""
     if workers == 1:
-        return Inline(decoders(plan))
-    return Pool(workers, _schemas(plan), plan.task, decoders(plan), "streamcheck.cli.worker")
+        return Inline(decoders(plan, registry))
+    inline = decoders(plan, registry)
+    return Pool(workers, _schemas(plan), plan.task, inline, "streamcheck.cli.worker", registry=registry)
 
 
 @contextmanager
@@ -141,10 +144,11 @@ def _schemas(plan: Plan) -> list[Schema]:
     return [schema for schema in (plan.predictions, plan.labels) if schema is not None]
 
 
-def decoders(plan: Plan) -> dict[str, Decode]:
+def decoders(plan: Plan, registry: SchemaRegistry | None = None) -> dict[str, Decode]:
     """A decoder for each topic."""
-    schemas = _schemas(plan)
-    return {topic: decoder.decode for s in schemas for decoder in (Decoder(s, plan.task),) for topic in s.topics}
+    known = open_registry(registry) if registry is not None else None
+    made = [(schema, Decoder(schema, plan.task, known)) for schema in _schemas(plan)]
+    return {topic: decoder.decode for schema, decoder in made for topic in schema.topics}
 
 
 @contextmanager
@@ -183,7 +187,7 @@ def run_service(
 ) -> Tally:
     """Open everything in the order that makes a restart safe, run the loop, close everything."""
     outbox, strays = Outbox(wiring.alerts, wiring.store, wiring.claimed), StrayPost(wiring.dead_letters, wiring.late)
-    decoder = decoding(plan, wiring.workers)
+    decoder = decoding(plan, wiring.workers, wiring.registry)
     try:
         opening = partial(_open, plan, wiring, decoder, rules, clock, telemetry, outbox, strays, listener)
         loop = patiently(opening, telemetry, clock, stop)

@@ -98,7 +98,9 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
     plan, settings = where.loaded.plan, where.loaded.settings
     assert settings.kafka is not None
     topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
-    source = KafkaSource(where.client, topics, str(settings.kafka["group_id"]), client=settings.kafka_client)
+    source = KafkaSource(
+        where.client, topics, str(settings.kafka["group_id"]), client=settings.kafka_client, headers=plan.wants_headers
+    )
     workshop = where.directory.with_name(f"{where.directory.name}.rebuild")
     aside.clear(workshop)
     workshop.mkdir(mode=0o700)
@@ -267,7 +269,7 @@ def _replay(
     began = store.load() is not None
     telemetry = Telemetry(first_snapshot(plan, clock))
     try:
-        with closing(decoding(plan, settings.workers)) as decoder:
+        with closing(decoding(plan, settings.workers, settings.registry)) as decoder:
             return rebuild(
                 plan, store, source, known.life, known.expected, strays, decoder, clock, telemetry, rules, stop,
                 published=_published(where, known), progress=shown,

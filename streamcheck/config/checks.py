@@ -3,9 +3,10 @@
 import ipaddress
 
 from streamcheck.config.document import Findings, Path
+from streamcheck.config.formats import own_id, own_time
 from streamcheck.config.models import Config, Reference
 from streamcheck.config.monitors import reference_spec
-from streamcheck.config.streams import TimeSource
+from streamcheck.config.streams import Labels, Predictions, TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.wording import Usable
 from streamcheck.config.zones import names as zone_names
@@ -39,7 +40,8 @@ def check_owners(specs: tuple[MonitorSpec, ...], findings: Findings) -> None:
 
 def _check_labels(usable: Usable, findings: Findings) -> None:
     predictions, labels = usable.config.streams.predictions, usable.config.streams.labels
-    if labels is not None and predictions.id is None and usable.sure(*PREDICTIONS, "id"):
+    has_id = predictions.id is not None or own_id(predictions.envelope) is not None
+    if labels is not None and not has_id and usable.sure(*PREDICTIONS, "id"):
         findings.mistake(PREDICTIONS, "labels are joined by id; add id: FIELD to the predictions")
     if labels is not None and predictions.label is not None:
         findings.mistake(
@@ -77,10 +79,10 @@ def _check_times(usable: Usable, findings: Findings) -> None:
             _check_time_source(here, source, findings)
     if (
         labels is not None
-        and (labels.time is None) != (config.streams.predictions.time is None)
+        and _times_itself(labels) != _times_itself(config.streams.predictions)
         and usable.sure(*LABELS, "time")
     ):
-        named, other = (LABELS, "predictions") if labels.time is not None else (PREDICTIONS, "labels")
+        named, other = (LABELS, "predictions") if _times_itself(labels) else (PREDICTIONS, "labels")
         findings.warning(
             (*named, "time"),
             f"this stream names a time field and the {other} do not: field times and record timestamps may differ",
@@ -92,6 +94,11 @@ def _check_times(usable: Usable, findings: Findings) -> None:
             ("time", "lateness"),
             f"keeps {config.time.lateness // config.time.pane:,} panes open at once; longer panes save memory",
         )
+
+
+def _times_itself(stream: Predictions | Labels) -> bool:
+    """Whether its events say their time."""
+    return stream.time is not None or own_time(stream.envelope) is not None
 
 
 def _check_time_source(here: Path, source: TimeSource, findings: Findings) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 
+from streamcheck.config.formats import located, own_id, own_time
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
 from streamcheck.config.models import Config
 from streamcheck.config.notify import compile_notify
+from streamcheck.config.registry import compile_registry
 from streamcheck.config.settings import JoinStorage, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
-from streamcheck.config.values import path_parts
 from streamcheck.config.zones import zones
 from streamcheck.core.join_size import room
 from streamcheck.core.plan import (
     Column,
+    Encoding,
     JoinRules,
     Kind,
     Limits,
@@ -29,7 +31,11 @@ from streamcheck.core.types import StreamRole
 
 
 def compile_plan(
-    config: Config, surface: Surface, monitors: tuple[MonitorSpec, ...], profiles: Mapping[str, Profile]
+    config: Config,
+    surface: Surface,
+    monitors: tuple[MonitorSpec, ...],
+    profiles: Mapping[str, Profile],
+    encodings: Mapping[str, Encoding],
 ) -> Plan:
     """The plan; segmentations are the declared ones, then those that only monitors use."""
     used = (spec.by for spec in monitors if spec.by is not None)
@@ -37,8 +43,8 @@ def compile_plan(
     segmentations = tuple(dict.fromkeys((*surface.segmentations, *used)))
     return Plan(
         name=config.name,
-        predictions=_predictions(config, surface),
-        labels=_labels(config, surface),
+        predictions=_predictions(config, surface, encodings["predictions"]),
+        labels=_labels(config, surface, encodings.get("labels")),
         task=surface.task,
         time=TimeRules(rules.pane, rules.lateness, rules.idle_after, rules.max_jump),
         join=_join(config, len(segmentations)),
@@ -56,41 +62,46 @@ def _zones_of(monitors: tuple[MonitorSpec, ...]) -> list[str]:
     return [value for spec in monitors for name, value in spec.reference.params if name == "zone"]
 
 
-def _predictions(config: Config, surface: Surface) -> Schema:
+def _predictions(config: Config, surface: Surface, encoding: Encoding) -> Schema:
     stream = config.streams.predictions
     return Schema(
         StreamRole.PREDICTIONS,
         stream.topic,
-        path_parts(stream.id) if stream.id else None,
-        _time(stream.time),
+        located(stream.id, stream.envelope) if stream.id else own_id(stream.envelope),
+        _time(stream.time, stream.envelope),
         surface.columns,
         config.limits.message_bytes,
         config.time.max_future,
+        encoding,
     )
 
 
-def _labels(config: Config, surface: Surface) -> Schema | None:
+def _labels(config: Config, surface: Surface, encoding: Encoding | None) -> Schema | None:
     stream = config.streams.labels
-    if stream is None:
+    if stream is None or encoding is None:
         return None
     said = surface.column(PREDICTION)
     kind, positive = (said.kind, said.positive) if said else (Kind.CATEGORICAL, None)
-    label = Column(LABEL, path_parts(stream.label), kind, Role.LABEL, positive=positive)
+    label = Column(LABEL, located(stream.label, stream.envelope), kind, Role.LABEL, positive=positive)
     return Schema(
         StreamRole.LABELS,
         stream.topic,
-        path_parts(stream.id),
-        _time(stream.time),
+        located(stream.id, stream.envelope),
+        _time(stream.time, stream.envelope),
         (label,),
         config.limits.message_bytes,
         config.time.max_future,
+        encoding,
     )
 
 
-def _time(source: TimeSource | None) -> TimeField | None:
+def _time(source: TimeSource | None, envelope: str | None) -> TimeField | None:
+    own = own_time(envelope)
+    if source is None and own is not None:
+        return TimeField(own, TimeUnit.ISO8601)
     if source is None or source.field is None or source.unit is None:
         return None
-    return TimeField(path_parts(source.field), TimeUnit(source.unit))
+    return TimeField(located(source.field, envelope), TimeUnit(source.unit))
 
 
 def _join(config: Config, segmentations: int) -> JoinRules | None:
@@ -141,4 +152,5 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         workers=config.workers,
         kafka_client=client,  # type: ignore[arg-type]  # checked: one of CLIENTS
         notify=compile_notify(config.notify),
+        registry=compile_registry(config.schema_registry),
     )

@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from streamcheck.config.checks import check_owners, check_parts
 from streamcheck.config.compile import compile_plan, compile_settings
 from streamcheck.config.document import TEXT_BYTES_MAX, Findings, Unreadable, path_text, read
+from streamcheck.config.encodings import read_encodings
 from streamcheck.config.environment import substitute
 from streamcheck.config.kafka_options import check_kafka
 from streamcheck.config.models import Config
@@ -72,13 +73,14 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config", *, prof
     kafka = check_kafka(config.kafka, findings) if config.kafka is not None else None
     check_parts(usable, findings)
     check_notify(config.notify, findings)
+    encodings = read_encodings(usable, findings, FilePath(source).parent)
     declared = surface(usable, findings)
     known = read_profiles(usable, findings, FilePath(source).parent) if profiles else None
     monitors = Expansion(usable, declared, findings, known).specs()
     check_owners(monitors, findings)
     plan = None
     if not findings.mistakes:
-        plan = compile_plan(config, declared, monitors, {} if known is None else known.by_digest())
+        plan = compile_plan(config, declared, monitors, {} if known is None else known.by_digest(), encodings)
         if known is not None:
             check_profiles(usable, plan, known, declared, findings)
     if findings.mistakes or plan is None:

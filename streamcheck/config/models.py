@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from streamcheck.config.notify import NotifySection
+from streamcheck.config.registry import SchemaRegistrySection
 from streamcheck.config.streams import Section, Segmentations, Streams, Times
 from streamcheck.config.values import (
     Duration,
@@ -236,6 +237,9 @@ class Config(Section):
     start: Start = Field(
         "latest",
         description="Where the first run begins: earliest, latest, or a time with an offset. Later runs resume.",
+    )
+    schema_registry: SchemaRegistrySection | None = Field(
+        None, description="Where the schemas are by which avro and protobuf events are written."
     )
     streams: Streams = Field(description="The event streams.")
     time: Times = Field(

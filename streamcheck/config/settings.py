@@ -77,6 +77,16 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaRegistry:
+    """Where the schemas of events are, and how to log in there. ca_file: what its certificate is checked by."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the runtime needs that is no part of the plan.
 
@@ -104,3 +114,4 @@ class Settings:
     workers: int = 1
     kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"
     notify: tuple[Notify, ...] = ()
+    registry: SchemaRegistry | None = None

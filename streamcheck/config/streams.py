@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from streamcheck.config.formats import EnvelopeName, FormatName
 from streamcheck.config.values import (
     Duration,
     FieldPath,
@@ -95,12 +96,28 @@ class Feature(Section):
         return {"kind": value} if isinstance(value, str) else value
 
 
+FORMAT = Field(
+    None, description="How records write events; left out: json. By a schema_registry, or by a file beside the config."
+)
+ENVELOPE = Field(
+    None, description="What stands around the fields: cloudevents, cloudevents_binary or debezium; docs/formats.md."
+)
+
+
 class Predictions(Section):
     """The stream of predictions: one event per prediction, with the features it was made from."""
 
     topic: Topics = Field(description="Topic, or list of topics, with prediction events.")
-    id: FieldPath | None = Field(None, description="Field that identifies a prediction; needed for a labels stream.")
-    time: TimeSource | None = Field(None, description="Where the event time stands; left out: the record timestamp.")
+    format: FormatName | None = FORMAT
+    envelope: EnvelopeName | None = ENVELOPE
+    id: FieldPath | None = Field(
+        None,
+        description="Field that identifies a prediction; needed for a labels stream. Left out: a CloudEvent's own id.",
+    )
+    time: TimeSource | None = Field(
+        None,
+        description="Where the event time stands; left out: the record timestamp, or the CloudEvent's own time.",
+    )
     prediction: FieldPath | None = Field(
         None, description="Field with what the model predicted: a class, or a number for regression."
     )
@@ -131,11 +148,14 @@ class Labels(Section):
     """The stream of labels: the truth about predictions, later."""
 
     topic: Topics = Field(description="Topic, or list of topics, with label events.")
+    format: FormatName | None = FORMAT
+    envelope: EnvelopeName | None = ENVELOPE
     id: FieldPath = Field(description="Field with the id of the prediction.")
     label: FieldPath = Field(description="Field with the truth.")
     time: TimeSource | None = Field(
         None,
-        description="When the label became known; left out: the record timestamp. Never the time of the prediction.",
+        description="When the label became known; left out: the record timestamp, or the CloudEvent's own time. Never "
+        "the time of the prediction.",
     )
     horizon: PositiveDuration = Field(
         604_800_000, description="How long a prediction waits for its label, in event time."

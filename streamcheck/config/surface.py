@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from streamcheck.config.defaults import Signals
 from streamcheck.config.document import Findings, Path
+from streamcheck.config.formats import located
 from streamcheck.config.streams import Predictions
-from streamcheck.config.values import path_parts
 from streamcheck.config.wording import Usable
 from streamcheck.core.components import components
 from streamcheck.core.detectors.base import Domain
@@ -157,7 +157,8 @@ def surface(usable: Usable, findings: Findings) -> Surface:
     for at, crossed in enumerate(predictions.segments):
         for name in crossed:
             if name not in fields:
-                _add_segment_field(name, (*PREDICTIONS, "segments", at), columns, fields, findings)
+                here = (*PREDICTIONS, "segments", at)
+                _add_segment_field(name, predictions.envelope, here, columns, fields, findings)
     segmentations = [
         Segmentation(tuple(fields[f] for f in s)) for s in predictions.segments if all(f in fields for f in s)
     ]
@@ -173,7 +174,7 @@ def _feature(name: str, predictions: Predictions, findings: Findings) -> Column 
         findings.mistake(here, f"{name!r} is a name that streamcheck uses itself; {hint}")
         return None
     try:
-        path = path_parts(feature.path or name)
+        path = located(feature.path or name, predictions.envelope)
     except ValueError:
         findings.mistake(here, r"expected a field name, with dots for nested ones; write \. for a dot inside a name")
         return None
@@ -197,13 +198,24 @@ def _own_columns(predictions: Predictions, task: Task | None) -> list[Column]:
     ):
         if path is not None:
             columns.append(
-                Column(name, path_parts(path), kind, role, positive=positive if kind is Kind.BINARY else None)
+                Column(
+                    name,
+                    located(path, predictions.envelope),
+                    kind,
+                    role,
+                    positive=positive if kind is Kind.BINARY else None,
+                )
             )
     return columns
 
 
 def _add_segment_field(
-    name: str, here: Path, columns: list[Column], fields: dict[str, str], findings: Findings
+    name: str,
+    envelope: str | None,
+    here: Path,
+    columns: list[Column],
+    fields: dict[str, str],
+    findings: Findings,
 ) -> None:
     """Find the column behind a segment field, or make one."""
     known = next((c for c in columns if c.name == name), None)
@@ -222,7 +234,7 @@ def _add_segment_field(
         )
     else:
         try:
-            path = path_parts(name)
+            path = located(name, envelope)
         except ValueError:
             findings.mistake(here, "expected a field name, with dots for nested ones, such as customer.tier")
             return

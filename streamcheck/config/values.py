@@ -122,11 +122,13 @@ def instant_ms(value: object) -> int:
 def path_parts(dotted: str) -> tuple[str, ...]:
     r"""Which nested fields does a dotted path name? `\.` is a dot inside a name. ValueError for an empty part.
 
+    `$headers` and `$event` are followed by a name.
+
     >>> path_parts("model.version"), path_parts(r"a\.b")
     (('model', 'version'), ('a.b',))
     """
     parts = tuple(part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", dotted))
-    if not all(parts) or len(parts) > PATH_PARTS_MAX:
+    if not all(parts) or len(parts) > PATH_PARTS_MAX or parts in (("$headers",), ("$event",)):
         raise ValueError(dotted)
     return parts
 
@@ -323,7 +325,13 @@ ScalarText = Annotated[
     str, Rule(_scalar_text, "expected a value such as 1, true or fraud", {"type": ["string", "integer", "boolean"]})
 ]
 FieldPath = Annotated[
-    str, Rule(_path, "expected the name of a field, with dots for nested ones, such as model.version", _TEXT)
+    str,
+    Rule(
+        _path,
+        "expected the name of a field, with dots for nested ones, such as model.version; or $key, $headers.NAME, "
+        "$event.FIELD",
+        _TEXT,
+    ),
 ]
 Name = Annotated[str, pattern_rule(_NAME, "expected a name of letters, digits, '.', '_' and '-' (at most 100)")]
 Word = Annotated[str, pattern_rule(_WORD, "expected a lower-case word such as warning or page")]

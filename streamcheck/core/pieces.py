@@ -64,7 +64,7 @@ class Pieces(Sequence[bytes | None]):
     def __getitem__(self, at: slice) -> "Pieces": ...
     def __getitem__(self, at: int | slice) -> "bytes | Pieces | None":
         if isinstance(at, slice):
-            return Pieces(self.data, self.begins[at], self.ends[at])
+            return self.at(at)
         begin, end = int(self.begins[at]), int(self.ends[at])
         return self.data[begin:end] if begin <= end else None
 
@@ -72,6 +72,10 @@ class Pieces(Sequence[bytes | None]):
         data = self.data
         for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
             yield data[begin:end] if begin <= end else None
+
+    def at(self, places: slice | IntArray) -> "Pieces":
+        """Those at these positions, in their order."""
+        return Pieces(self.data, self.begins[places], self.ends[places])
 
     def apart(self) -> tuple[IntArray, IntArray, bytes]:
         """Of what such values can be made again: begins, ends, and no more of the block than they lie in."""

@@ -55,11 +55,52 @@ class TimeUnit(StrEnum):
     ISO8601 = "iso8601"
 
 
+KEY, HEADERS = "$key", "$headers"
+"""First parts of paths that lead into a record's key and headers; all other paths lead into its value."""
+
+Path = tuple[str, ...]
+
+
+class Format(StrEnum):
+    """How a topic's records write an event."""
+
+    JSON = "json"
+    JSON_SCHEMA = "json_schema"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
+
+
+class Envelope(StrEnum):
+    """What stands around an event."""
+
+    CLOUDEVENTS = "cloudevents"
+    CLOUDEVENTS_BINARY = "cloudevents_binary"
+    DEBEZIUM = "debezium"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How events lie in a topic's records. schema: by which all are written (else each names its own, of a registry).
+
+    message: with a Protobuf schema, the name of theirs.
+    """
+
+    format: Format = Format.JSON
+    envelope: Envelope | None = None
+    schema: bytes | None = None
+    message: str | None = None
+
+    @property
+    def by_registry(self) -> bool:
+        """Whether a schema registry must be asked."""
+        return self.format in (Format.AVRO, Format.PROTOBUF) and self.schema is None
+
+
 @dataclass(frozen=True, slots=True)
 class TimeField:
     """Where an event carries its time; without one, the record timestamp counts."""
 
-    path: tuple[str, ...]
+    path: Path
     unit: TimeUnit
 
 
@@ -68,7 +109,7 @@ class Column:
     """One field that is kept of every event. `range` is what the config declares as valid (inclusive)."""
 
     name: str
-    path: tuple[str, ...]
+    path: Path
     kind: Kind
     role: Role
     range: tuple[float, float] | None = None
@@ -81,11 +122,30 @@ class Schema:
 
     role: StreamRole
     topics: tuple[str, ...]
-    id_path: tuple[str, ...] | None
+    id_path: Path | None
     time: TimeField | None
     columns: tuple[Column, ...]
     message_bytes_max: int
     max_future_ms: int
+    encoding: Encoding = field(default=Encoding(), repr=False)
+    """Not in repr: by it, states of before there were encodings know their streams (saving.meaning)."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every path that is named, those of the columns first; one may come twice."""
+        named = (*(column.path for column in self.columns), self.id_path, self.time.path if self.time else None)
+        return tuple(path for path in named if path)
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether a path leads into the keys of records."""
+        return any(path[0] == KEY for path in self.paths)
+
+    @property
+    def wants_headers(self) -> bool:
+        """Whether a path, or the envelope, leads into the headers of records."""
+        binary = self.encoding.envelope is Envelope.CLOUDEVENTS_BINARY
+        return binary or any(path[0] == HEADERS for path in self.paths)
 
     @property
     def numeric(self) -> tuple[Column, ...]:
@@ -253,6 +313,11 @@ class Plan:
     """By digest: those that monitors' references name."""
     zones: Mapping[str, Zone] = field(default_factory=lambda: {UTC.name: UTC})
     """By name: those that monitors' references name."""
+
+    @property
+    def wants_headers(self) -> bool:
+        """Whether a path of any stream leads into the headers of records."""
+        return any(schema.wants_headers for schema in (self.predictions, self.labels) if schema is not None)
 
     @property
     def timing(self) -> Timing:

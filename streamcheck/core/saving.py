@@ -14,7 +14,7 @@ from streamcheck.core.engine import Engine
 from streamcheck.core.joining import Spill
 from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.partitions import Partition
-from streamcheck.core.plan import Plan
+from streamcheck.core.plan import Encoding, Plan
 from streamcheck.core.shelf import PREFIX
 from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import StateError
@@ -198,7 +198,14 @@ def meaning(plan: Plan) -> str:
         time.lateness_ms,
         time.max_jump_ms,
         plan.segmentations,
+        *_encodings(plan),
     )
+
+
+def _encodings(plan: Plan) -> list[Encoding]:
+    """Those of the streams; none where both are plain JSON, as all were once."""
+    found = [schema.encoding for schema in (plan.predictions, plan.labels) if schema is not None]
+    return found if any(encoding != Encoding() for encoding in found) else []
 
 
 def _delta_key(end_ms: int) -> str:

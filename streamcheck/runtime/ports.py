@@ -1,13 +1,14 @@
 """What the loop asks of the world: a source, a store, sinks, a clock. Adapters implement these; the core knows none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from streamcheck.core.columns import ColumnBatch
+from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import IntArray, SourcePartition
 from streamcheck.errors import DeliveryError, SourceError, StateError
@@ -17,7 +18,10 @@ from streamcheck.errors import DeliveryError, SourceError, StateError
 class RawBatch:
     """Undecoded records of ONE source partition, in offset order.
 
-    n records: offsets and timestamps (n,) int64 (ms); values and keys: n bytes or None (a tombstone).
+    n records: offsets and timestamps (n,) int64 (ms); values and keys: n bytes or None (a tombstone). headers: of each,
+    as in a Kafka record (how many, then each), None where nobody wants them. encoded: values are as a topic holds them,
+    in the format of its stream, and key and headers are the record's; else a value is the event in JSON (of a file, a
+    scenario, a program), and `$key` and `$headers` are fields of it.
     faults: positions (offset, reason) at which the source could not produce a record: corrupt batch, missing codec, too
     large once decompressed. next_offset: where reading goes on.
     """
@@ -29,13 +33,28 @@ class RawBatch:
     values: Sequence[bytes | None]
     next_offset: int
     faults: tuple[tuple[int, str], ...] = ()
+    headers: Pieces | None = None
+    encoded: bool = False
 
     def only(self, offset: int) -> "RawBatch":
         """The same for the one record at `offset`, keeping no other alive."""
         at = int(np.searchsorted(self.offsets, offset))
         cut = slice(at, at + 1)
         columns = (self.offsets[cut].copy(), self.timestamps[cut].copy(), list(self.keys[cut]), list(self.values[cut]))
-        return RawBatch(self.source, *columns, offset + 1)
+        return RawBatch(self.source, *columns, offset + 1, encoded=self.encoded)
+
+    def cut(self, rows: slice, next_offset: int, faults: tuple[tuple[int, str], ...]) -> "RawBatch":
+        """Some of the records, with these faults among them."""
+        return replace(
+            self,
+            offsets=self.offsets[rows],
+            timestamps=self.timestamps[rows],
+            keys=self.keys[rows],
+            values=self.values[rows],
+            next_offset=next_offset,
+            faults=faults,
+            headers=None if self.headers is None else self.headers[rows],
+        )
 
     def record(self, offset: int) -> tuple[bytes | None, bytes | None]:
         """Key and value of the record at `offset`; (None, None) for a fault."""
@@ -43,6 +62,29 @@ class RawBatch:
         if at < len(self.offsets) and self.offsets[at] == offset:
             return self.keys[at], self.values[at]
         return None, None
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSchema:
+    """A schema that events were written by. content: Avro: its JSON; Protobuf: a serialized FileDescriptorProto.
+
+    kind: AVRO, PROTOBUF or JSON. references: what it refers to, name and content, each after what it refers to itself.
+    """
+
+    kind: str
+    content: bytes
+    references: tuple[tuple[str, bytes], ...] = ()
+
+
+class Registry(Protocol):
+    """Knows the schemas that events were written by."""
+
+    def schema(self, number: int) -> WriterSchema | None:
+        """The schema of this number; None where there is none, which never changes.
+
+        Waits for a registry that does not answer. Raises RegistryUnavailable where it does not come back in time,
+        SourceError where it refuses.
+        """
 
 
 Records = RawBatch | ColumnBatch

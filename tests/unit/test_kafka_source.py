@@ -57,7 +57,7 @@ class ScriptedFetch:
 def play(monkeypatch):
     def make(*script: object) -> tuple[KafkaSource, ScriptedFetch]:
         fetch = ScriptedFetch(list(script))
-        monkeypatch.setattr(module, "open_fetch", lambda *_: fetch)
+        monkeypatch.setattr(module, "open_fetch", lambda *_, **__: fetch)
         source = KafkaSource({}, ["t"], "g")
         source._positions = {WHERE: 5}
         return source, fetch

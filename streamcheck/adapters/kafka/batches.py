@@ -82,6 +82,7 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
     """One fetch response of one partition, unpacked into Chunks."""
 
     decompressed_bytes_max = DECOMPRESSED_BYTES_MAX
+    with_headers = False
     next_fetch_offset: int
 
     def take(self, n: int | None = None) -> Portion:
@@ -150,7 +151,7 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
         if not batches:
             return
         try:
-            yield self._chunk(wire.records(batches), batches[-1][0].last_offset + 1)
+            yield self._chunk(wire.records(batches, headers=self.with_headers), batches[-1][0].last_offset + 1)
         except MalformedBatch as fault:
             if len(batches) == 1:
                 yield from self._faults(batches[0][0].last_offset, fault)
@@ -207,7 +208,8 @@ class RawPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kaf
             yield from self._faults(last, MalformedBatch())
         else:
             if found:
-                yield self._chunk(_columns(found, len(batch)), found[-1].offset + 1)
+                columns = _columns(found, len(batch), with_headers=self.with_headers)
+                yield self._chunk(columns, found[-1].offset + 1)
 
 
 def _overlaps(head: wire.Header, before: int, next_base: int | None) -> bool:
@@ -225,20 +227,24 @@ def _check_legacy(batch: memoryview, limit: int) -> None:
         decompress(codec, batch[at:], limit)
 
 
-def _columns(found: list[Any], size: int) -> wire.Records:
-    # legacy records exist one by one only; brokers since 4.0 no longer take them
+def _columns(found: list[Any], size: int, *, with_headers: bool) -> wire.Records:
+    # legacy records exist one by one only and have no headers; brokers since 4.0 no longer take them
     return wire.Records(
         np.array([record.offset for record in found], np.int64),
         np.array([-1 if record.timestamp is None else record.timestamp for record in found], np.int64),
         [record.key for record in found],
         [record.value for record in found],
         size,
+        wire.headings([None] * len(found)) if with_headers else None,
     )
 
 
-def raw_reader(decompressed_bytes_max: int = DECOMPRESSED_BYTES_MAX) -> type[RawPartitionRecords]:
-    """The class to put in place of `consumer._fetcher.PartitionRecords`."""
-    return type("BoundedPartitionRecords", (RawPartitionRecords,), {"decompressed_bytes_max": decompressed_bytes_max})
+def raw_reader(
+    decompressed_bytes_max: int = DECOMPRESSED_BYTES_MAX, *, headers: bool = False
+) -> type[RawPartitionRecords]:
+    """The class to put in place of `consumer._fetcher.PartitionRecords`. headers: whether they are wanted."""
+    own = {"decompressed_bytes_max": decompressed_bytes_max, "with_headers": headers}
+    return type("BoundedPartitionRecords", (RawPartitionRecords,), own)
 
 
 def fits(reader: type[RawPartitionRecords]) -> bool:

@@ -14,7 +14,7 @@ from streamcheck.adapters.kafka.batches import Chunk
 from streamcheck.adapters.kafka.bounded import Bound
 from streamcheck.adapters.kafka.client import connect
 from streamcheck.adapters.kafka.codecs import BatchFault
-from streamcheck.adapters.kafka.wire import Records
+from streamcheck.adapters.kafka.wire import Records, headings
 from streamcheck.core.types import SourcePartition
 
 log = logging.getLogger(__name__)
@@ -122,9 +122,10 @@ class StockFetch(Fetch):
     stepped over.
     """
 
-    def __init__(self, consumer: Any, bound: Bound) -> None:
+    def __init__(self, consumer: Any, bound: Bound, *, headers: bool = False) -> None:
         super().__init__(consumer)
         self._bound = bound
+        self._headers = headers
 
     def close(self) -> None:
         """Release the connection, and kafka-python."""
@@ -135,7 +136,7 @@ class StockFetch(Fetch):
         """What came in within the time. Raises what the client raises, but for records that it cannot unpack."""
         try:
             self._let_parked_in()
-            return _grouped(self._consumer.poll(timeout_ms))
+            return _grouped(self._consumer.poll(timeout_ms), headers=self._headers)
         except Exception as error:
             if _concerns_cluster(error):
                 raise
@@ -158,7 +159,7 @@ class StockFetch(Fetch):
             self._consumer.assign([where])
             self._consumer.seek(where, at)
             try:
-                chunks = _grouped(self._consumer.poll(PROBE_MS)).get(source, [])
+                chunks = _grouped(self._consumer.poll(PROBE_MS), headers=self._headers).get(source, [])
                 positions[source] = self._consumer.position(where, timeout_ms=0)
             except Exception as error:
                 if _concerns_cluster(error):
@@ -189,7 +190,7 @@ def _reason(error: Exception) -> str:
     return "corrupt batch" if "crc" in str(error) else "malformed batch"
 
 
-def _grouped(taken: Mapping[TopicPartition, list[Any]]) -> dict[SourcePartition, list[Chunk]]:
+def _grouped(taken: Mapping[TopicPartition, list[Any]], *, headers: bool) -> dict[SourcePartition, list[Chunk]]:
     # the client hands out one object per record; there is nothing columnar to take them from
     return {
         SourcePartition(*where): [
@@ -200,6 +201,7 @@ def _grouped(taken: Mapping[TopicPartition, list[Any]]) -> dict[SourcePartition,
                     [record.key for record in found],
                     [record.value for record in found],
                     sum(len(record.value or b"") for record in found),
+                    headings(record.headers for record in found) if headers else None,
                 ),
                 found[-1].offset + 1,
             )
@@ -209,9 +211,12 @@ def _grouped(taken: Mapping[TopicPartition, list[Any]]) -> dict[SourcePartition,
     }
 
 
-def open_fetch(settings: Mapping[str, object], decompressed_bytes_max: int) -> Fetch:
-    """A connected consumer, raw where kafka-python fits, else stock with a warning. Raises what the client raises."""
-    reader = batches.raw_reader(decompressed_bytes_max)
+def open_fetch(settings: Mapping[str, object], decompressed_bytes_max: int, *, headers: bool = False) -> Fetch:
+    """A connected consumer, raw where kafka-python fits, else stock with a warning. Raises what the client raises.
+
+    headers: whether those of records are wanted.
+    """
+    reader = batches.raw_reader(decompressed_bytes_max, headers=headers)
     if batches.fits(reader):
         return RawFetch(_consumer(settings, POLL_KIB_MAX), reader)
     bound = Bound(decompressed_bytes_max)
@@ -221,7 +226,7 @@ def open_fetch(settings: Mapping[str, object], decompressed_bytes_max: int) -> F
         "" if bound.holds else ", and without a bound on decompression",
     )
     try:
-        return StockFetch(_consumer(settings, POLL_RECORDS_MAX), bound)
+        return StockFetch(_consumer(settings, POLL_RECORDS_MAX), bound, headers=headers)
     except BaseException:
         bound.release()
         raise

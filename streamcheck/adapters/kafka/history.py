@@ -97,8 +97,7 @@ class TopicHistory:
             return batch
         kept = int(np.searchsorted(batch.offsets, end))
         faults = tuple(fault for fault in batch.faults if fault[0] < end)
-        columns = batch.offsets[:kept], batch.timestamps[:kept], batch.keys[:kept], batch.values[:kept]
-        return RawBatch(batch.source, *columns, end, faults)
+        return batch.cut(slice(kept), end, faults)
 
     def _mind_ends(self) -> None:
         now_s, ended = self._now(), len(self._ended)

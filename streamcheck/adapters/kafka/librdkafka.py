@@ -9,6 +9,7 @@ import logging
 import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,7 @@ from streamcheck.adapters.kafka.batches import Chunk
 from streamcheck.adapters.kafka.client import SECRETS, said
 from streamcheck.adapters.kafka.fetch import POLL_KIB_MAX, Fetch, open_fetch
 from streamcheck.adapters.kafka.librdkafka_options import options
-from streamcheck.adapters.kafka.wire import Records
+from streamcheck.adapters.kafka.wire import Records, headings
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 
@@ -96,10 +97,13 @@ class _Notices:
 class LibrdkafkaFetch(Fetch):
     """A consumer of assigned partitions that delivers Chunks.
 
-    careful: opens the client that reads what this one cannot.
+    careful: opens the client that reads what this one cannot. headers: whether those of records are wanted.
     """
 
-    def __init__(self, consumer: Consumer, notices: _Notices, careful: Callable[[], Fetch]) -> None:
+    def __init__(
+        self, consumer: Consumer, notices: _Notices, careful: Callable[[], Fetch], *, headers: bool = False
+    ) -> None:
+        self._headers = headers
         self._consumer = consumer
         self._notices = notices
         self._open_careful = careful
@@ -208,7 +212,7 @@ class LibrdkafkaFetch(Fetch):
             if error is not None:
                 self._told(source, run[0], error)
                 continue
-            records = _records(run)
+            records = _records(run, with_headers=self._headers)
             self._moved_s[source] = self._polling_s
             if not self._plausible(source, records):
                 self._hand_over(source, self._positions[source])
@@ -306,7 +310,7 @@ class LibrdkafkaFetch(Fetch):
         return taken
 
 
-def _records(messages: list[Message]) -> Records:
+def _records(messages: list[Message], *, with_headers: bool) -> Records:
     """Columns of one partition's records."""
     n = len(messages)
     offsets = np.fromiter(map(Message.offset, messages), np.int64, n)
@@ -314,10 +318,13 @@ def _records(messages: list[Message]) -> Records:
     values = list(map(Message.value, messages))
     keys = list(map(Message.key, messages))
     size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
-    return Records(offsets, stamps, keys, values, size)
+    headers = headings(map(Message.headers, messages)) if with_headers else None  # type: ignore[arg-type]  # received ones are lists
+    return Records(offsets, stamps, keys, values, size + (len(headers.data) if headers is not None else 0), headers)
 
 
-def open_librdkafka(settings: Mapping[str, object], group: str, decompressed_bytes_max: int) -> LibrdkafkaFetch:
+def open_librdkafka(
+    settings: Mapping[str, object], group: str, decompressed_bytes_max: int, *, headers: bool = False
+) -> LibrdkafkaFetch:
     """A consumer through librdkafka. Connects by and by; raises SourceError for settings that it does not take."""
     notices = _Notices(settings)
     try:
@@ -325,4 +332,5 @@ def open_librdkafka(settings: Mapping[str, object], group: str, decompressed_byt
     except (KafkaException, ValueError, TypeError) as error:
         text = notices.text(error.args[0].str() if isinstance(error, KafkaException) else error)
         raise SourceError(f"the settings under kafka: cannot be used by librdkafka ({text})") from None
-    return LibrdkafkaFetch(consumer, notices, lambda: open_fetch(settings, decompressed_bytes_max))
+    careful = partial(open_fetch, settings, decompressed_bytes_max, headers=headers)
+    return LibrdkafkaFetch(consumer, notices, careful, headers=headers)

@@ -12,6 +12,7 @@ from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
 from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain, may_pass
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
 from streamcheck.adapters.kafka.watch import EVERY_S, View, Watch
+from streamcheck.adapters.kafka.wire import Records
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
@@ -36,7 +37,7 @@ class KafkaSource:
     """A runtime.ports.Source over Kafka, one thread of control. Nothing is connected before the first question.
 
     settings: kafka-python's own names, whichever of CLIENTS reads. group: under which progress is shown to lag tools;
-    the source is no member of that group and takes no positions from it.
+    the source is no member of that group and takes no positions from it. headers: whether those of records are wanted.
 
     Raised: ParameterError for a setting that is not the user's; SourceError for what only a person can mend (unknown
     topic, no right, damaged log); GapError for a position that is gone; BrokerUnavailable by `partitions`, `offsets_at`
@@ -53,10 +54,11 @@ class KafkaSource:
         decompressed_bytes_max: int = DECOMPRESSED_BYTES_MAX,
         watch_every_s: float = EVERY_S,
         client: str = CLIENTS[0],
+        headers: bool = False,
     ) -> None:
         check_settings(settings)
         assert client in CLIENTS, client
-        self._client, self._group = client, group
+        self._client, self._group, self._headers = client, group, headers
         self._settings = dict(settings)
         self._topics = tuple(topics)
         self._decompressed_bytes_max = decompressed_bytes_max
@@ -175,14 +177,14 @@ class KafkaSource:
 
     def _open(self) -> Fetch:
         if self._client == CLIENTS[0]:
-            return open_fetch(self._settings, self._decompressed_bytes_max)
+            return open_fetch(self._settings, self._decompressed_bytes_max, headers=self._headers)
         try:
             from streamcheck.adapters.kafka.librdkafka import open_librdkafka  # noqa: PLC0415 (an extra)
         except ImportError as error:
             raise SourceError(
                 "kafka.client: confluent takes confluent-kafka: pip install 'streamcheck[fast]'"
             ) from error
-        return open_librdkafka(self._settings, self._group, self._decompressed_bytes_max)
+        return open_librdkafka(self._settings, self._group, self._decompressed_bytes_max, headers=self._headers)
 
     def _disconnect(self) -> None:
         fetch, self._fetch = self._fetch, None
@@ -229,4 +231,12 @@ def merge(source: SourcePartition, chunks: Sequence[Chunk]) -> RawBatch:
         values=Pieces.together([Pieces.of(part.values) for part in parts]),
         next_offset=chunks[-1].next_offset,
         faults=tuple(fault for chunk in chunks for fault in chunk.faults),
+        headers=_headers(parts),
+        encoded=True,
     )
+
+
+def _headers(parts: Sequence[Records]) -> Pieces | None:
+    """Of parts that all have them, but for those without records."""
+    found = [part.headers for part in parts if len(part.offsets)]
+    return Pieces.together([each for each in found if each is not None]) if found and None not in found else None

@@ -4,8 +4,8 @@ Format: https://kafka.apache.org/documentation/#recordbatch. Older message sets 
 """
 
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -83,7 +83,7 @@ class Header(NamedTuple):
 class Records:
     """n records as columns: offsets and timestamps (n,) int64, keys and values n bytes or None.
 
-    size: bytes of memory behind them.
+    size: bytes of memory behind them. headers: as they are written, where they are wanted.
     """
 
     offsets: IntArray
@@ -91,13 +91,15 @@ class Records:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     size: int
+    headers: Pieces | None = None
 
     def since(self, offset: int) -> "Records":
         """The records at or after `offset`."""
         at = int(np.searchsorted(self.offsets, offset))
         if at == 0:
             return self
-        return Records(self.offsets[at:], self.timestamps[at:], self.keys[at:], self.values[at:], self.size)
+        headers = None if self.headers is None else self.headers[at:]
+        return Records(self.offsets[at:], self.timestamps[at:], self.keys[at:], self.values[at:], self.size, headers)
 
 
 def slices(data: bytes) -> Iterator[memoryview]:
@@ -160,16 +162,17 @@ def aborts(batch: memoryview, head: Header) -> bool:
     return bool(_CONTROL_KEY.unpack_from(key)[1] == 0)
 
 
-def records(batches: Sequence[tuple[Header, Payload]]) -> Records:
+def records(batches: Sequence[tuple[Header, Payload]], *, headers: bool = False) -> Records:
     """The records of consecutive batches, together. Raises MalformedBatch when any of them is no sequence of records.
 
     Only the way from record to record is walked in Python, because each begins where the one before ends; everything
-    inside is decoded as columns. Headers of records are stepped over unread.
+    inside is decoded as columns. Headers of records are stepped over unread; with `headers` it is said where they are.
     """
     data = b"".join([part for _, part in batches])
     try:
         starts = _starts(data, batches)
-        return _columns(data, starts, batches)
+        found, headings = _columns(data, starts, batches)
+        return replace(found, headers=headings) if headers else found
     except IndexError as error:  # a length led beyond the end
         raise MalformedBatch from error
 
@@ -256,7 +259,9 @@ def _varints(octets: npt.NDArray[np.uint8], at: IntArray) -> tuple[IntArray, Int
     return half ^ -(value & np.uint64(1)).view(np.int64), at
 
 
-def _columns(data: bytes, starts: npt.NDArray[np.int64], batches: Sequence[tuple[Header, Payload]]) -> Records:
+def _columns(
+    data: bytes, starts: npt.NDArray[np.int64], batches: Sequence[tuple[Header, Payload]]
+) -> tuple[Records, Pieces]:
     octets = np.frombuffer(data, np.uint8)
     length, at = _varints(octets, starts)
     ends = at + length
@@ -270,13 +275,13 @@ def _columns(data: bytes, starts: npt.NDArray[np.int64], batches: Sequence[tuple
     value_ends = value_at + np.maximum(value_length, 0)
     if (value_length < -1).any() or (value_ends >= ends).any():  # the number of headers takes a byte at least
         raise MalformedBatch
-    headers, at = _varints(octets, value_ends)
-    if (headers < 0).any() or (at > ends).any() or (at != ends)[headers == 0].any():
+    count, at = _varints(octets, value_ends)
+    if (count < 0).any() or (at > ends).any() or (at != ends)[count == 0].any():
         raise MalformedBatch
     offsets, timestamps = _stamps(batches, delta, elapsed)
     keys = _cut(data, key_at, key_ends, key_length)
     values = _cut(data, value_at, value_ends, value_length)
-    return Records(offsets, timestamps, keys, values, len(data))
+    return Records(offsets, timestamps, keys, values, len(data)), Pieces(data, value_ends, ends)
 
 
 def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed: IntArray) -> tuple[IntArray, IntArray]:
@@ -290,6 +295,33 @@ def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed:
         raise MalformedBatch
     appended = np.repeat([bool(head.attributes & _LOG_APPEND) for head, _ in batches], counts)
     return offsets, np.where(appended, newest, first + elapsed)
+
+
+def headings(headers: Iterable[Sequence[tuple[str, bytes | None]] | None]) -> Pieces:
+    """Headers of records as they would be written, for clients that have taken them apart."""
+    return Pieces.of([_written(each or ()) for each in headers])
+
+
+def _written(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+    parts = [_varint(len(headers))]
+    for name, value in headers:
+        key = name.encode("utf-8", "surrogateescape")
+        parts += [_varint(len(key)), key, _varint(-1 if value is None else len(value)), value or b""]
+    return b"".join(parts)
+
+
+def _varint(value: int) -> bytes:
+    r"""Zigzag.
+
+    >>> _varint(-1), _varint(1), _varint(300)
+    (b'\x01', b'\x02', b'\xd8\x04')
+    """
+    left, found = value << 1 if value >= 0 else (-value << 1) - 1, bytearray()
+    while left > 0x7F:
+        found.append(left & 0x7F | 0x80)
+        left >>= 7
+    found.append(left)
+    return bytes(found)
 
 
 def _cut(data: bytes, starts: IntArray, ends: IntArray, lengths: IntArray) -> Pieces:

@@ -1,26 +1,25 @@
 """Columns and rejects from the records of one source partition."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from streamcheck.core.columns import ColumnBatch
-from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.pieces import Pieces
-from streamcheck.core.plan import Schema, Task
-from streamcheck.core.types import Batch, CodeArray, FloatArray, IntArray, KeyArray, StatusArray
+from streamcheck.core.plan import HEADERS, KEY, Format, Schema, Task, TimeUnit
+from streamcheck.core.types import Batch, IntArray
 from streamcheck.runtime.decode import times as event_times
 from streamcheck.runtime.decode.codings import Codings
 from streamcheck.runtime.decode.column_decoder import ColumnDecoder
-from streamcheck.runtime.decode.fields import judge_numbers, read_numbers
+from streamcheck.runtime.decode.envelopes import MARKS
+from streamcheck.runtime.decode.envelopes import doubts as envelope_doubts
+from streamcheck.runtime.decode.fields import read_numbers
+from streamcheck.runtime.decode.found import Found, Rows, positions
 from streamcheck.runtime.decode.identity import read_keys
-from streamcheck.runtime.decode.judgement import assert_kinds, doubt_times, doubted_labels, rejects
-from streamcheck.runtime.decode.parser import Parser, Refusal
-from streamcheck.runtime.decode.shape import Path, Shape
-from streamcheck.runtime.ports import RawBatch
+from streamcheck.runtime.decode.judgement import assert_kinds, rejects
+from streamcheck.runtime.decode.metadata import Metadata, number_slot
+from streamcheck.runtime.decode.readers import encoded_reader, json_reader
+from streamcheck.runtime.ports import RawBatch, Registry
 
 BLOCK_BYTES = 192 << 10
 """Of JSON that is parsed before it becomes columns: its objects, twice as large, are read while in the cache."""
@@ -50,24 +49,17 @@ class Decoder:
     (1, [[2.0]], ('not JSON',))
     """
 
-    def __init__(self, schema: Schema, task: Task | None = None) -> None:
+    def __init__(self, schema: Schema, task: Task | None = None, registry: Registry | None = None) -> None:
         assert_kinds(schema, task)
-        self._schema = schema
-        paths = [column.path for column in schema.columns]
-        paths += [schema.id_path] if schema.id_path else []
-        paths += [schema.time.path] if schema.time else []
-        others = {*paths[len(schema.columns) :], *(column.path for column in schema.coded)}
-        rows: dict[Path, int] = {}
-        for at, column in enumerate(schema.numeric):
-            if column.path not in others:
-                rows.setdefault(column.path, at)
-        self._shape = Shape(paths, rows)
-        # Numeric columns that are not written by the shape itself, and where their numbers come from.
-        found = [(at, column.path, self._shape.rows.get(column.path)) for at, column in enumerate(schema.numeric)]
-        self._left = [(at, self._shape.slots[path]) for at, path, row in found if row is None]
-        self._all = [(at, self._shape.slots[path]) for at, path, _ in found]
-        self._copied = [(at, row) for at, _, row in found if row is not None and row != at]
-        self._parser = Parser(self._shape, schema.message_bytes_max)
+        self._schema, self._envelope = schema, schema.encoding.envelope
+        marks = [MARKS[self._envelope]] if self._envelope is not None else []
+        self._mark = marks[0] if marks else None
+        self._metadata = Metadata(schema, marks)
+        self._plain = json_reader(schema, [*schema.paths, *marks])
+        self._encoded = self._plain
+        if self._metadata.any or schema.encoding.format is not Format.JSON:
+            values = [path for path in (*schema.paths, *marks) if path[0] not in (KEY, HEADERS)]
+            self._encoded = encoded_reader(schema, values, registry)
         self._codings = Codings(schema.coded)
         self._columns_decoder = ColumnDecoder(schema, self._codings)
 
@@ -79,11 +71,11 @@ class Decoder:
 
     def _decode(self, raw: RawBatch) -> Batch:
         self._codings.replace_full()
-        values, rows = Pieces.of(raw.values), _Rows.blank(self._schema, len(raw.values))
-        begin = 0
-        for end in _ends(values.lengths):
-            self._block(values[begin:end], slice(begin, end), rows)
-            begin = end
+        values, rows = Pieces.of(raw.values), Rows.blank(self._schema, len(raw.values))
+        keys = Pieces.of(raw.keys) if self._schema.wants_keys and raw.encoded else Pieces.none(len(values))
+        for where in _blocks(values.lengths):
+            for found in self._read(raw, values[where], keys, where, rows):
+                self._write(found, rows)
         rows.judge(self._schema, raw.timestamps)
         offsets, rows = (raw.offsets[rows.good], rows.only_good()) if rows.refused else (raw.offsets, rows)
         return Batch(
@@ -101,89 +93,43 @@ class Decoder:
             raw=raw,
         )
 
-    def _block(self, values: Pieces, where: slice, rows: "_Rows") -> None:
-        """Write what these values hold to their rows."""
-        parsed, typed = self._parser.parse(values)
-        leaves = self._shape.read_typed(parsed, rows.numeric[:, where]) if typed else None
-        if leaves is not None:
-            for at, row in self._copied:
-                rows.numeric[at, where] = rows.numeric[row, where]
-            self._write(leaves, where, rows, self._left)
+    def _read(self, raw: RawBatch, values: Pieces, keys: Pieces, where: slice, rows: Rows) -> Iterator[Found]:
+        """What is found in a block of records: these values; all keys."""
+        if not raw.encoded:
+            yield from self._plain.read(values, where, rows)
             return
-        places = np.arange(where.start, where.stop)
-        if Refusal in set(map(type, parsed)):
-            good = [type(x) is not Refusal for x in parsed]
-            rows.refused.update((where.start + at, x.reason) for at, x in enumerate(parsed) if type(x) is Refusal)
-            places, parsed = places[good], list(compress(parsed, good))
-        self._write(self._shape.read(parsed), places, rows, self._all)
+        for found in self._encoded.read(values, where, rows):
+            yield self._metadata.added(found, keys, raw.headers, rows) if self._metadata.any else found
 
-    def _write(
-        self, leaves: list[Sequence[Any]], where: slice | IntArray, rows: "_Rows", numeric: Sequence[tuple[int, int]]
-    ) -> None:
-        """Write leaves to these rows. numeric: which columns of numbers, and the leaf of each."""
-        schema, slots = self._schema, self._shape.slots
+    def _write(self, found: Found, rows: Rows) -> None:
+        """Write what was found to its rows."""
+        schema, slots, values, where = self._schema, found.slots, found.values, found.places
+        doubts: dict[int, str] = {}
         if schema.id_path:
-            rows.keys[where], doubts = read_keys(leaves[slots[schema.id_path]])
-            places = np.arange(len(rows.times))[where] if doubts else ()
-            rows.refused.update((int(places[at]), reason) for at, reason in doubts.items())
+            rows.keys[where], doubts = read_keys(values[slots[schema.id_path]])
         if schema.time is not None:
-            rows.times[where] = event_times.read_times(leaves[slots[schema.time.path]], schema.time.unit)
-        for at, slot in numeric:
-            rows.numeric[at, where], rows.status[at, where] = read_numbers(leaves[slot])
+            unit = found.unit or schema.time.unit
+            slot = slots[schema.time.path] if unit is TimeUnit.ISO8601 else number_slot(slots, schema.time.path)
+            rows.times[where] = event_times.read_times(values[slot], unit)
+        for at, slot in found.numeric:
+            rows.numeric[at, where], rows.status[at, where] = read_numbers(values[slot])
         for at, (column, coding) in enumerate(zip(schema.coded, self._codings, strict=True)):
-            rows.codes[at, where], status = coding.read(leaves[slots[column.path]])
+            rows.codes[at, where], status = coding.read(values[slots[column.path]])
             if status is not None:
                 rows.status[len(rows.numeric) + at, where] = status
+        if self._envelope is not None and self._mark is not None:
+            doubts |= envelope_doubts(self._envelope, values[slots[self._mark]])
+        if doubts:
+            places = positions(where)
+            rows.refused.update((int(places[at]), reason) for at, reason in doubts.items())
 
 
-@dataclass(slots=True, eq=False)
-class _Rows:
-    """The columns of n records while they are filled, as in a Batch; and position -> reason of those that are none."""
-
-    times: IntArray
-    keys: KeyArray
-    numeric: FloatArray
-    codes: CodeArray
-    status: StatusArray
-    refused: dict[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def blank(cls, schema: Schema, count: int) -> "_Rows":
-        """Rows to be filled."""
-        plain, coded = len(schema.numeric), len(schema.coded)
-        return cls(
-            times=np.zeros(count, np.int64),
-            keys=np.zeros((count, 2), np.uint64) if schema.id_path else NO_KEYS,
-            numeric=np.zeros((plain, count), np.float64),
-            codes=np.zeros((coded, count), np.int32),
-            status=np.zeros((plain + coded, count), np.uint8),
-        )
-
-    def judge(self, schema: Schema, stamps: IntArray) -> None:
-        """Judge what is the same for all: numbers that are none, times, labels."""
-        if schema.time is None:
-            self.times = stamps
-        self.numeric += 0.0  # a zero has no sign, as a whole number has none
-        judge_numbers(self.numeric, self.status[: len(self.numeric)])
-        doubt_times(self.refused, self.times, stamps, schema)
-        self.refused = doubted_labels(schema, self.status) | self.refused
-
-    @property
-    def good(self) -> IntArray:
-        """Positions of those that are not refused."""
-        return np.delete(np.arange(len(self.times)), list(self.refused))
-
-    def only_good(self) -> "_Rows":
-        """Those that are not refused."""
-        good = self.good
-        return _Rows(
-            self.times[good],
-            self.keys[good] if len(self.keys) else self.keys,
-            self.numeric[:, good],
-            self.codes[:, good],
-            self.status[:, good],
-            self.refused,
-        )
+def _blocks(lengths: IntArray) -> Iterator[slice]:
+    """Blocks of values of these lengths; there may be none."""
+    begin = 0
+    for end in _ends(lengths):
+        yield slice(begin, end)
+        begin = end
 
 
 def _ends(lengths: IntArray) -> list[int]:

@@ -20,7 +20,7 @@ from streamcheck.runtime.decode.packing import Packing
 
 Path = tuple[str, ...]
 _Anything = list[Any] | int | float | str | bool | None
-_NOT_SCALAR: list[object] = []
+NOT_SCALAR: list[object] = []
 """Stands for a value below something that is no object: a list, which no column, id or time takes."""
 _decode_any = msgspec.json.Decoder(Any).decode
 _values_of = msgspec.structs.astuple
@@ -62,7 +62,7 @@ class Node:
         self.raw_type: Any = msgspec.defstruct(f"{name}Raw", raws, rename=rename, gc=False)
         self.decode_raw = msgspec.json.Decoder(self.raw_type).decode
         self.absent = self.type()
-        self.broken = self.type(*([_NOT_SCALAR] * len(children)))
+        self.broken = self.type(*([NOT_SCALAR] * len(children)))
 
     def collect(self, events: Sequence[Any], leaves: list[Sequence[Any]]) -> None:
         """Write the values of every wanted path below this node to its slots."""
@@ -130,7 +130,7 @@ def _salvaged(raw: Any, node: Node | None) -> Any:
     try:
         return _decode_any(document)
     except msgspec.ValidationError:
-        return _NOT_SCALAR if document[:1] in (b"[", b"{") else math.inf
+        return NOT_SCALAR if document[:1] in (b"[", b"{") else math.inf
 
 
 class Shape:

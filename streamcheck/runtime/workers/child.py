@@ -4,19 +4,22 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema
 from streamcheck.core.types import Dictionary, SourcePartition
-from streamcheck.errors import SourceError
+from streamcheck.errors import RegistryUnavailable, SourceError
 from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Taken
+from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Registry, Taken
 from streamcheck.runtime.workers.memory import Shared
 from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, Read, receive, receive_work, send
+
+Asking = Callable[[SchemaRegistry], Registry]
 
 _NOWHERE = SourcePartition("", 0)  # the owner knows where records come from
 
@@ -44,9 +47,20 @@ class _Stream:
 def given(part: Part, source: Shared) -> RawBatch:
     """The records that the owner has laid down; their offsets are their positions."""
     source.fit(part.size)
-    begins, ends, timestamps = (source.read(np.int64, part.records) for _ in range(3))
-    values = Pieces(source.read_bytes(part.bytes), begins, ends)
-    return RawBatch(_NOWHERE, np.arange(part.records), timestamps, (), values, part.records)
+    timestamps = source.read(np.int64, part.records)
+    values, keys, headers = (_pieces(source, part.records, size) for size in (part.values, part.keys, part.headers))
+    assert values is not None, "a part has values"
+    offsets = np.arange(part.records)
+    return RawBatch(
+        _NOWHERE, offsets, timestamps, () if keys is None else keys, values, part.records, (), headers, part.encoded
+    )
+
+
+def _pieces(source: Shared, records: int, size: int | None) -> Pieces | None:
+    if size is None:
+        return None
+    begins, ends = source.read(np.int64, records), source.read(np.int64, records)
+    return Pieces(source.read_bytes(size), begins, ends)
 
 
 class _Sections:
@@ -108,27 +122,33 @@ class _Worker:
         """Do it, and lay what comes of it down."""
         stream, taken = self.streams[work.schema], None
         records: Records
-        if isinstance(work, Part):
-            records = given(work, self.inputs[work.slot])
-        else:
-            try:
+        try:
+            if isinstance(work, Part):
+                records = given(work, self.inputs[work.slot])
+            else:
                 records, taken = self.sections.read(work, stream.schema)
-            except SourceError as error:
-                return Done(work.slot, 0, 0, (), (), failure=str(error))
-        batch = stream.decode(records)
+            batch = stream.decode(records)
+        except SourceError as error:
+            passing = isinstance(error, RegistryUnavailable)
+            return Done(work.slot, 0, 0, (), (), failure=str(error), passing=passing)
         columns = (batch.offsets, batch.times, batch.keys, batch.numeric, batch.codes, batch.status)
         size = self.outputs[work.slot].write((*columns, batch.rejects.offsets))
-        return Done(
-            work.slot, size, len(batch), batch.rejects.reasons, stream.news(batch.dictionaries), taken
-        )
+        return Done(work.slot, size, len(batch), batch.rejects.reasons, stream.news(batch.dictionaries), taken)
 
 
-def main(channel: socket.socket, inputs: list[Shared], outputs: list[Shared], opening: OpenSection | None) -> None:
+def main(
+    channel: socket.socket,
+    inputs: list[Shared],
+    outputs: list[Shared],
+    opening: OpenSection | None,
+    asking: Asking | None = None,
+) -> None:
     """Work until the owner is gone."""
     hello = receive(channel, Hello)
     if hello is None:
         return
-    streams = [_Stream(schema, Decoder(schema, hello.task)) for schema in hello.schemas]
+    registry = asking(hello.registry) if asking is not None and hello.registry is not None else None
+    streams = [_Stream(schema, Decoder(schema, hello.task, registry)) for schema in hello.schemas]
     worker = _Worker(streams, _Sections(opening), inputs, outputs)
     while (work := receive_work(channel)) is not None:
         done = worker.done(work)
@@ -138,14 +158,17 @@ def main(channel: socket.socket, inputs: list[Shared], outputs: list[Shared], op
             return
 
 
-def serve(opening: OpenSection | None = None) -> None:
-    """Be the worker that the command line names. opening: how sections are read, where there are any."""
+def serve(opening: OpenSection | None = None, asking: Asking | None = None) -> None:
+    """Be the worker that the command line names.
+
+    opening: how sections are read, where there are any; asking: how a schema registry is asked.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the owner decides when to stop
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     own, *shared = (int(text) for text in sys.argv[1:])
     files = [Shared(descriptor) for descriptor in shared]
-    main(socket.socket(fileno=own), files[:SLOTS], files[SLOTS:], opening)
+    main(socket.socket(fileno=own), files[:SLOTS], files[SLOTS:], opening, asking)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core.plan import Schema, Task
 from streamcheck.runtime.ports import Section, Taken
 
@@ -21,18 +22,23 @@ class Hello(msgspec.Struct, frozen=True):
 
     schemas: tuple[Schema, ...]
     task: Task | None
+    registry: SchemaRegistry | None = None
 
 
 class Part(msgspec.Struct, frozen=True, tag=True):
-    """Records to decode. In the slot's input of `size` bytes: begins, ends and timestamps, each (records,) int64; the
-    `bytes` in which the values lie.
+    """Records to decode. In the slot's input of `size` bytes: timestamps, (records,) int64; of the values, then of keys
+    and headers where they are wanted (else None), begins and ends, (records,) int64, and so many bytes in which they
+    lie.
     """
 
     slot: int
     size: int
     schema: int
     records: int
-    bytes: int
+    encoded: bool
+    values: int | None
+    keys: int | None
+    headers: int | None
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
@@ -49,7 +55,7 @@ class Done(msgspec.Struct, frozen=True):
 
     reasons: of the rejects. dictionaries: of each coded column a number that changes when it begins anew, and the
     categories that are new since the worker last spoke. taken: what has come of a turn at a section; failure: why it
-    cannot be read.
+    cannot be read; passing: whether that passes.
     """
 
     slot: int
@@ -59,6 +65,7 @@ class Done(msgspec.Struct, frozen=True):
     dictionaries: tuple[tuple[int, tuple[str, ...]], ...]
     taken: Taken | None = None
     failure: str | None = None
+    passing: bool = False
 
 
 def send(channel: socket.socket, message: msgspec.Struct) -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Schema, Task
 from streamcheck.core.types import Batch, IntArray, Rejects
-from streamcheck.errors import SourceError
+from streamcheck.errors import RegistryUnavailable, SourceError
 from streamcheck.runtime.decoding import Decode
 from streamcheck.runtime.ports import Handed, Polled, RawBatch, Unread
-from streamcheck.runtime.workers.messages import Done, Part, Read
+from streamcheck.runtime.workers.messages import Done, Hello, Part, Read
 from streamcheck.runtime.workers.process import ANSWER_S, Worker
 
 PART_ROWS = 4_096
@@ -36,7 +37,7 @@ class _Given:
 class Pool:
     """A Decoding by several processes. Records that are columns already go through `inline`, in their turn.
 
-    program: what a worker runs; one that is to read sections must know how to.
+    program: what a worker runs; one that is to read sections, or to ask the registry, must know how to.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Pool:
         program: str = CHILD,
         *,
         answer_s: float = ANSWER_S,
+        registry: SchemaRegistry | None = None,
     ) -> None:
         self._schemas = tuple(schemas)
         self._of_topic = {topic: at for at, schema in enumerate(schemas) for topic in schema.topics}
@@ -55,8 +57,9 @@ class Pool:
         self._workers: list[Worker] = []
         self._queue: deque[_Given | Batch] = deque()
         try:
+            hello = Hello(self._schemas, task, registry)
             for _ in range(workers):
-                self._workers.append(Worker(program, schemas, task, answer_s))
+                self._workers.append(Worker(program, hello, answer_s))
         except BaseException:
             self.close()
             raise
@@ -122,9 +125,14 @@ class Pool:
 
     def _give(self, worker: Worker, records: RawBatch, values: Pieces) -> None:
         slot, schema = worker.free.pop(0), self._of_topic[records.source.topic]
-        begins, ends, data = values.apart()
-        size = worker.inputs[slot].write((begins, ends, records.timestamps, data))
-        worker.send(Part(slot, size, schema, len(values), len(data)))
+        wanted = self._schemas[schema]
+        keys = Pieces.of(records.keys) if records.encoded and wanted.wants_keys else None
+        headers = records.headers if records.encoded and wanted.wants_headers else None
+        lots = [None if pieces is None else pieces.apart() for pieces in (values, keys, headers)]
+        flat = [part for lot in lots if lot is not None for part in lot]
+        size = worker.inputs[slot].write((records.timestamps, *flat))
+        sizes = [None if lot is None else len(lot[2]) for lot in lots]
+        worker.send(Part(slot, size, schema, len(values), records.encoded, *sizes))
         self._queue.append(_Given(worker, slot, schema, records))
 
     def _give_turn(self, worker: Worker, unread: Unread) -> None:
@@ -151,7 +159,7 @@ class Pool:
         done = first.worker.listen()
         assert done.slot == first.slot, "parts come back in the order in which they went"
         if done.failure is not None:
-            raise SourceError(done.failure)
+            raise RegistryUnavailable(done.failure) if done.passing else SourceError(done.failure)
         batch = self._taken(first, done)
         first.worker.free.append(first.slot)
         return batch
@@ -217,8 +225,7 @@ def parts(records: RawBatch) -> Iterator[tuple[RawBatch, Pieces]]:
         while faults and (last or faults[0][0] < next_offset):
             own.append(faults.popleft())
         cut = slice(begin, min(end, n))
-        columns = (records.offsets[cut], records.timestamps[cut], records.keys[cut], values[cut])
-        yield RawBatch(records.source, *columns, next_offset, tuple(own)), values[cut]
+        yield records.cut(cut, next_offset, tuple(own)), values[cut]
         if last:
             return
         begin = end

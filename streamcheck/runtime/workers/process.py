@@ -6,10 +6,8 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streamcheck.core.plan import Schema, Task
 from streamcheck.core.types import Dictionary
 from streamcheck.errors import WorkerLost
 from streamcheck.runtime.workers.memory import Shared, anonymous_file
@@ -41,7 +39,7 @@ class Mirror:
 class Worker:
     """One process, its socket and its slots."""
 
-    def __init__(self, program: str, schemas: Sequence[Schema], task: Task | None, answer_s: float) -> None:
+    def __init__(self, program: str, hello: Hello, answer_s: float) -> None:
         self.channel, theirs = socket.socketpair()
         self.channel.settimeout(answer_s)
         descriptors = [anonymous_file() for _ in range(2 * SLOTS)]
@@ -56,8 +54,8 @@ class Worker:
         self.free = list(range(SLOTS))
         self.sections: set[int] = set()
         """Those that it is in the middle of."""
-        self.mirrors = [[Mirror() for _ in schema.coded] for schema in schemas]
-        self.send(Hello(tuple(schemas), task))
+        self.mirrors = [[Mirror() for _ in schema.coded] for schema in hello.schemas]
+        self.send(hello)
 
     def send(self, message: Hello | Part | Read) -> None:
         """Say something."""

@@ -1,0 +1,156 @@
+"""Events that are written by schemas, Avro's or Protobuf's: each by its writer's, or all by one."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from streamcheck.core.pieces import Pieces
+from streamcheck.core.plan import Format, Path, Schema, TimeUnit
+from streamcheck.core.types import IntArray
+from streamcheck.errors import SourceError
+from streamcheck.runtime.decode.found import Found, Rows
+from streamcheck.runtime.decode.framing import NO_SCHEMA_ID, PREFIX_BYTES, framed, schema_ids
+from streamcheck.runtime.decode.parser import TOMBSTONE, TOO_LARGE, Refusal
+from streamcheck.runtime.ports import Registry, WriterSchema
+
+SCHEMAS_MAX = 1_000
+"""Schemas, and numbers that are none's, that are remembered: those met last. A compiled one takes some 100 KiB."""
+
+NAMES = {Format.AVRO: "Avro", Format.PROTOBUF: "Protobuf"}
+_PACKAGES = {Format.AVRO: "fastavro", Format.PROTOBUF: "protobuf"}
+
+
+class Unusable(Exception):  # noqa: N818 - a fact about a schema, which becomes the reason of its records
+    """Nothing can be read by a schema, and why."""
+
+
+class Compiled(Protocol):
+    """A schema, made ready to read by. unit: of event times, where their own type says it."""
+
+    unit: TimeUnit | None
+
+    def decode(self, payload: bytes) -> Any:
+        """One event. Raises whatever its bytes lead to."""
+
+    def leaves(self, events: Sequence[Any]) -> list[Sequence[Any]]:
+        """What each path holds: one value for each event, as JSON would have it; a list for what is no scalar there."""
+
+    def whole(self, event: Any) -> Any:
+        """All of an event, as JSON would have it."""
+
+
+class SchemaReader:
+    """Values by paths. registry: who knows the schemas, where records name theirs."""
+
+    def __init__(self, schema: Schema, paths: Sequence[Path], registry: Registry | None) -> None:
+        self._paths = tuple(dict.fromkeys(paths))
+        self._schema, self._registry = schema, registry
+        self._format = schema.encoding.format
+        self._module = module(self._format)
+        self.slots = {path: at for at, path in enumerate(self._paths)}
+        self._numeric = [(at, self.slots[c.path]) for at, c in enumerate(schema.numeric) if c.path in self.slots]
+        self._known: OrderedDict[int, Compiled | str] = OrderedDict()
+        self._only: Compiled | None = None
+        if schema.encoding.schema is not None:
+            try:
+                self._only = self._compiled(WriterSchema(self._format.upper(), schema.encoding.schema), "the schema")
+            except Unusable as error:
+                raise SourceError(f"streams.{schema.role}.format: {error}") from error
+
+    def read(self, values: Pieces, where: slice, rows: Rows) -> Iterator[Found]:
+        """What these values hold, those of one schema together."""
+        left = self._screened(values, where.start, rows)
+        if self._only is not None:
+            yield from self._group(self._only, "the schema", values, 0, left, where, rows)
+            return
+        good = framed(values)[left]
+        rows.refused.update(dict.fromkeys((where.start + left[~good]).tolist(), NO_SCHEMA_ID))
+        left = left[good]
+        numbers = schema_ids(values.at(left))
+        for number in np.unique(numbers).tolist():
+            mine = left[numbers == number]
+            compiled = self._of(number)
+            if isinstance(compiled, str):
+                rows.refused.update(dict.fromkeys((where.start + mine).tolist(), compiled))
+            else:
+                yield from self._group(compiled, f"schema {number}", values, PREFIX_BYTES, mine, where, rows)
+
+    def _screened(self, values: Pieces, first: int, rows: Rows) -> IntArray:
+        """Positions of values that may be looked into."""
+        lengths = values.lengths
+        absent, large = lengths < 0, lengths > self._schema.message_bytes_max
+        rows.refused.update(dict.fromkeys((first + np.flatnonzero(absent)).tolist(), TOMBSTONE))
+        rows.refused.update(dict.fromkeys((first + np.flatnonzero(large)).tolist(), TOO_LARGE))
+        return np.flatnonzero(~(absent | large))
+
+    def _group(
+        self, compiled: Compiled, name: str, values: Pieces, prefix: int, mine: IntArray, where: slice, rows: Rows
+    ) -> Iterator[Found]:
+        """What values of one schema hold, which stand at `mine` in the block."""
+        reason = f"not {NAMES[self._format]} by {name}"
+        events, good = [], []
+        data = values.data
+        for at, begin, end in zip(mine.tolist(), values.begins[mine].tolist(), values.ends[mine].tolist(), strict=True):
+            event = decoded(compiled, data[begin + prefix : end])
+            if type(event) is Refusal:
+                rows.refused[where.start + at] = event.reason or reason
+            else:
+                events.append(event)
+                good.append(at)
+        all_of_it = len(good) == where.stop - where.start
+        places = where if all_of_it else np.array(good, np.int64) + where.start
+        yield Found(places, compiled.leaves(events), self.slots, self._numeric, compiled.unit)
+
+    def _of(self, number: int) -> Compiled | str:
+        """The schema of this number, or why its records are refused."""
+        if number in self._known:
+            self._known.move_to_end(number)
+            return self._known[number]
+        assert self._registry is not None, "records name their schemas, and there is no registry to ask"
+        written = self._registry.schema(number)
+        found: Compiled | str
+        if written is None:
+            found = f"unknown schema id {number}"
+        elif written.kind != self._format.upper():
+            found = f"schema {number} is {written.kind}"
+        else:
+            try:
+                found = self._compiled(written, f"schema {number}")
+            except Unusable as error:
+                found = str(error)
+        self._known[number] = found
+        if len(self._known) > SCHEMAS_MAX:
+            self._known.popitem(last=False)
+        return found
+
+    def _compiled(self, written: WriterSchema, name: str) -> Compiled:
+        time = self._schema.time.path if self._schema.time else None
+        message = self._schema.encoding.message
+        compiled: Compiled = self._module.compiled(written, name, self._paths, time, message)
+        return compiled
+
+
+def decoded(compiled: Compiled, payload: bytes) -> Any:
+    """One event; a Refusal, without a reason of its own, where the bytes are none."""
+    try:
+        return compiled.decode(payload)
+    except Exception:  # noqa: BLE001 - libraries raise whatever the bytes lead to
+        return Refusal("")
+
+
+def module(format_: Format) -> ModuleType:
+    """What reads a format. Raises SourceError where its package is missing."""
+    try:
+        if format_ is Format.AVRO:
+            from streamcheck.runtime.decode import avro as found  # noqa: PLC0415 (an extra)
+        else:
+            from streamcheck.runtime.decode import protobuf as found  # type: ignore[no-redef] # noqa: PLC0415
+    except ImportError as error:
+        if (error.name or "").startswith("streamcheck"):
+            raise
+        package = _PACKAGES[format_]
+        raise SourceError(f"format: {format_} takes {package}: pip install 'streamcheck[{format_}]'") from error
+    return found
