@@ -20,9 +20,9 @@ class Scan(PaneDetector):
 
     Of a mean, z = (mean - reference) / sqrt(g s^2 / n + the reference's variance); of a share, the signed root of the
     two-sample binomial deviance, divided by g. Steps count by what their rows are worth (Background), g is what the
-    correlation of neighbouring steps makes of a mean of so many; a visible correlation counts with its standard error, which
-    is all the allowance for how little is known of it. z is taken for Student's t with the freedom of the reference's
-    panes. Small steps get longer windows, of up to 2,048.
+    correlation of neighbouring steps makes of a mean of so many; a visible correlation counts with its standard error,
+    which is all the allowance for how little is known of it. z is taken for Student's t with the freedom of the
+    reference's panes. Small steps get longer windows, of up to 2,048.
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a

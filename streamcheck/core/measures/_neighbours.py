@@ -89,8 +89,8 @@ class Neighbours:
 def dependence(products: Sequence[float], squares: float, panes: int) -> Dependence:
     """How alike are neighbours? products: as of `Neighbours`, by distance; squares: the same at distance 0.
 
-    Estimates are corrected for their bias in short series, lag1 is raised by a standard error, 1 / sqrt(n): what is taken
-    for independent and is not costs more than the reverse. Decay is not: of ten charts one shows a likeness by chance.
+    Estimates are corrected for their bias in short series, lag1 is raised by a standard error, 1 / sqrt(n): what is
+    taken for independent and is not costs more than the reverse. Decay is not: one chart in ten looks alike by chance.
     """
     if panes < PANES_MIN or squares <= 0.0:
         return INDEPENDENT

@@ -21,9 +21,10 @@ _LOG_MAX = 600.0
 class Scale(ScoreMeasure):
     """How much wider or narrower has the column become? The mean absolute normal score of its rows, standardised.
 
-    The absolute score, not its square: that is too skewed for alarms that are to be rare. What the pane's own location
-    adds to it is taken off, so that panes which move up and down look no wider. level and baseline are the raw standard
-    deviations. A column whose first values were of two kinds only scores 0 for ever.
+    The absolute score, not its square, and the cube root of a pane's mean of it, which near the reference grows as the
+    mean does: means of sizes are skewed, the more the more rows resemble their neighbours, and rare alarms come from
+    the tail. What the pane's own location adds is taken off first, so that panes which move up and down look no wider.
+    level and baseline are the raw standard deviations. A column whose first values were of two kinds only scores 0.
     """
 
     column = 1
@@ -34,12 +35,12 @@ class Scale(ScoreMeasure):
         return value_size(level, baseline)
 
     def moment(self, summary: NumericSummary) -> Moment | None:
-        """The moment of the pane's scale scores, less 0.66 (m^2 - s^2/n) each; m, s: of its location scores."""
+        """The moment of the pane's scale scores, less 0.66 (m^2 - s^2/n) each, rooted; m, s: of its location scores."""
         scale, location = summary.scores(self.column), summary.scores(0)
-        if scale is None or location is None or not scale.square:
+        if scale is None or location is None or not scale.square or summary.layout is None:
             return scale
         moved = location.total * location.total / scale.n - location.variance
-        return Moment(scale.n, scale.total - SHIFTED * moved, scale.square)
+        return rooted(Moment(scale.n, scale.total - SHIFTED * moved, scale.square), scale, summary.layout.calm)
 
     def shown(self, moment: Moment) -> float:
         """The raw standard deviation."""
@@ -49,3 +50,15 @@ class Scale(ScoreMeasure):
         """As many standard deviations of |score| as LOG_PER_SCORE says that the column's own has changed by."""
         factor = math.exp(min(errors * LOG_PER_SCORE, _LOG_MAX))
         return Interval(baseline / factor, baseline * factor)
+
+
+def rooted(moment: Moment, raw: Moment, calm: float) -> Moment:
+    """The moment with 3 c ((1 + m / c)^(1/3) - 1) in place of its mean m, and with the spread of the raw rows.
+
+    -c is the least that a row scores, so that 1 + m / c is a mean size. What the root takes from the expected value,
+    1 / (3 c n) for independent rows, is given back, so that large and small panes agree. Wilson and Hilferty (1931).
+    """
+    mean = 3.0 * calm * (max(1.0 + moment.total / moment.n / calm, 0.0) ** (1.0 / 3.0) - 1.0)
+    mean += 1.0 / (3.0 * calm * moment.n)
+    spread = raw.square - raw.total * raw.total / raw.n
+    return Moment(moment.n, mean * moment.n, spread + mean * mean * moment.n)

@@ -95,10 +95,13 @@ class Layout:
     _grid: _Grid | None = field(init=False, repr=False)
     inside: slice = field(init=False, repr=False)
     """The bins from the least to the largest of the first values: those beyond score as the outermost of them."""
+    calm: float = field(init=False, repr=False)
+    """How far below 0 a scale score can lie: that of values in the middle. 0.0 where all score alike."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_grid", _Grid.over(self.edges))
         object.__setattr__(self, "inside", _inside(self))
+        object.__setattr__(self, "calm", max(-float(self.weights[:, 1].min()), 0.0))
 
     @staticmethod
     def build(values: FloatArray) -> "Layout":
