@@ -263,7 +263,7 @@ class Board:
     ) -> PaneInstance:
         if spec.target is Target.ESTIMATED:
             return EstimatedInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
-        if spec.target is Target.LABELLED and window is None:
+        if spec.measure is not None and spec.measure.name == "estimate_gap":
             return GapInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
         if spec.target is Target.LABELLED:
             return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
