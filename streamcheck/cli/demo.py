@@ -5,6 +5,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from streamcheck.cli.output import show_json
 from streamcheck.config.load import Loaded, loads
 from streamcheck.config.values import listen_address
 from streamcheck.errors import ConfigError
+
+if TYPE_CHECKING:  # numpy: only when it runs
+    from streamcheck.adapters.simulate.incidents import Scenario
 
 
 @click.command()
@@ -22,6 +26,7 @@ from streamcheck.errors import ConfigError
 @click.option("--hours", type=click.FloatRange(3, 200), default=20.0, show_default=True, help="Event time to simulate.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another stream of the same kind.")
 @click.option("--quiet-stream", is_flag=True, help="The same stream without incidents: every alert is a false one.")
+@click.option("--faults", is_flag=True, help="Other incidents: what breaks in pipelines, one fault after the other.")
 @click.option("--json", "as_json", is_flag=True, help="Print only the result, as JSON.")
 @click.option(
     "--publish", metavar="HOST:PORT", help="Watch nothing: send the stream to a broker, as time passes, until its end."
@@ -31,8 +36,8 @@ from streamcheck.errors import ConfigError
     help="With --publish: the hours of it that have passed already, sent at once.",
 )  # fmt: skip
 def demo(
-    serve: bool, listen: str, hours: float, seed: int, quiet_stream: bool, as_json: bool, publish: str | None,  # noqa: FBT001
-    history: float,
+    serve: bool, listen: str, hours: float, seed: int, quiet_stream: bool, faults: bool,  # noqa: FBT001
+    as_json: bool, publish: str | None, history: float,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Simulate a payments stream with incidents and late labels, and watch it with the real engine. Needs no broker.
 
@@ -42,6 +47,8 @@ def demo(
     Exit codes: 0 it ran to its end, 1 it failed, 2 a mistake in the command line.
     """
     if publish is not None:
+        if faults:
+            raise click.UsageError("--publish sends the demo's own incidents: without --faults")
         if serve or as_json:
             raise click.UsageError("--publish watches nothing: without --serve and --json")
         from streamcheck.cli.demo_publish import run  # noqa: PLC0415 (numpy, kafka: only when it runs)
@@ -54,7 +61,9 @@ def demo(
     loaded = _config(listen)
     if serve and loaded.settings.listen is None:
         raise click.UsageError("--serve needs an address to serve at, --listen is off")
-    show = Show(loaded.plan, seed=seed, hours=hours, quiet=quiet_stream, silent=as_json)
+    if quiet_stream and faults:
+        raise click.UsageError("--quiet-stream has no incidents: without --faults")
+    show = Show(loaded.plan, seed=seed, hours=hours, scenario=_scenario(quiet_stream, faults), silent=as_json)
     with ExitStack() as stack:
         try:
             address = stack.enter_context(show.pages(loaded.settings))
@@ -72,6 +81,13 @@ def demo(
             show.table(result)
         if serve and address is not None:
             show.serve(address)
+
+
+def _scenario(quiet: bool, faults: bool) -> "Scenario":  # noqa: FBT001
+    from streamcheck.adapters.simulate.faults import FAULTS  # noqa: PLC0415 (numpy: only when it runs)
+    from streamcheck.adapters.simulate.incidents import DEMO, QUIET  # noqa: PLC0415
+
+    return QUIET if quiet else FAULTS if faults else DEMO
 
 
 def _config(listen: str) -> Loaded:

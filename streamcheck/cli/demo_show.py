@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streamcheck.adapters.simulate.incidents import DEMO, QUIET, Incident
+from streamcheck.adapters.simulate.incidents import DEMO, Incident, Scenario
 from streamcheck.adapters.simulate.payments import PaymentsStream
 from streamcheck.adapters.simulate.source import SimulatedSource
 from streamcheck.adapters.simulate.traffic import HOUR_MS
@@ -53,8 +53,7 @@ class Fired:
 class Show:
     """Runs the service over a simulated stream and tells what happens."""
 
-    def __init__(self, plan: Plan, *, seed: int, hours: float, quiet: bool, silent: bool) -> None:
-        scenario = QUIET if quiet else DEMO
+    def __init__(self, plan: Plan, *, seed: int, hours: float, scenario: Scenario = DEMO, silent: bool) -> None:
         self.stream = PaymentsStream(seed, scenario, rate=RATE, duration_ms=int(hours * HOUR_MS))
         self.source = SimulatedSource(self.stream)
         self.plan = plan

@@ -22,7 +22,6 @@ from streamcheck.adapters.web.server import HANDLERS_MAX
 from streamcheck.config.kafka_options import FAST_CLIENT
 from streamcheck.config.settings import Settings
 from streamcheck.config.values import size_text
-from streamcheck.core.board import SHOWN_MAX
 from streamcheck.core.buffers import LATE_PART
 from streamcheck.core.chances import CALIBRATED, CALIBRATION_BYTES, VERSIONS_MAX
 from streamcheck.core.components import build, find
@@ -41,6 +40,7 @@ from streamcheck.core.plan import MonitorSpec, Plan, Target
 from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.row_monitors import CLOCK_BYTES
+from streamcheck.core.shown import SHOWN_MAX
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.trails import MONITORS_MAX, TRAIL_BYTES
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES

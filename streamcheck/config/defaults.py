@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streamcheck.core.measures.base import Measure
+from streamcheck.core.plan import ComponentSpec
 
 DETECTOR = "scan"
 INDEX_DETECTOR = "cusum"
@@ -18,6 +19,7 @@ class Signals(StrEnum):
     """What a monitor's subject offers to look at."""
 
     NUMERIC = "numeric feature, score, numeric prediction"
+    NUMERIC_FEATURE = "numeric feature"
     CATEGORICAL = "categorical feature, class prediction"
     CATEGORICAL_FEATURE = "categorical feature"
     FEATURE = "every feature"
@@ -30,7 +32,7 @@ class Signals(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """One default monitor: a measure, watched by scan on this side. Labelled ones run per segmentation, too."""
+    """One default monitor: a measure, watched by `detector` on this side. Labelled ones run per segmentation, too."""
 
     signals: Signals
     measure: str
@@ -41,12 +43,20 @@ DEFAULTS: tuple[Default, ...] = (
     Default(Signals.NUMERIC, "mean_shift"),
     Default(Signals.NUMERIC, "scale"),
     Default(Signals.NUMERIC, "outside", "up"),
+    Default(Signals.NUMERIC, "stuck", "up"),
+    Default(Signals.NUMERIC_FEATURE, "zeros", "up"),
+    Default(Signals.NUMERIC_FEATURE, "unit_change", "up"),
     Default(Signals.CATEGORICAL, "category_share"),
     Default(Signals.CATEGORICAL_FEATURE, "unseen", "up"),
     Default(Signals.FEATURE, "missing_rate"),
     Default(Signals.FEATURE, "wrong_type_rate", "up"),
     Default(Signals.RANGED, "out_of_range", "up"),
     Default(Signals.STREAM, "volume"),
+    Default(Signals.STREAM, "late_rate", "up"),
+    Default(Signals.STREAM, "reject_rate", "up"),
+    Default(Signals.STREAM, "duplicate_rate", "up"),
+    Default(Signals.STREAM, "freshness", "up"),
+    Default(Signals.STREAM, "schema_changes", "up"),
     Default(Signals.LABELLED_CLASS, "accuracy", "down"),
     Default(Signals.LABELLED_SCORE, "estimated_accuracy", "down"),
     Default(Signals.LABELLED_SCORE, "estimate_gap"),
@@ -63,6 +73,8 @@ def side(measure: type[Measure]) -> str:
     return {1: "up", -1: "down", 0: "both"}[measure.direction]
 
 
-def detector(measure: type[Measure]) -> str:
+def detector(measure: type[Measure]) -> ComponentSpec:
     """What watches this measure unless the config says otherwise?"""
-    return INDEX_DETECTOR if measure.name in INDICES else DETECTOR
+    if measure.limit is not None:
+        return ComponentSpec("threshold", (("above", measure.limit), ("rows_min", 1)))
+    return ComponentSpec(INDEX_DETECTOR if measure.name in INDICES else DETECTOR, auto=True)

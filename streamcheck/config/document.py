@@ -24,7 +24,7 @@ NODES_MAX = 100_000
 """Counted after aliases are followed: a "billion laughs" ends early. TEXT_BYTES_MAX holds about as many scalars."""
 ALIASES_MAX = 200
 SHOWN_CHARACTERS_MAX = 80
-KNOWN_MAX = 30
+KNOWN_MAX = 60
 """Names that a message lists; the nearest one is suggested whatever their number."""
 
 _TOO_DEEP = f"nested more than {DEPTH_MAX} deep"

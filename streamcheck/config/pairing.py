@@ -58,7 +58,7 @@ class Pairing:
                 picks.append(
                     Pick(
                         spec,
-                        _sided(detector or ComponentSpec(defaults.detector(cls), auto=True), side(cls)),
+                        _sided(detector or defaults.detector(cls), side(cls)),
                         measure is None and detector is None,
                     )
                 )

@@ -111,18 +111,28 @@ def _check_contents(
 ) -> None:
     """Whether the profile holds something for every monitor: its rows together, or one segment at least."""
     held = {(k.target, k.column, k.measure, k.params, k.by) for k in profile.contents}
-    missing = []
+    columns = {key.column for key in profile.contents if key.target == Target.COLUMN.value}
+    missing: list[str] = []
+    newer: list[str] = []
     for spec in mine:
         measure = reference_measure(spec, plan)
         if measure is not None:
             key = Key.of(spec, measure, ())
             if (key.target, key.column, key.measure, key.params, key.by) not in held:
-                missing.append(spec.id)
-    if missing:
-        named = ", ".join(missing[:NAMED_MAX]) + (" …" if len(missing) > NAMED_MAX else "")
-        findings.mistake(
-            place, f"it holds nothing for {len(missing)} of the monitors ({named}); make it again with this config"
+                known = spec.target is Target.STREAM or spec.column in columns
+                (newer if spec.default and known else missing).append(spec.id)
+    if newer and not missing:
+        findings.warning(
+            place,
+            f"it holds nothing for {_named(newer)}, defaults that are newer: they judge nothing until it is made again",
         )
+    if missing:
+        findings.mistake(place, f"it holds nothing for {_named(missing)}; make it again with this config")
+
+
+def _named(ids: list[str]) -> str:
+    named = ", ".join(ids[:NAMED_MAX]) + (" …" if len(ids) > NAMED_MAX else "")
+    return f"{len(ids)} of the monitors ({named})"
 
 
 def _check_layouts(plan: Plan, findings: Findings) -> None:

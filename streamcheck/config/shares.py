@@ -19,13 +19,21 @@ def calibrated(spec: MonitorSpec) -> bool:
     return not free or any(param.name not in given for param in free)
 
 
+STREAM_SHARES = ("late_rate", "reject_rate", "duplicate_rate")
+
+
 def shared(specs: list[MonitorSpec]) -> tuple[MonitorSpec, ...]:
     """The specs with the budget split: equally over columns, then within each; 0 where it decides nothing."""
     per_column: dict[str, int] = {}
     for spec in specs:
         if calibrated(spec):
-            per_column[spec.column] = per_column.get(spec.column, 0) + 1
+            per_column[_column(spec)] = per_column.get(_column(spec), 0) + 1
     return tuple(
-        replace(spec, share=1 / len(per_column) / per_column[spec.column] if calibrated(spec) else 0.0)
+        replace(spec, share=1 / len(per_column) / per_column[_column(spec)] if calibrated(spec) else 0.0)
         for spec in specs
     )
+
+
+def _column(spec: MonitorSpec) -> str:
+    """Shares of the stream's own events that went wrong are looked at together, as those of one column."""
+    return "late, rejected, repeated" if spec.column in STREAM_SHARES else spec.column

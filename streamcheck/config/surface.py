@@ -106,7 +106,12 @@ class Surface:
         if feature:
             signals += [Signals.FEATURE] + ([Signals.CATEGORICAL_FEATURE] if column.kind is Kind.CATEGORICAL else [])
             signals += [Signals.RANGED] if column.range else []
-        needs = (Needs.NUMERIC if column.kind is Kind.NUMERIC else Needs.CATEGORICAL, Needs.FIELD)
+            signals += [Signals.NUMERIC_FEATURE] if column.kind is Kind.NUMERIC else []
+        needs = (
+            (Needs.NUMERIC, Needs.VALUES, Needs.FIELD)
+            if column.kind is Kind.NUMERIC
+            else (Needs.CATEGORICAL, Needs.FIELD)
+        )
         score = column.role is Role.SCORE and self.task is Task.BINARY
         domain = {Kind.NUMERIC: Domain.UNIT if score else Domain.REAL, Kind.BINARY: Domain.BINARY}.get(column.kind)
         return Subject(column.name, Target.COLUMN, tuple(signals), needs, domain)

@@ -57,7 +57,10 @@ class Targets:
             if column is not None:
                 yield self.surface.subject(column)
         known = measures()
-        yield from (self.surface.stream(d.measure) for d in DEFAULTS if d.measure in stream_measures())
+        identified = self.usable.config.streams.predictions.id is not None
+        for default in DEFAULTS:
+            if default.measure in stream_measures() and (identified or default.measure != "duplicate_rate"):
+                yield self.surface.stream(default.measure)
         for default in DEFAULTS:
             cls = known.get(default.measure)
             if cls is None or not self.surface.task or self.surface.obstacle(cls.needs) is not None:

@@ -14,12 +14,14 @@ from streamcheck.core.summaries import (
     Layout,
     NumericSummary,
     StreamSummary,
+    ValuesSummary,
     fold_categorical,
     fold_features,
     fold_numeric,
 )
 from streamcheck.core.summaries.estimated import BINS, FINE, EstimateSummary, fold_estimated
-from streamcheck.core.types import BoolArray, FloatArray
+from streamcheck.core.summaries.stream import Form, Silence
+from streamcheck.core.types import BoolArray, FloatArray, SourcePartition
 
 MakePane = Callable[[np.random.Generator, int, bool], Any]
 """Randomness, rows, changed: a summary (or labelled rows)."""
@@ -32,6 +34,15 @@ def numeric(rng: np.random.Generator, rows: int, changed: bool) -> NumericSummar
     status = rng.choice(3, rows, p=[0.5, 0.3, 0.2] if changed else [0.9, 0.06, 0.04]).astype(np.uint8)
     values = rng.normal(1.5, 2.5, rows) if changed else rng.normal(0.0, 1.0, rows)
     return fold_numeric(np.where(status == 0, values, 0.0), status, LAYOUT, (-2.5, 2.5)).summary(0)
+
+
+def one_by_one(rng: np.random.Generator, rows: int, changed: bool) -> ValuesSummary:  # noqa: FBT001 - as MakePane
+    """Some values repeat the one before, some are zero: more of both after the change."""
+    values = rng.normal(1.5, 2.5, rows) if changed else rng.normal(0.0, 1.0, rows)
+    values[rng.random(rows) < (0.5 if changed else 0.05)] = 0.0
+    folded = fold_numeric(values, np.zeros(rows, np.uint8), LAYOUT).summary(0)
+    sources = SourcePartition("p", 0), SourcePartition("p", 1)
+    return ValuesSummary(folded, values, sources, np.array([rows // 2, rows]))
 
 
 def categorical(rng: np.random.Generator, rows: int, changed: bool) -> CategoricalSummary:  # noqa: FBT001 - as MakePane
@@ -59,8 +70,12 @@ def together(columns: FloatArray, usable: BoolArray) -> FeaturesSummary:
 
 
 def stream(rng: np.random.Generator, rows: int, changed: bool) -> StreamSummary:  # noqa: FBT001 - as MakePane
-    """How many rows there were; changed: fewer."""
-    return StreamSummary(int(rng.poisson(rows * (0.3 if changed else 1.0))))
+    """How many rows there were; changed: fewer, more of them late, rejected or repeated, a field gone, a silence."""
+    came = int(rng.poisson(rows * (0.3 if changed else 1.0)))
+    late, rejected, repeated = (int(rng.binomial(came, 0.5 if changed else 0.05)) for _ in range(3))
+    forms = (("a", Form.PRESENT), ("b", Form.ABSENT if changed else Form.PRESENT)) if came else ()
+    silence = Silence(SourcePartition("p", 0), 900_000 if changed else 0, 10_000, 100)
+    return StreamSummary(came, late, rejected, came, repeated, forms, (silence,))
 
 
 def classes(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:  # noqa: FBT001 - as MakePane
@@ -89,6 +104,7 @@ def estimated(rng: np.random.Generator, rows: int, changed: bool) -> EstimateSum
 KINDS: dict[Needs, MakePane] = {
     Needs.NUMERIC: numeric,
     Needs.FIELD: numeric,
+    Needs.VALUES: one_by_one,
     Needs.CATEGORICAL: categorical,
     Needs.FEATURES: features,
     Needs.STREAM: stream,

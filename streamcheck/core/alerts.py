@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from streamcheck.core.causes import FAULT
 from streamcheck.core.components import State
 from streamcheck.core.plan import AlertRule, MonitorSpec
 from streamcheck.core.readings import AlertState
@@ -264,6 +265,9 @@ def summarise(change: Change) -> str:
     since = iso(finding.change_at_ms)[:19].replace("T", " ")
     if transition.state == "resolved":
         return f"{spec.column}{where} {_recovery(change)}, after a change at about {since}"
+    fault = dict(finding.evidence).get(FAULT)
+    if fault is not None:
+        return f"{spec.column}{where}: {fault} since about {since}"
     if spec.detector.name == "threshold" and finding.value is not None and finding.threshold is not None:
         side = "above" if finding.direction > 0 else "below"
         rows = f"{noun} of {finding.rows} rows"

@@ -6,18 +6,22 @@ from dataclasses import replace
 import numpy as np
 
 from streamcheck.core.alerts import Change
+from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.budgets import Grant
 from streamcheck.core.chances import Chances
 from streamcheck.core.components import State, find
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.estimates import EstimatedInstance, GapInstance
+from streamcheck.core.gathering import GatheringInstance, gathers
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     binned_columns,
     fingerprint,
     instance_key,
     is_row,
+    learns,
     roll_key,
+    sees_nothing,
     standard_measure,
     watched_together,
     windowed,
@@ -35,15 +39,16 @@ from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
 from streamcheck.core.segments import SegmentTable
+from streamcheck.core.shown import SHOWN_MAX, most_shown
+from streamcheck.core.silences import Silences
 from streamcheck.core.stepping import Stepping
 from streamcheck.core.summaries import EstimatedPane, StreamSummary
-from streamcheck.core.types import CodeArray
+from streamcheck.core.types import CodeArray, SourcePartition
 from streamcheck.core.watching import Watcher
 from streamcheck.core.window_set import Parts, Windows, may_grow
 from streamcheck.core.windows import RollingWindow
 
-SHOWN_MAX = 5_000
-"""Monitors times segments in gauges and pages: each is ten lines of gauges, 1 kB, and as much again on its way."""
+SILENCES = "stream/silences"
 
 
 class Board:
@@ -77,6 +82,10 @@ class Board:
         for name, table in self.tables.items():
             self._exporters[f"segments/{name}"] = table.export
         self._exporters |= self._layouts.exporters()
+        self.watches_freshness = any(m.measure is not None and m.measure.name == "freshness" for m in plan.monitors)
+        self._silences = Silences()
+        if self.watches_freshness:
+            self._exporters[SILENCES] = self._silences.export
 
     # ------------------------------------------------------------------ segments
     def number_segments(self, pane: PaneRows) -> CodeArray:
@@ -135,11 +144,14 @@ class Board:
                 instance.see(summary)
                 stepping.add(instance, [summary])
 
-    def step_stream(self, span: Span, summary: StreamSummary) -> list[Change]:
-        """Monitors of the stream see how much arrived, also when it was nothing."""
+    def step_stream(self, span: Span, summary: StreamSummary, heard: Iterable[SourcePartition] = ()) -> list[Change]:
+        """Monitors of the stream see how much arrived, also when it was nothing. heard: partitions with rows."""
+        if self.watches_freshness:
+            summary = replace(summary, silences=self._silences.step(span.start_ms, span.end_ms, heard))
+            self._touched.add(SILENCES)
         stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
-            if spec.target is Target.STREAM:
+            if spec.target is Target.STREAM and (summary.any or spec.measure is None or sees_nothing(spec.measure)):
                 self._add_once(place, spec, summary, stepping)
         return stepping.finish()
 
@@ -176,9 +188,11 @@ class Board:
             instance = self._pane_instance(place, spec, number)
             if instance is None:
                 continue
-            if layout is None and instance.measure.needs is Needs.NUMERIC and not coded:
+            needs = instance.measure.needs
+            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded:
                 continue  # no histogram yet: the signal begins once it is laid out
-            stepping.add(instance, [pane.summary(spec.column, spec.by, number, layout)])
+            look = pane.values_summary if needs is Needs.VALUES else pane.summary
+            stepping.add(instance, [look(spec.column, spec.by, number, layout)])
 
     def _add_labelled_monitor(
         self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane, stepping: Stepping
@@ -267,7 +281,9 @@ class Board:
             return GapInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
         if spec.target is Target.LABELLED:
             return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
-        return PaneInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
+        made: type[PaneInstance] = GatheringInstance if gathers(spec.measure) else PaneInstance
+        made = made if learns(spec) else BoundedInstance
+        return made(spec, label, grant, self.room, self.plan.timing, self._bank)
 
     def _call_rolls(self, target: Target) -> None:
         """Once a first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
@@ -312,23 +328,14 @@ class Board:
         """One of them; where its column has no histogram yet, its reference has not begun."""
         reading, column = instance.reading(), instance.spec.column
         key = key_of(instance)
-        numeric = key is not None and find("measure", key.measure).needs is Needs.NUMERIC  # type: ignore[attr-defined]
-        waits = self._layouts.waits(column) if numeric else None
+        needs = None if key is None else find("measure", key.measure).needs  # type: ignore[attr-defined]
+        waits = self._layouts.waits(column) if needs in (Needs.NUMERIC, Needs.VALUES) else None
         return reading if waits is None else replace(reading, status=waits)
 
     def _shown(self) -> list[Instance]:
         """All instances; where they are too many, those with an alert and those of the first segments."""
-        found = list(self.instances())
-        self.hidden = max(self.hidden, len(found) - SHOWN_MAX)
-        if len(found) <= SHOWN_MAX:
-            return found
-        ranked = sorted(
-            ((instance.quiet, number, place), instance)
-            for place, members in enumerate(self._instances)
-            for number, instance in members.items()
-        )
-        kept = {id(instance) for _, instance in ranked[:SHOWN_MAX]}
-        return [instance for instance in found if id(instance) in kept]
+        self.hidden = max(self.hidden, sum(map(len, self._instances)) - SHOWN_MAX)
+        return most_shown(self._instances, SHOWN_MAX)
 
     def unlaid(self) -> list[str]:
         """Numeric columns that are watched and have no histogram yet."""
@@ -361,6 +368,8 @@ class Board:
                 table.restore(states[f"segments/{name}"])
         self._layouts.restore(states)
         self._chances.restore(states)
+        if self.watches_freshness and SILENCES in states:
+            self._silences.restore(states[SILENCES])
         restarted = [
             spec.id for place, spec in enumerate(self.plan.monitors) if not self._restore_monitor(place, spec, states)
         ]

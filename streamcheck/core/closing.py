@@ -5,6 +5,7 @@ Rows into canonical order, labels to predictions, everything to the monitors.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
 from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.join import CONTENT, Join
-from streamcheck.core.joining import UNUSABLE, Correction, Joined, Labels, Predictions
+from streamcheck.core.joining import UNUSABLE, Correction, Joined, Labels, Predictions, first_of_each
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
@@ -34,8 +35,13 @@ A prediction beyond them is never right (code -1), a label beyond them code -2.
 """
 
 
-Met = tuple[Joined, list[Correction]]
-"""Rows that a pane completed, and labels that it corrected."""
+class Met(NamedTuple):
+    """Rows that a pane completed, labels that it corrected; predictions that came, and those whose id had come."""
+
+    joined: Joined
+    corrections: list[Correction]
+    identified: int = 0
+    repeated: int = 0
 
 
 class Closing:
@@ -75,10 +81,12 @@ class Closing:
         if self.memory is not None and pane is not None:
             self.memory.rows(span, pane, self.board.layouts)
         changes = self.board.step_rows(span, pane) if pane is not None else []
+        met = meeting() if meeting is not None else None
         if complete and self.watches_silence:
-            changes += self.board.step_stream(span, _stream_summary(buffers))
-        if meeting is not None:
-            changes += self._labelled(span, *meeting())
+            heard = [p.source for p, b in buffers if p.role is StreamRole.PREDICTIONS and (b.n_rows or b.late)]
+            changes += self.board.step_stream(span, _stream_summary(buffers, pane, met), heard)
+        if met is not None:
+            changes += self._labelled(span, met.joined, met.corrections)
         elif self._label is not None and pane is not None:
             assert segments is not None
             changes += self._step_inline(span, pane, segments)
@@ -133,13 +141,14 @@ class Closing:
         late: PaneRows | None,
         labels: list[tuple[SourcePartition, Rows]],
     ) -> Met:
+        before = join.reading().predictions_duplicate
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
         if any(len(delta[part]) for part in CONTENT):
             self._deltas[span.end_ms] = delta
         self._uncommitted += len(entering.keys) + len(known.keys)
-        return joined, corrections
+        return Met(joined, corrections, len(entering.keys), join.reading().predictions_duplicate - before)
 
     def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: PaneRows | None) -> Predictions:
         """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
@@ -284,10 +293,19 @@ def _place(plan: Plan, role: Role) -> tuple[Column, int] | None:
     return None
 
 
-def _stream_summary(buffers: Sequence[tuple[Partition, PaneBuffer]]) -> StreamSummary:
+def _stream_summary(
+    buffers: Sequence[tuple[Partition, PaneBuffer]], pane: PaneRows | None, met: Met | None
+) -> StreamSummary:
+    """met: what came of the join; without it (None) ids are compared within the pane."""
     of_predictions = [b for p, b in buffers if p.role is StreamRole.PREDICTIONS]
+    identified, repeated = (0, 0) if met is None else (met.identified, met.repeated)
+    if met is None and pane is not None and len(pane.rows.keys):
+        identified, repeated = len(pane), len(pane) - len(first_of_each(pane.rows.keys))
     return StreamSummary(
-        sum(b.n_rows for b in of_predictions),
-        sum(b.late for b in of_predictions),
-        sum(b.rejected.total() for b in of_predictions),
+        rows=sum(b.n_rows for b in of_predictions),
+        late=sum(b.late for b in of_predictions),
+        rejected=sum(b.rejected.total() for b in of_predictions),
+        identified=identified,
+        repeated=repeated,
+        forms=() if pane is None else pane.forms(),
     )

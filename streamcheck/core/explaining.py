@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from streamcheck.core.alerts import Change, Finding, iso
+from streamcheck.core.causes import CAUSE, FAULT, FAULTS, FOLLOWS, OF_STREAM, first
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures._share_table import ShareAccumulator
@@ -66,6 +67,9 @@ class _Others:
         finding = change.transition.finding
         told: dict[str, Any] = dict(finding.evidence)
         words = []
+        follows, said = self._cause(own)
+        told |= follows
+        words += [said] if said else []
         between = since(finding, change.transition.start_ms, pane_ms) if change.spec.detector.name != LIMIT else None
         if between is not None:
             told["change_between"] = [iso(at) for at in between]
@@ -74,6 +78,25 @@ class _Others:
             words += [said] if said else []
         found = replace(finding, evidence=tuple(told.items()))
         return replace(change, transition=replace(change.transition, finding=found), detail="; ".join(words))
+
+    def _cause(self, own: Instance) -> tuple[dict[str, Any], str]:
+        """The fault of the same column, for the same rows or all, that an alert of drift follows from."""
+        measure = "rows" if own.spec.measure is None else own.spec.measure.name
+        if measure not in FOLLOWS and measure not in OF_STREAM:
+            return {}, ""
+        column = OF_STREAM.get(measure, own.spec.column)
+        faults = [
+            (one.spec.measure.name, (one, words))
+            for one in self._of_column.get((own.spec.target, column), [])
+            if one.segment in ((), own.segment) and not one.quiet and one.spec.measure is not None
+            if one.spec.measure.name in FAULTS and one.tracker.finding is not None
+            if (words := dict(one.tracker.finding.evidence).get(FAULT)) is not None
+        ]
+        found = first(faults)
+        if found is None:
+            return {}, ""
+        fault, words = found
+        return {CAUSE: {"monitor": fault.spec.id, FAULT: words}}, f"follows from {fault.spec.id}: {words}"
 
     def _size(self, own: Instance, finding: Finding) -> tuple[dict[str, Any], str]:
         """How far the shown value has gone, in units that its measure knows."""

@@ -4,7 +4,7 @@ from streamcheck.core.alerts import digest
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.dependence import FEATURES_MAX
-from streamcheck.core.plan import Kind, MonitorSpec, Plan, Role, Target, Task, Window
+from streamcheck.core.plan import ComponentSpec, Kind, MonitorSpec, Plan, Role, Target, Task, Window
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -65,12 +65,22 @@ def by_name(spec: MonitorSpec) -> str:
     return spec.by.name if spec.by else ""
 
 
+def learns(spec: MonitorSpec) -> bool:
+    """Whether its measure takes a reference."""
+    return spec.measure is None or bool(getattr(find("measure", spec.measure.name), "learns", True))
+
+
+def sees_nothing(measure: ComponentSpec) -> bool:
+    """Whether a pane without events says something to it."""
+    return bool(getattr(find("measure", measure.name), "empty_panes", False))
+
+
 def reference_measure(spec: MonitorSpec, plan: Plan) -> str | None:
     """The measure whose content the monitor's reference holds; None where it needs no reference."""
     if is_row(spec):
         return standard_measure(spec, plan) if spec.detector.auto else None
     on_window = spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
-    return None if on_window or spec.measure is None else spec.measure.name
+    return None if on_window or spec.measure is None or not learns(spec) else spec.measure.name
 
 
 def standard_measure(spec: MonitorSpec, plan: Plan) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, iso
 from streamcheck.core.budgets import Grant
+from streamcheck.core.causes import told
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors.base import PaneDetector
@@ -307,13 +308,12 @@ class PaneInstance(Instance):
             usual = self.measure.usual(signal, content)
             self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
 
-    def find(
-        self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = ""
-    ) -> Finding:
+    def find(self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = "") -> Finding:
         """What drifts: for an alert."""
-        assert self.normal is not None, self.spec.id
+        assert self.normal is not None
         self.seen = Seen(span.start_ms, summary, content)
-        return finding(signal, verdict, span, self.normal.evidence(span.start_ms), part)
+        more = self.normal.evidence(span.start_ms) + told(self.measure, summary, content)
+        return finding(signal, verdict, span, more, part)
 
     def _learnt(self, span: Span, summary: Any, found: Finding | None, cut: Verdict | None) -> Finding | None:
         """Offer the pane to the reference; give that up where it holds a change."""

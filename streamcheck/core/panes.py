@@ -18,10 +18,12 @@ from streamcheck.core.summaries import (
     Layout,
     NumericPane,
     NumericSummary,
+    ValuesSummary,
     fold_categorical,
     fold_features,
     fold_numeric,
 )
+from streamcheck.core.summaries.stream import Form
 from streamcheck.core.types import (
     OTHER_SEGMENT,
     BoolArray,
@@ -38,6 +40,9 @@ FOLD_ROWS = 65_536
 
 Sums are cut here, never where a poll happened to end, so that their bits are always the same.
 """
+FORM_ROWS_MIN = 10
+FORM_SHARE = 0.9
+"""A field has a form where more of the rows than this have it."""
 CATEGORIES_MAX = 1_000
 """Distinct categories of one column in one pane; the rest, by first canonical appearance, count as `__other__`."""
 
@@ -72,6 +77,7 @@ class PaneRows:
         self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
         self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
         self._summaries: dict[tuple[str, str, int], NumericSummary | CategoricalSummary] = {}
+        self._values: dict[tuple[str, str, int], ValuesSummary] = {}
         self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
         self.overflowed = 0
         """Categories that count as `__other__` for want of a place."""
@@ -125,6 +131,16 @@ class PaneRows:
         place = self._numeric[column] if column in self._numeric else len(self._numeric) + self._coded[column]
         status: StatusArray = self.rows.status[place]
         return status
+
+    def forms(self) -> tuple[tuple[str, Form], ...]:
+        """What nearly all rows hold of each field; nothing with too few rows to tell."""
+        rows = len(self)
+        if rows < FORM_ROWS_MIN:
+            return ()
+        missing = (self.rows.status == FieldStatus.MISSING).sum(axis=1) > FORM_SHARE * rows
+        other = (self.rows.status >= FieldStatus.WRONG_TYPE).sum(axis=1) > FORM_SHARE * rows
+        forms = np.where(other, Form.OTHER_TYPE, np.where(missing, Form.ABSENT, Form.PRESENT)).tolist()
+        return tuple((name, Form(form)) for name, form in zip((*self._numeric, *self._coded), forms, strict=True))
 
     def status_of(self, column: str, row: int) -> FieldStatus:
         """What became of one field of the row at this position."""
@@ -201,6 +217,25 @@ class PaneRows:
                 self._cuts,
             )
         return fold.summary(self._group_of(by, segment))
+
+    def values_summary(
+        self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
+    ) -> ValuesSummary:
+        """The usable values of a numeric column for one segment that occurs, partition by partition."""
+        key = (column, by.name if by else "", segment)
+        found = self._values.get(key)
+        if found is None:
+            folded = self.numeric_summary(column, by, segment, layout)
+            ends = np.cumsum([n for _, n in self._sources])
+            values = self.values(column)
+            if folded.ok < len(values):
+                mine = self.usable(column)
+                if by is not None:
+                    mine &= self._groups[by.name].groups == self._group_of(by, segment)
+                values, ends = values[mine], np.concatenate(([0], np.cumsum(mine)))[ends]
+            found = ValuesSummary(folded, values, tuple(source for source, _ in self._sources), ends)
+            self._values[key] = found
+        return found
 
     def features_summary(self, columns: Sequence[str], layouts: Mapping[str, Layout]) -> FeaturesSummary:
         """What is remembered of these numeric columns together. All sums are exact: no cuts, no order is needed."""

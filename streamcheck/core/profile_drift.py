@@ -13,6 +13,7 @@ from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures._shares import near_equal_groups, stability
 from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
+from streamcheck.core.measures.schema_changes import FormsAccumulator
 from streamcheck.core.profile_text import accumulator
 from streamcheck.core.profiles import Key, Label, Profile
 from streamcheck.core.summaries import Layout
@@ -72,6 +73,9 @@ def _compared(key: Key, first: Profile, second: Profile) -> Drift:
         index = _index(*_bins(then, now, layouts))
         if isinstance(then, BinsAccumulator) and isinstance(now, BinsAccumulator):
             shown = then.moment.mean if then.moment.n else None, now.moment.mean if now.moment.n else None
+    elif isinstance(then, FormsAccumulator) and isinstance(now, FormsAccumulator):
+        same = all(then.usual(name) == now.usual(name) for name, _ in (*then.counts, *now.counts))
+        return Drift(key.column, key.segment, key.measure, None, None, None, "none" if same else "clear")
     elif isinstance(then, MomentAccumulator) and isinstance(now, MomentAccumulator):
         return _means(key, then, now)
     word = "–" if index is None else _word(index, SLIGHT, CLEAR)

@@ -5,12 +5,15 @@ incident; delivery is no part of the alert log and waits for nobody.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
+from streamcheck.core.causes import reading
+from streamcheck.core.wording import instant
 from streamcheck.errors import StateError, StreamcheckError
 from streamcheck.runtime.telemetry import AlertBook, AlertReading
 
@@ -59,10 +62,30 @@ class Notice:
 
     @property
     def headline(self) -> str:
-        """The first of its alerts in a sentence, and how many more there are."""
+        """What it comes to in a line: the fault with what follows from it, or the first alert and how many more."""
         shown = self.firing or self.alerts
+        if self.cause is not None:
+            return self.cause
         more = len(shown) - 1
         return shown[0].summary + (f" (and {more} more)" if more else "")
+
+    @property
+    def cause(self) -> str | None:
+        """The fault of the pipeline from which most of its alerts follow, in a line; None where none is known."""
+        shown = self.firing or self.alerts
+        plain = [alert for alert in shown if not alert.fault]
+        faults = [alert for alert in shown if alert.fault]
+        if not faults:
+            return None
+        of = Counter(alert.cause for alert in plain)
+        fault = max(faults, key=lambda alert: of[alert.monitor])
+        follow = [
+            alert
+            for alert in plain
+            if (alert.cause == fault.monitor if alert.cause else alert.column == fault.column)
+        ]
+        since = min(alert.change_at or alert.pane_end for alert in (fault, *follow))
+        return reading(f"{fault.column}: {fault.fault} since {instant(since)}", len(follow))
 
     @property
     def digest(self) -> str:

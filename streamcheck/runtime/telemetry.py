@@ -88,6 +88,10 @@ class AlertReading:
     threshold: float | None
     owner: str | None
     runbook: str | None
+    fault: str | None = None
+    """What is broken, where the alert says so."""
+    cause: str | None = None
+    """The monitor of the fault that a drift follows from."""
 
     @staticmethod
     def parse(record: bytes) -> "AlertReading":
@@ -100,8 +104,23 @@ class AlertReading:
             seen = _DECODER.decode(record)
         except msgspec.DecodeError as error:
             raise StateError(f"expected a published alert record, found {record[:80]!r} ({error})") from error
-        shown = {name: getattr(seen, name) for name in _Record.__struct_fields__ if name != "segment"}
-        return AlertReading(record=record, segment=tuple(seen.segment.items()), **shown)
+        shown = {name: getattr(seen, name) for name in _Record.__struct_fields__ if name not in ("segment", "evidence")}
+        cause = None if seen.evidence.cause is None else seen.evidence.cause.monitor
+        segment, fault = tuple(seen.segment.items()), seen.evidence.fault
+        return AlertReading(record=record, segment=segment, fault=fault, cause=cause, **shown)
+
+
+class _Cause(msgspec.Struct, frozen=True):
+    """The fault that a drift follows from."""
+
+    monitor: str = ""
+
+
+class _Evidence(msgspec.Struct, frozen=True):
+    """What pages need of an alert's evidence."""
+
+    fault: str | None = None
+    cause: _Cause | None = None
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -126,6 +145,7 @@ class _Record(msgspec.Struct, frozen=True):
     threshold: float | None = None
     owner: str | None = None
     runbook: str | None = None
+    evidence: _Evidence = _Evidence()
 
 
 _DECODER = msgspec.json.Decoder(_Record)

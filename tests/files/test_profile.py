@@ -235,7 +235,7 @@ CHANGES = [
     (
         "features: {amount: numeric",
         "features: {size: numeric, amount: numeric",
-        "it holds nothing for 5 of the monitors (size-mean_shift",
+        "it holds nothing for 8 of the monitors (size-mean_shift",
     ),
 ]
 

@@ -46,7 +46,7 @@ STOPPED, AWAY = 160, 145
 SILENT, REMOVED = 120, 130
 """Rounds: after this one nothing came for half an hour; after this one retention removed what had not been read."""
 P0, P1, LABELS, ONE = (SourcePartition(*each) for each in (("p", 0), ("p", 1), ("l", 0), ("d", 0)))
-STATE_BYTES_MAX = 800_000
+STATE_BYTES_MAX = 1_000_000
 
 
 def each_round(number: int) -> range:

@@ -84,7 +84,7 @@ def test_check_of_a_good_config() -> None:
     result = run("check", PAYMENTS)
     assert (result.exit_code, result.output) == (
         0,
-        f"{PAYMENTS}: ok: 2 topics, 7 features, 2 segmentations, 46 monitors; `streamcheck explain` shows them\n",
+        f"{PAYMENTS}: ok: 2 topics, 7 features, 2 segmentations, 66 monitors; `streamcheck explain` shows them\n",
     )
     assert json.loads(run("check", "--json", PAYMENTS).output) == {"ok": True, "mistakes": [], "warnings": []}
 
@@ -117,7 +117,7 @@ def test_check_shows_warnings_and_is_content(tmp_path: Path) -> None:
     result = run("check", str(path))
     assert result.exit_code == 0
     assert (
-        "warning: line 1: alerts: nobody owns the alerts of 6 of 6 monitors; write alerts: {owner: TEAM}"
+        "warning: line 1: alerts: nobody owns the alerts of 13 of 13 monitors; write alerts: {owner: TEAM}"
         in result.output
     )
     assert json.loads(run("check", "--json", str(path)).output)["warnings"][0]["path"] == "alerts"
@@ -136,7 +136,7 @@ def test_explain_prints_plain_lines_when_piped() -> None:
     assert result.exit_code == 0
     assert lines[0] == ["subject", "what holds"]
     monitors = {line[0]: line for line in lines if len(line) == 10}
-    assert len(monitors) == 47
+    assert len(monitors) == 67
     assert monitors["amount-adwin"][3:8] == [
         "rows",
         "adwin (delta=0.002, clock=32, max_buckets=5, min_window_length=5, grace_period=10)",
@@ -153,7 +153,7 @@ def test_explain_prints_plain_lines_when_piped() -> None:
 def test_explain_as_json() -> None:
     said = json.loads(run("explain", "--json", PAYMENTS).output)
     assert said["name"] == "payments"
-    assert len(said["monitors"]) == 46
+    assert len(said["monitors"]) == 66
 
 
 def test_explain_of_a_wrong_config_shows_its_mistakes(wrong: str) -> None:

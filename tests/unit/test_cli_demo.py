@@ -94,6 +94,16 @@ def test_it_finds_the_incidents_of_its_hours_soon_and_nothing_else(watched: Watc
     assert result["alerts"] >= 4
 
 
+def test_it_finds_and_names_what_breaks_in_pipelines() -> None:
+    done = demo("--faults", "--hours", "14.6", "--json", "--listen", "off")
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.output)
+    delays = {row["incident"]: row["delay_minutes"] for row in result["incidents"]}
+    assert len(delays) == 8
+    assert all(delay is not None and delay <= 2 for delay in delays.values()), delays
+    assert result["false_alarms"] == []
+
+
 def test_page_and_gauges_are_served_while_it_runs(watched: Watched) -> None:
     assert {path: status for path, (status, _) in watched.during.items()} == dict.fromkeys(watched.during, 200)
     assert "<h2>Firing</h2>" in watched.during[""][1]
@@ -180,7 +190,7 @@ def test_an_alert_on_another_segment_is_not_the_incidents() -> None:
 
 @pytest.fixture
 def show() -> Show:
-    shown = Show(_config("off").plan, seed=7, hours=20, quiet=False, silent=False)
+    shown = Show(_config("off").plan, seed=7, hours=20, silent=False)
     shown.console = Console(width=WIDTH, file=io.StringIO(), highlight=False)
     return shown
 

@@ -24,9 +24,9 @@ def test_a_calibrated_monitor() -> None:
     assert (view.detector, view.params["h"], view.params["side"]) == ("scan", None, "both")
     assert (view.input, view.threshold) == ("one value per pane", "chosen by its share of the budget")
     assert view.reference.startswith("first span=1h")
-    assert view.share == pytest.approx(1 / 13 / 6)
-    # one alarm per week over 60,480 panes a week, split into 78 equal parts
-    assert view.panes_per_alarm == pytest.approx(60_480 * 78, abs=1)
+    assert view.share == pytest.approx(1 / 14 / 8)
+    # one alarm per week over 60,480 panes a week, split into 112 equal parts
+    assert view.panes_per_alarm == pytest.approx(60_480 * 112, abs=1)
     assert (view.alert_for, view.cooldown, view.severity, view.owner) == ("0s", "5m", "warning", "ml-platform")
 
 
@@ -76,14 +76,14 @@ def test_the_rate_that_the_join_bears() -> None:
         "138,524,989 predictions (20GiB of disk), 7,064,090 of them in memory (512MiB), and 1,000,000 early labels may "
         "wait; that bears 229.0 predictions/s over 7d, 11.7 in memory;"
     )
-    assert facts["budget"] == "1 per week for 42 monitors; 6 outside it"
+    assert facts["budget"] == "1 per week for 54 monitors; 12 outside it"
     assert facts["limits"] == "1,000 values per segmentation, 1,000,000 rows per partition and pane, 1MiB per event"
 
 
 def test_an_explanation_is_json() -> None:
     explanation = explain(load(ROOT / "configs" / "payments.yaml", {}))
     read_back = json.loads(json.dumps(explanation.as_dict(), allow_nan=False))
-    assert len(read_back["monitors"]) == 48
+    assert len(read_back["monitors"]) == 66
 
 
 def test_the_schema_file_is_fresh() -> None:

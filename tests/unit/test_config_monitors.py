@@ -43,10 +43,13 @@ def mistakes(entries: str, base: str = BINARY) -> list[str]:
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
-AMOUNT = ["amount-mean_shift", "amount-scale", "amount-outside", "amount-missing_rate", "amount-wrong_type_rate", "amount-out_of_range"]
+OF_VALUES = ["amount-stuck", "amount-zeros", "amount-unit_change"]
+AMOUNT = ["amount-mean_shift", "amount-scale", "amount-outside", *OF_VALUES, "amount-missing_rate", "amount-wrong_type_rate", "amount-out_of_range"]
 COUNTRY = ["country-category_share", "country-unseen", "country-missing_rate", "country-wrong_type_rate"]
 ESTIMATES = ("estimated_accuracy-scan", "estimate_gap-scan")
-SCORE = ["score-mean_shift", "score-scale", "score-outside"]
+SCORE = ["score-mean_shift", "score-scale", "score-outside", "score-stuck"]
+STREAM = ["volume-scan", "late_rate-scan", "reject_rate-scan", "duplicate_rate-scan", "freshness-threshold", "schema_changes-threshold"]
+LIMITS = {"amount-unit_change", "freshness-threshold", "schema_changes-threshold"}
 
 
 def sides(monitors: tuple[MonitorSpec, ...]) -> dict[str, str]:
@@ -60,20 +63,27 @@ def test_defaults_of_a_binary_task() -> None:
         *COUNTRY,
         "prediction-category_share",
         *SCORE,
-        "volume-scan",
+        *STREAM,
         "accuracy-scan",
         "accuracy-scan-by-tier",
         *ESTIMATES,
     ]
-    assert {spec.detector.name for spec in made} == {"scan"}
+    assert {spec.id for spec in made if spec.detector.name == "threshold"} == LIMITS
+    assert {spec.detector.name for spec in made} == {"scan", "threshold"}
     assert all(spec.default for spec in made)
     assert {name for name, side in sides(made).items() if side == "up"} == {
         "amount-outside",
+        "amount-stuck",
+        "amount-zeros",
         "amount-wrong_type_rate",
         "amount-out_of_range",
         "country-unseen",
         "country-wrong_type_rate",
         "score-outside",
+        "score-stuck",
+        "late_rate-scan",
+        "reject_rate-scan",
+        "duplicate_rate-scan",
     }
     down = {name for name, side in sides(made).items() if side == "down"}
     assert down == {"accuracy-scan", "accuracy-scan-by-tier", "estimated_accuracy-scan"}
@@ -89,6 +99,7 @@ def test_defaults_of_a_regression() -> None:
         "prediction-mean_shift",
         "prediction-scale",
         "prediction-outside",
+        "prediction-stuck",
         "mae-scan",
         "mae-scan-by-tier",
         "bias-scan",
@@ -98,7 +109,7 @@ def test_defaults_of_a_regression() -> None:
 
 
 def test_without_labels_there_is_no_quality() -> None:
-    assert [spec.id for spec in specs("", UNLABELLED)][-1] == "volume-scan"
+    assert [spec.id for spec in specs("", UNLABELLED)][-6:] == STREAM
 
 
 def test_labels_inside_the_prediction_event_are_labels_too() -> None:
@@ -113,10 +124,16 @@ def test_a_share_is_equal_per_column_then_per_monitor() -> None:
     made = specs("  - on: features\n  - {on: volume}\n  - {name: raw, on: amount, detector: {adwin: {delta: 0.01}}}\n")
     shares = {spec.id: spec.share for spec in made}
     assert shares["volume-scan"] == pytest.approx(1 / 3)
-    assert shares["amount-outside"] == pytest.approx(1 / 3 / 6)
+    assert shares["amount-outside"] == pytest.approx(1 / 3 / 8)
     assert shares["country-unseen"] == pytest.approx(1 / 3 / 4)
     assert shares["raw"] == 0.0
+    assert shares["amount-unit_change"] == 0.0
     assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_what_goes_wrong_with_events_of_the_stream_has_the_share_of_one_column() -> None:
+    shares = {spec.id: spec.share for spec in specs("  - on: [volume, late_rate, reject_rate, duplicate_rate, freshness]\n")}
+    assert shares == {STREAM[0]: 1 / 2, **dict.fromkeys(STREAM[1:4], pytest.approx(1 / 6)), STREAM[4]: 0.0}
 
 
 def test_given_thresholds_stand_outside_the_budget() -> None:
@@ -138,7 +155,7 @@ def test_given_thresholds_stand_outside_the_budget() -> None:
         ("  - {on: features, detector: adwin}\n", ["amount-adwin"]),
         ("  - {on: [amount, score], measure: scale}\n", ["amount-scale", "score-scale"]),
         ("  - {on: [amount, score], measure: scale, name: spread}\n", ["spread-amount", "spread-score"]),
-        ("  - {on: score, name: s}\n", ["s-mean_shift", "s-scale", "s-outside"]),
+        ("  - {on: score, name: s}\n", ["s-mean_shift", "s-scale", "s-outside", "s-stuck"]),
         ("  - {on: amount, detector: adwin, by: [tier], name: amount-adwin}\n", ["amount-adwin", "amount-adwin-by-tier"]),
         ("  - {on: accuracy}\n", ["accuracy-scan"]),
         ("  - {on: accuracy, by: [tier], detector: ddm}\n", ["error-ddm", "error-ddm-by-tier"]),
@@ -150,8 +167,8 @@ def test_given_thresholds_stand_outside_the_budget() -> None:
         ("  - on: features\n  - {on: amount, name: amount-outside, enabled: false}\n", [name for name in AMOUNT + COUNTRY if name != "amount-outside"]),
         ("  - on: amount\n  - {on: amount, detector: adwin, enabled: false}\n", AMOUNT),
         ("  - on: features\n  - {on: amount, measure: outside, reference: {first: 1h}}\n", AMOUNT + COUNTRY),
-        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_share", "volume-scan", "accuracy-scan", "accuracy-scan-by-tier", *ESTIMATES]),
-        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_share", *SCORE, "volume-scan", "accuracy-scan", *ESTIMATES]),
+        ("  - {on: [features, score], enabled: false}\n", ["prediction-category_share", *STREAM, "accuracy-scan", "accuracy-scan-by-tier", *ESTIMATES]),
+        ("  - {on: accuracy, by: [tier], enabled: false}\n", [*AMOUNT, *COUNTRY, "prediction-category_share", *SCORE, *STREAM, "accuracy-scan", *ESTIMATES]),
     ],
     ids=range(25),
 )
@@ -208,7 +225,7 @@ def test_segments_of_monitors_join_those_declared() -> None:
 
 
 MISTAKES = [
-    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, volume, dependence, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
+    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, late_rate, reject_rate, schema_changes, volume, dependence, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
     ("  - {on: amount, by: [teir]}\n", "monitors[0].by: unknown segment 'teir'; known: tier (did you mean 'tier'?)"),
     ("  - {on: volume, by: [tier]}\n", "monitors[0].by: volume is counted for all rows together; leave by out"),
     ("  - {on: amount, detector: adwinn}\n", "monitors[0].detector: unknown detector 'adwinn'; known: DETECTORS (did you mean 'adwin'?)"),
@@ -249,7 +266,7 @@ def test_one_mistake(entries: str, mistake: str) -> None:
     from streamcheck.core.components import components  # noqa: PLC0415
     from streamcheck.core.measures.base import Needs  # noqa: PLC0415
 
-    fitting = [name for name, cls in measures().items() if cls.needs in (Needs.NUMERIC, Needs.FIELD)]
+    fitting = [name for name, cls in measures().items() if cls.needs in (Needs.NUMERIC, Needs.VALUES, Needs.FIELD)]
     for mark, names in (("QUALITIES", qualities()), ("DETECTORS", components("detector")), ("MEASURES", measures()), ("FITTING", fitting)):
         mistake = mistake.replace(mark, ", ".join(names))
     (found,) = mistakes(entries)

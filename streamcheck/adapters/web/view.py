@@ -7,9 +7,11 @@ from datetime import datetime
 from streamcheck.adapters.web.tables import InputTable, JoinTable, input_table, join_tables
 from streamcheck.core.readings import AlertState, Reading
 from streamcheck.core.wording import NOTHING, counted, instant, moment, number, share, span
+from streamcheck.runtime.notices import notices
 from streamcheck.runtime.telemetry import AlertReading, Health, Phase, Snapshot, segment_text
 
 CARDS_MAX = 50
+CAUSES_MAX = 20
 TILES_MAX = 200
 SEGMENTS_MAX = 20
 RECENT_MAX = 50
@@ -124,6 +126,7 @@ class Page:
     phase: str
     verdict: Verdict
     notices: tuple[str, ...]
+    causes: tuple[str, ...]
     health: tuple[tuple[str, str], ...]
     cards: tuple[Card, ...]
     cards_left_out: int
@@ -152,6 +155,7 @@ def page(snapshot: Snapshot, health: Health, now_ms: int) -> Page:
         phase=snapshot.phase.value,
         verdict=_verdict(snapshot, judged),
         notices=_notices(snapshot, health, now_ms),
+        causes=_causes(snapshot),
         health=_health(snapshot, now_ms),
         cards=tuple(_card(alert, snapshot.engine.closed_until_ms) for alert in firing[:CARDS_MAX]),
         cards_left_out=max(0, len(firing) - CARDS_MAX),
@@ -208,6 +212,12 @@ def _notices(snapshot: Snapshot, health: Health, now_ms: int) -> tuple[str, ...]
     if snapshot.phase is Phase.CATCHING_UP:
         notices.append(f"Catching up: {counted(sum(lag for _, lag in snapshot.lag), 'record')} to go")
     return tuple(notices)
+
+
+def _causes(snapshot: Snapshot) -> tuple[str, ...]:
+    """What is broken, of incidents that are open, where that is known."""
+    told = notices(snapshot.alerts, snapshot.config) if any(alert.fault for alert in snapshot.alerts.firing) else ()
+    return tuple(each.cause for each in told if each.firing and each.cause is not None)[:CAUSES_MAX]
 
 
 def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:

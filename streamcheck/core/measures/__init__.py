@@ -6,10 +6,13 @@ from streamcheck.core.measures.brier import Brier
 from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
+from streamcheck.core.measures.duplicate_rate import DuplicateRate
 from streamcheck.core.measures.error_rate import ErrorRate
 from streamcheck.core.measures.estimate_gap import EstimateGap
 from streamcheck.core.measures.estimated_accuracy import EstimatedAccuracy
 from streamcheck.core.measures.f1 import F1
+from streamcheck.core.measures.freshness import Freshness
+from streamcheck.core.measures.late_rate import LateRate
 from streamcheck.core.measures.log_loss import LogLoss
 from streamcheck.core.measures.mae import Mae
 from streamcheck.core.measures.mean import Mean
@@ -20,11 +23,16 @@ from streamcheck.core.measures.outside import Outside
 from streamcheck.core.measures.precision import Precision
 from streamcheck.core.measures.psi import Psi
 from streamcheck.core.measures.recall import Recall
+from streamcheck.core.measures.reject_rate import RejectRate
 from streamcheck.core.measures.rmse import Rmse
 from streamcheck.core.measures.scale import Scale
+from streamcheck.core.measures.schema_changes import SchemaChanges
+from streamcheck.core.measures.stuck import Stuck
+from streamcheck.core.measures.unit_change import UnitChange
 from streamcheck.core.measures.unseen import Unseen
 from streamcheck.core.measures.volume import Volume
 from streamcheck.core.measures.wrong_type_rate import WrongTypeRate
+from streamcheck.core.measures.zeros import Zeros
 
 __all__ = [
     "F1",
@@ -34,9 +42,12 @@ __all__ = [
     "CategoryShare",
     "CategoryShift",
     "Dependence",
+    "DuplicateRate",
     "ErrorRate",
     "EstimateGap",
     "EstimatedAccuracy",
+    "Freshness",
+    "LateRate",
     "LogLoss",
     "Mae",
     "Mean",
@@ -47,9 +58,14 @@ __all__ = [
     "Precision",
     "Psi",
     "Recall",
+    "RejectRate",
     "Rmse",
     "Scale",
+    "SchemaChanges",
+    "Stuck",
+    "UnitChange",
     "Unseen",
     "Volume",
     "WrongTypeRate",
+    "Zeros",
 ]

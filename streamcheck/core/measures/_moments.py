@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Interval
@@ -12,9 +12,12 @@ from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import Moment
 from streamcheck.core.types import Background, Signal
+from streamcheck.core.wording import percent
 
 DISPERSION_EVENTS_MIN = 30
 """A share with fewer events (or fewer non-events) in the reference says nothing about its scatter between panes."""
+BROKEN_MIN = 0.05
+"""By so much a share of broken rows must have risen to explain what else has changed."""
 ERRORS_MAX = 1e9
 """A signal lies at most this many standard errors from its center, so that squares inside detectors stay finite."""
 ROUNDING = 1e-14
@@ -292,9 +295,20 @@ class MeanMeasure(Measure):
 class RateMeasure(Measure):
     """The share of rows that count against that of the reference's rows; subclasses say which count."""
 
+    broken: ClassVar[str] = ""
+    """What rows that count are, where many of them are a fault of the pipeline, not of the world; "" elsewhere."""
+
     def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
         """In percentage points."""
         return share_size(level, baseline)
+
+    def told(self, summary: Any, reference: Any) -> tuple[Mapping[str, Any], str]:
+        """How many are broken, where they have become many."""
+        events, rows = self.count(summary)
+        share, before = events / max(rows, 1), reference.moment.mean
+        if not self.broken or share < before + BROKEN_MIN:
+            return {}, ""
+        return {}, f"{self.broken} in {percent(share)} of rows ({percent(before)} before)"
 
     def count(self, summary: Any) -> tuple[int, int]:
         """Rows that count, and rows."""

@@ -16,6 +16,7 @@ class Needs(StrEnum):
 
     NUMERIC = "numeric"                    # NumericSummary
     CATEGORICAL = "categorical"            # CategoricalSummary (binary columns too)
+    VALUES = "values"                      # ValuesSummary: a numeric column, value by value
     FIELD = "field"                        # any column's summary: missing, wrong type
     FEATURES = "features"                  # FeaturesSummary: the numeric features together
     STREAM = "stream"                      # StreamSummary
@@ -72,6 +73,10 @@ class Measure(Component):
     """Which change is of interest: +1 a rise, -1 a fall, 0 both."""
     parts_max: ClassVar[int] = 1
     """How many signals a measure of this kind may give, each with a chart of its own (categories)."""
+    learns: ClassVar[bool] = True
+    """Whether it takes a reference; False: `signal` is given None for it, and judges from the first pane on."""
+    limit: ClassVar[float | None] = None
+    """Above which it is too much, whatever is usual: the detector is then `threshold`, outside the budget."""
     unit: ClassVar[str] = "value"
     """What `level` and `baseline` are, in a few words for an alert's summary: "mean", "share of missing values"."""
 
@@ -86,6 +91,10 @@ class Measure(Component):
     def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
         """How large is a change: `change` in its own unit, in `sd`, in `per_cent`, or `points` of a share?"""
         return {}
+
+    def told(self, summary: Any, reference: Any) -> tuple[Mapping[str, Any], str]:  # noqa: ARG002
+        """What has happened, for an alert: evidence, and words that go on after the column's name; "" for nothing."""
+        return {}, ""
 
     @property
     def charts_max(self) -> int:

@@ -17,6 +17,7 @@ class MissingRate(RateMeasure):
 
     needs = Needs.FIELD
     unit: ClassVar[str] = "share of missing values"
+    broken: ClassVar[str] = "missing"
 
     def count(self, summary: NumericSummary | CategoricalSummary) -> tuple[int, int]:
         """Missing values, of all rows."""

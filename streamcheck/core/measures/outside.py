@@ -41,7 +41,7 @@ class BinsAccumulator(MomentAccumulator):
 
     def seasoned(self, beside: MomentAccumulator | None, weight: float, scatter: Within) -> "BinsAccumulator":
         """The share as of any; the bins are the slot's own."""
-        made = BinsAccumulator(self._moment_of)
+        made = type(self)(self._moment_of)
         made.take(super().seasoned(beside, weight, scatter))
         made.counts = self.counts
         return made

@@ -15,6 +15,7 @@ class WrongTypeRate(RateMeasure):
     needs = Needs.FIELD
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values of a wrong type"
+    broken: ClassVar[str] = "of the wrong type"
 
     def count(self, summary: NumericSummary | CategoricalSummary) -> tuple[int, int]:
         """Wrong and non-finite values, of all rows."""

@@ -8,6 +8,7 @@ from streamcheck.core.summaries.layout import Layout
 from streamcheck.core.summaries.moments import VALUE_MAX, Moment
 from streamcheck.core.summaries.numeric import NumericPane, NumericSummary, fold_numeric
 from streamcheck.core.summaries.stream import StreamSummary
+from streamcheck.core.summaries.values import ValuesSummary
 
 __all__ = [
     "VALUE_MAX",
@@ -22,6 +23,7 @@ __all__ = [
     "NumericPane",
     "NumericSummary",
     "StreamSummary",
+    "ValuesSummary",
     "fold_categorical",
     "fold_features",
     "fold_numeric",

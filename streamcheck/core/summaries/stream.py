@@ -1,12 +1,46 @@
 """What is remembered of a whole stream in one pane."""
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+from streamcheck.core.types import SourcePartition
+
+
+class Form(IntEnum):
+    """What nearly all rows of a pane hold of one field."""
+
+    PRESENT = 0
+    ABSENT = 1
+    OTHER_TYPE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One source partition: for how long has it brought nothing? longest_ms: of its pauses so far; panes: with rows."""
+
+    source: SourcePartition
+    silent_ms: int
+    longest_ms: int
+    panes: int
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """How many events came? rows: on time; late and rejected: accounted to this pane."""
+    """How many events came? rows: on time; late and rejected: accounted to this pane.
+
+    identified, repeated: predictions with an id, and those whose id had come before. forms: of each field by name,
+    where there are rows enough to tell. silences: of the partitions of predictions.
+    """
 
     rows: int
     late: int = 0
     rejected: int = 0
+    identified: int = 0
+    repeated: int = 0
+    forms: tuple[tuple[str, Form], ...] = ()
+    silences: tuple[Silence, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether any event came."""
+        return bool(self.rows or self.late or self.rejected or self.identified)

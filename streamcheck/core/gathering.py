@@ -1,0 +1,75 @@
+"""Monitors that look at a column value by value, and gather some where one pane brings too few of each partition."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from streamcheck.core.components import State
+from streamcheck.core.measures.unit_change import UnitAccumulator, suspicious
+from streamcheck.core.monitors import Asked, PaneInstance, Span
+from streamcheck.core.summaries import ValuesSummary
+from streamcheck.core.types import FloatArray, SourcePartition
+
+GATHERED_MAX = 64
+"""Values of one partition: enough to tell its unit from any other."""
+PARTITIONS_MAX = 256
+"""Partitions of which values are gathered: at 64 values of 8 bytes each, 128 KiB, and only while something is odd."""
+GATHERED_BYTES = GATHERED_MAX * PARTITIONS_MAX * 8
+
+
+class GatheringInstance(PaneInstance):
+    """As any, but while panes look odd each partition is judged by its newest GATHERED_MAX values, over panes."""
+
+    gathered: dict[SourcePartition, FloatArray]
+
+    def begin(self) -> None:
+        """Nothing is gathered."""
+        super().begin()
+        self.gathered = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """What may be gathered as well."""
+        return super().held_bytes + GATHERED_BYTES
+
+    def ask(self, span: Span, summary: ValuesSummary) -> Asked:
+        """What the pane says, with what came just before it."""
+        assert self.normal is not None, self.spec.id
+        content = self.normal.reference.baseline(span.start_ms)
+        odd = isinstance(content, UnitAccumulator) and suspicious(summary, content)
+        self.gathered = self._with(summary) if odd else {}
+        return super().ask(span, self._seen(summary) if odd else summary)
+
+    def _with(self, summary: ValuesSummary) -> dict[SourcePartition, FloatArray]:
+        newest = dict(self.gathered)
+        for source, values in summary.parts():
+            if len(values) and (source in newest or len(newest) < PARTITIONS_MAX):
+                newest[source] = np.concatenate([newest.get(source, values[:0]), values])[-GATHERED_MAX:]
+        return dict(sorted(newest.items()))
+
+    def _seen(self, summary: ValuesSummary) -> ValuesSummary:
+        """The pane's values, and before them those of partitions that brought fewer than are gathered."""
+        parts = [
+            (source, values if len(values) >= GATHERED_MAX else self.gathered.get(source, values))
+            for source, values in summary.parts()
+        ]
+        values = [part for _, part in parts]
+        return replace(summary, values=np.concatenate(values), ends=np.cumsum([len(part) for part in values]))
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        held = [[source.topic, source.partition, values.copy()] for source, values in self.gathered.items()]
+        return super().export() | {"gathered": held}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        self.gathered = {
+            SourcePartition(topic, partition): np.asarray(values) for topic, partition, values in state["gathered"]
+        }
+
+
+def gathers(measure: Any) -> bool:
+    """Whether monitors of this measure gather."""
+    return measure is not None and measure.name == "unit_change"

@@ -1,0 +1,186 @@
+"""Is a numeric column written in another unit than before, by all producers or by some?"""
+
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from scipy.special import chdtri
+
+from streamcheck.core.components import State, register
+from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._shares import near_equal_groups
+from streamcheck.core.measures._units import UNITS, Unit
+from streamcheck.core.measures.base import Needs
+from streamcheck.core.measures.outside import BinsAccumulator
+from streamcheck.core.summaries import Layout, ValuesSummary
+from streamcheck.core.types import FloatArray, IntArray, Signal
+
+GROUPS = 10
+ROWS_MIN = 12
+"""Values of a partition, of one pane or gathered, from which its unit can be told: all in one of ten groups give 55."""
+OUTSIDE_MIN = 2
+"""Values outside the usual range from which a pane is looked at closely."""
+CHANCE_OFF, CHANCE_FITS = 1e-9, 1e-3
+"""p values: the values as they are cannot be the reference's; as they would be in the old unit, they can."""
+BETTER = 2.0
+"""A unit that does not at least halve the deviance explains nothing."""
+PLAINER = 10.0
+"""A unit with a zero of its own (°F) is told from growth, or a shift, by so much less deviance: both may look alike."""
+PARTITIONS_MAX = 20
+
+
+class Found(NamedTuple):
+    """A part of the rows that came in another unit; source: None where all did."""
+
+    source: str | None
+    rows: int
+    unit: Unit
+
+
+class UnitAccumulator(BinsAccumulator):
+    """The reference's rows by bin, and the about ten groups that they are compared by."""
+
+    __slots__ = ("_grouped",)
+
+    def __init__(self, moment_of: Any) -> None:
+        super().__init__(moment_of)
+        self._grouped: tuple[int, IntArray, FloatArray] | None = None
+
+    def add(self, summary: ValuesSummary) -> bool:  # type: ignore[override]
+        """Take one more pane in."""
+        return super().add(summary.folded)
+
+    def groups(self) -> tuple[IntArray, FloatArray]:
+        """The group of each bin, and the share of the reference's rows (one more in each) that a group holds."""
+        assert self.counts is not None, "nothing to compare with"
+        if self._grouped is None or self._grouped[0] != self.moment.n:
+            group = near_equal_groups(self.counts, GROUPS)
+            held = np.bincount(group, self.counts) + 1.0
+            self._grouped = self.moment.n, group, held / held.sum()
+        return self._grouped[1:]
+
+    def restore(self, state: State) -> None:
+        """Replace the content by an exported state."""
+        super().restore(state)
+        self._grouped = None
+
+
+@register
+class UnitChange(RateMeasure):
+    """Which share of the values came in another unit: x10 to the power of k, °C and °F, minutes and seconds?
+
+    Asked of all rows together, then of each partition with ROWS_MIN values or more. A unit is named where the values as
+    they are cannot be the reference's (p < 1e-9, deviance over about ten groups) and, put back into the old unit, can
+    be (p > 0.001). Two tests that chance passes together in no pane: it is a limit (above 0), outside the budget.
+    Nothing is looked at where the pane's values lie as those of the reference.
+    """
+
+    needs = Needs.VALUES
+    direction: ClassVar[int] = 1
+    limit: ClassVar[float | None] = 0.0
+    unit: ClassVar[str] = "share of values in another unit"
+
+    def accumulator(self) -> UnitAccumulator:
+        """An empty reference content for this measure."""
+        return UnitAccumulator(self.moment)
+
+    def count(self, summary: Any) -> tuple[int, int]:
+        """In the reference none is."""
+        return 0, summary.ok
+
+    def signal(self, summary: ValuesSummary, reference: UnitAccumulator) -> Signal | None:
+        """The share; None where there is no histogram to compare with."""
+        folded = summary.folded
+        if folded.layout is None or folded.counts is None or reference.counts is None or not summary.ok:
+            return None
+        rows = sum(each.rows for each in found(summary, reference))
+        share = rows / summary.ok
+        return Signal(share, 0.0, 1.0, summary.ok, share, 0.0, rows)
+
+    def told(self, summary: ValuesSummary, reference: UnitAccumulator) -> tuple[dict[str, Any], str]:
+        """Which unit, where."""
+        parts = found(summary, reference)
+        if not parts:
+            return {}, ""
+        named = [f"{each.unit.said}{_where(each.source)}" for each in parts[:3]]
+        more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
+        evidence = [
+            {"factor": each.unit.factor, "offset": each.unit.offset, "partition": each.source, "rows": each.rows}
+            for each in parts[:PARTITIONS_MAX]
+        ]
+        return {"unit": evidence}, f"unit changed {', '.join(_together(named, parts))}{more}"
+
+
+def _where(source: str | None) -> str:
+    return "" if source is None else f" in {source}"
+
+
+def _together(named: list[str], parts: list[Found]) -> list[str]:
+    """One unit for several partitions is said once."""
+    if len({each.unit for each in parts}) > 1 or len(parts) == 1:
+        return named
+    return [f"{parts[0].unit.said} in {', '.join(str(each.source) for each in parts[:3])}"]
+
+
+def suspicious(summary: ValuesSummary, reference: UnitAccumulator) -> bool:
+    """Whether the pane's values do not lie quite as those of the reference."""
+    layout, counts = summary.folded.layout, summary.folded.counts
+    if layout is None or counts is None or reference.counts is None or not summary.folded.ok:
+        return False
+    if summary.folded.ok - int(counts[layout.inside].sum()) >= OUTSIDE_MIN:
+        return True
+    group, shares = reference.groups()
+    return _deviance(counts, group, shares) > _limit(shares, CHANCE_FITS)
+
+
+def _limit(shares: FloatArray, chance: float) -> float:
+    return float(chdtri(max(len(shares) - 1, 1), chance))
+
+
+def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
+    """All parts of the pane that came in another unit; nothing at little cost where the pane is as ever."""
+    layout = summary.folded.layout
+    if layout is None or not suspicious(summary, reference):
+        return []
+    group, shares = reference.groups()
+    off, fits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)
+    here = _deviance(layout.counts(np.sort(summary.values)), group, shares)
+    unit = _unit(summary.values, here, layout, group, shares, (off, fits)) if summary.ok >= ROWS_MIN else None
+    if unit is not None:
+        return [Found(None, summary.ok, unit)]
+    made = []
+    for source, values in summary.parts():
+        if len(values) >= ROWS_MIN:
+            own = _deviance(layout.counts(np.sort(values)), group, shares)
+            unit = _unit(values, own, layout, group, shares, (off, fits))
+            made += [Found(str(source), len(values), unit)] if unit is not None else []
+    return made
+
+
+def _unit(
+    values: FloatArray, here: float, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
+) -> Unit | None:
+    """The unit in which values fit the reference best, if they do not as they are (deviance `here`)."""
+    off, fits = limits
+    if here <= off:
+        return None
+    deviances = [_deviance(layout.counts(np.sort(unit.undone(values))), group, shares) for unit in UNITS]
+    best = int(np.argmin(deviances))
+    if deviances[best] > min(fits, here / BETTER):
+        return None
+    if UNITS[best].offset and UNITS[best].factor != 1.0:
+        plainer = min(_deviance(layout.counts(np.sort(v)), group, shares) for v in _moved(values, layout.origin))
+        return UNITS[best] if plainer > deviances[best] + PLAINER else None
+    return UNITS[best]
+
+
+def _moved(values: FloatArray, usual: float) -> list[FloatArray]:
+    """The values, brought to the usual median: by a factor, and by a shift."""
+    median = float(np.median(values))
+    return [values - median + usual, *([values * (usual / median)] if median else [])]
+
+
+def _deviance(counts: IntArray, group: IntArray, shares: FloatArray) -> float:
+    """2 sum n ln(n / expected) over the groups: chi-square where the values are the reference's."""
+    held = np.bincount(group, counts)
+    seen = held > 0
+    return float(2.0 * (held[seen] * np.log(held[seen] / (shares[seen] * held.sum()))).sum())
