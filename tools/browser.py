@@ -29,7 +29,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
 
@@ -76,11 +76,11 @@ class Browser:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def open(self, page: Path, *, dark: bool = False) -> None:
-        """Load a file, in light or dark, and wait until it has been drawn as far as the window shows it."""
+    def open(self, page: Path | str, *, dark: bool = False) -> None:
+        """Load a file, or a page of this machine, in light or dark, and wait until it is drawn where one looks."""
         self.scheme(dark=dark)
         self._loaded = False
-        self._call("Page.navigate", url=page.resolve().as_uri())
+        self._call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         self._wait_for_load()
         self.settle()
 
@@ -99,6 +99,12 @@ class Browser:
         answer = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """A key of the keyboard, such as Tab or ArrowDown."""
+        for kind in ("rawKeyDown", "keyUp"):
+            code = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}[key]
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def settle(self) -> None:
         """Wait for two frames: what has come into view has been drawn."""

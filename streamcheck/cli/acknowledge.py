@@ -13,8 +13,9 @@ from streamcheck.cli.state_common import place
 @click.argument("alert", metavar="ALERT_ID")
 @click.option("--rebaseline", is_flag=True, help="What it found is the new normal: its reference begins anew.")
 @click.option("--by", metavar="NAME", help="Who says so; the user's name where it is left out.")
+@click.option("--why", metavar="TEXT", default="", help="For the others; it stands in the log and the journal.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was left as JSON.")
-def acknowledge(config: str, alert: str, *, rebaseline: bool, by: str | None, as_json: bool) -> None:
+def acknowledge(config: str, alert: str, *, rebaseline: bool, by: str | None, why: str, as_json: bool) -> None:
     """Say that an open alert of CONFIG is known: `id` in its record, `streamcheck alerts CONFIG --json` lists them.
 
     Its later records say by whom (`acknowledged_by`). With --rebaseline its monitor's reference begins anew with what
@@ -25,4 +26,4 @@ def acknowledge(config: str, alert: str, *, rebaseline: bool, by: str | None, as
     """
     from streamcheck.core.orders import Acknowledge  # noqa: PLC0415 (numpy: only when it runs)
 
-    leave(place(config), Acknowledge(alert, by or getpass.getuser(), rebaseline), as_json=as_json)
+    leave(place(config), Acknowledge(alert, by or getpass.getuser(), rebaseline, why), as_json=as_json)

@@ -103,6 +103,7 @@ def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, r
     from streamcheck.adapters.sqlite.aside import allow_takeover, reset  # noqa: PLC0415
     from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
     from streamcheck.cli.notify_wiring import notifying  # noqa: PLC0415
+    from streamcheck.cli.page_wiring import desk  # noqa: PLC0415
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
@@ -121,10 +122,12 @@ def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, r
         open_bytes_max=settings.open_bytes,
         until_end=until_end,
         skip_gaps=settings.on_gap == "skip",
+        pages=settings.listen is not None,
+        samples=settings.page.samples,
     )
     with (
         stop.on_signals(),
-        pages(settings, telemetry, clock) as address,
+        pages(settings, telemetry, clock, desk=desk(settings, config)) as address,
         notifying(settings, Path(config), telemetry, clock),
     ):
         if address is not None:

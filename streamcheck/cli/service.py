@@ -13,6 +13,7 @@ from functools import partial
 
 from streamcheck import __version__
 from streamcheck.adapters.prometheus.exposition import Exposition
+from streamcheck.adapters.web.desk import Desk
 from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.cli.registry_wiring import open_registry
@@ -153,16 +154,16 @@ def decoders(plan: Plan, registry: SchemaRegistry | None = None) -> dict[str, De
 
 @contextmanager
 def pages(
-    settings: Settings, telemetry: Telemetry, clock: Clock, health: HealthRules | None = None
+    settings: Settings, telemetry: Telemetry, clock: Clock, health: HealthRules | None = None, desk: Desk | None = None
 ) -> Iterator[str | None]:
-    """Serve gauges and the status page for as long as this lasts.
+    """Serve gauges and the status page for as long as this lasts. desk: who takes the page's orders.
 
     Yields their address, None where none is configured.
     """
     if settings.listen is None:
         yield None
         return
-    server = WebServer(*settings.listen, Routes(telemetry, Exposition(telemetry).render, clock, health))
+    server = WebServer(*settings.listen, Routes(telemetry, Exposition(telemetry).render, clock, health, desk))
     server.start()
     try:
         yield server.url

@@ -75,7 +75,7 @@ def add(
         now_ms,
     )
     file = _file(config)
-    file.write([*(each for each in file.read() if each.until_ms > now_ms), made])
+    file.change(lambda known: [*(each for each in known if each.until_ms > now_ms), made])
     if as_json:
         show_json(msgspec.to_builtins(made))
     else:
@@ -101,9 +101,7 @@ def list_(config: str, *, as_json: bool) -> None:
     elif not found:
         click.echo("nothing is silenced")
     else:
-        rows = [
-            [s.id, moment(s.until_ms), s.who, _what(s.monitor, s.segment, s.severity, s.incident), s.why] for s in found
-        ]
+        rows = [[s.id, moment(s.until_ms), s.who, s.what, s.why] for s in found]
         show_table("Silences", ("id", "until", "who", "what", "why"), rows)
 
 
@@ -121,14 +119,9 @@ def end(config: str, ids: tuple[str, ...], *, as_json: bool) -> None:
     missing = [each for each in ids if each not in {silence.id for silence in known}]
     if missing:
         raise StreamcheckError(f"there is no silence {', '.join(missing)}; `streamcheck silence list` shows them")
-    file.write([each for each in known if each.id not in ids])
+    file.change(lambda known: [each for each in known if each.id not in ids])
     if as_json:
         show_json({"ended": list(ids)})
-
-
-def _what(monitor: str, segment: str, severity: str, incident: str) -> str:
-    named = (("monitor", monitor), ("segment", segment), ("severity", severity), ("incident", incident))
-    return ", ".join(f"{name} {text}" for name, text in named if text) or "everything"
 
 
 def _file(config: str) -> "SilenceFile":

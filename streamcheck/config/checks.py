@@ -1,13 +1,12 @@
 """Do the parts of a config agree with one another? What no single setting shows: labels, times, topics, owners."""
 
-import ipaddress
-
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.formats import own_id, own_time
 from streamcheck.config.models import Config, Reference
 from streamcheck.config.monitors import reference_spec
 from streamcheck.config.streams import Labels, Predictions, TimeSource
 from streamcheck.config.surface import PREDICTIONS
+from streamcheck.config.values import loopback
 from streamcheck.config.wording import Usable
 from streamcheck.config.zones import names as zone_names
 from streamcheck.core.components import build, nearest
@@ -15,6 +14,7 @@ from streamcheck.core.plan import MonitorSpec
 from streamcheck.errors import ParameterError
 
 LABELS: Path = ("streams", "labels")
+PASSWORD_CHARS_MIN = 12
 OPEN_PANES_MANY = 1_000
 """Panes kept open by lateness beyond which memory and delay surprise people."""
 
@@ -192,11 +192,12 @@ def _says_auto(findings: Findings, here: Path, reference: Reference) -> bool:
 def _check_outputs(usable: Usable, findings: Findings) -> None:
     config = usable.config
     listen = config.prometheus.listen
-    if listen is not None and not _loopback(listen[0]) and usable.sure("prometheus"):
+    if listen is not None and not loopback(listen[0]) and usable.sure("prometheus"):
         findings.warning(
             ("prometheus", "listen"),
             "other machines can read the pages, which have no password; listen on 127.0.0.1 behind a proxy with one",
         )
+    _check_page(usable, findings)
     if config.kafka is not None and config.alerts.topic is None and usable.sure("alerts"):
         findings.warning(
             ("alerts",),
@@ -204,8 +205,19 @@ def _check_outputs(usable: Usable, findings: Findings) -> None:
         )
 
 
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _check_page(usable: Usable, findings: Findings) -> None:
+    """Orders on the page need a password where others than this machine can reach it."""
+    page = usable.config.prometheus
+    if not usable.sure("prometheus"):
+        return
+    if page.password is not None and len(page.password) < PASSWORD_CHARS_MIN:
+        findings.mistake(("prometheus", "password"), f"a password has {PASSWORD_CHARS_MIN} characters or more")
+    if page.password is not None and not page.orders:
+        unused = "nothing asks for it, for orders is not true; it does not protect the pages"
+        findings.warning(("prometheus", "password"), unused)
+    if page.orders and page.listen is not None and not loopback(page.listen[0]) and page.password is None:
+        findings.mistake(
+            ("prometheus", "orders"),
+            "other machines can reach the page, so orders need a password: write password: ${NAME}, or listen on "
+            "127.0.0.1",
+        )

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from streamcheck.config.formats import located, own_id, own_time
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
-from streamcheck.config.models import Config
+from streamcheck.config.models import Config, Prometheus
 from streamcheck.config.notify import compile_notify
 from streamcheck.config.registry import compile_registry
-from streamcheck.config.settings import JoinStorage, Settings, Topics
+from streamcheck.config.settings import JoinStorage, Page, Settings, Topics
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
+from streamcheck.config.values import loopback
 from streamcheck.config.zones import zones
 from streamcheck.core.join_size import room
 from streamcheck.core.plan import (
@@ -153,4 +154,10 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         kafka_client=client,  # type: ignore[arg-type]  # checked: one of CLIENTS
         notify=compile_notify(config.notify),
         registry=compile_registry(config.schema_registry),
+        page=_page(config.prometheus),
     )
+
+
+def _page(section: Prometheus) -> Page:
+    private = section.listen is None or loopback(section.listen[0])
+    return Page(section.orders, section.password, section.samples or ("full" if private else "redacted"))

@@ -183,6 +183,20 @@ class Prometheus(Section):
     listen: Listen = Field(
         ("127.0.0.1", 9108), description="HOST:PORT of gauges and status page; port 0 takes any; off serves none."
     )
+    orders: Switch = Field(
+        default=False, description="true: people may acknowledge and silence on the page, which is read-only otherwise."
+    )
+    password: Text | None = Field(
+        None,
+        repr=False,
+        description="What an order on the page must come with; needed where other machines can reach it. ${ENV}, 12 "
+        "characters or more.",
+    )
+    samples: Annotated[Literal["full", "redacted", "off"] | None, choice_rule("full", "redacted", "off")] = Field(
+        None,
+        description="What the page shows of rejected events: their first bytes, only their shape, or where they lie; "
+        "left out: full where only this machine can look, else redacted.",
+    )
 
 
 class LimitsSection(Section):

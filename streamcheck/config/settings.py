@@ -87,6 +87,18 @@ class SchemaRegistry:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What the status page lets people do and see. orders: acknowledge and silence, with the password if there is one.
+
+    samples: of rejected events.
+    """
+
+    orders: bool = False
+    password: str | None = field(default=None, repr=False)
+    samples: Literal["full", "redacted", "off"] = "full"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the runtime needs that is no part of the plan.
 
@@ -115,3 +127,4 @@ class Settings:
     kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"
     notify: tuple[Notify, ...] = ()
     registry: SchemaRegistry | None = None
+    page: Page = Page()

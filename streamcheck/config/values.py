@@ -4,6 +4,7 @@ A rule never puts the offending value into its message: the loader adds it as wr
 environment variable holds cannot leak.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -295,6 +296,18 @@ def listen_address(value: object) -> tuple[str, int] | None:
     if match is None or not 0 <= int(match[2]) <= 65_535:
         raise ValueError(value)
     return match[1].strip("[]"), int(match[2])
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there.
+
+    >>> loopback("127.0.0.1"), loopback("0.0.0.0")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _version(value: object) -> int:

@@ -97,8 +97,12 @@ class Look:
             return None
         now = np.sum(counted, axis=0)
         inner = layout.edges[TAIL_EDGES : len(layout.edges) - TAIL_EDGES]
-        ends = [*inner[:1].tolist(), *inner[-1:].tolist()]
-        low, high = min([*ends, *(h.low for h in found)]), max([*ends, *(h.high for h in found)])
+        if not len(inner):
+            return None
+        first, last = float(inner[0]), float(inner[-1])
+        # What lies further out than the column's own range once more is in the outermost bars, or it would squeeze all.
+        low = max(min(first, *(half.low for half in found)), first - (last - first))
+        high = min(max(last, *(half.high for half in found)), last + (last - first))
         return bars.histogram(then.astype(np.float64), now, layout, (low, high))
 
     def _categories(self, normal: CategoryAccumulator | ShareAccumulator) -> bars.Bars | None:

@@ -39,7 +39,7 @@ def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str,
     moved = _moved(before, after)
     words = [f"median {number(quantiles['before'][1])} -> {number(quantiles['after'][1])}"]
     words.append(f"{percent(moved)} of rows lie elsewhere")
-    words += [f"{_range(one['from'], one['to'])}: {_said(one)}" for one in named[:SAID_MAX]]
+    words += [f"{between(one['from'], one['to'])}: {_said(one)}" for one in named[:SAID_MAX]]
     evidence = {"moved": moved, "quantiles": {"at": list(QUANTILES), **quantiles}, "bins": named}
     return evidence, ", ".join(words)
 
@@ -99,7 +99,8 @@ def _said(one: dict[str, Any]) -> str:
     return f"{percent(one['before'])} -> {percent(one['after'])}"
 
 
-def _range(start: float | None, end: float | None) -> str:
+def between(start: float | None, end: float | None) -> str:
+    """The values of a bin, for people; None: it has no end."""
     if start is None:
         return f"below {number(end)}"
     return f"{number(start)} and above" if end is None else f"{number(start)} … {number(end)}"

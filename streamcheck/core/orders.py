@@ -36,11 +36,12 @@ class Rebaseline:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """An alert is known. rebaseline: and what it found is the new normal."""
+    """An alert is known. rebaseline: and what it found is the new normal; why: for the others."""
 
     alert: str
     by: str = ""
     rebaseline: bool = False
+    why: str = ""
 
 
 Order = Rebaseline | Acknowledge
@@ -53,7 +54,8 @@ def told(order: Order) -> dict[str, Any]:
     {'kind': 'acknowledge', 'alert': '9f2c', 'by': 'kim', 'rebaseline': False}
     """
     if isinstance(order, Acknowledge):
-        return {"kind": "acknowledge", "alert": order.alert, "by": order.by, "rebaseline": order.rebaseline}
+        said = {"kind": "acknowledge", "alert": order.alert, "by": order.by, "rebaseline": order.rebaseline}
+        return said | ({"why": order.why} if order.why else {})
     segment = None if order.segment is None else [list(pair) for pair in order.segment]
     named = {"monitors": list(order.monitors), "segment": segment}
     return {"kind": "rebaseline", **named, "since_ms": order.since_ms, "reason": order.reason}
@@ -67,7 +69,8 @@ def heard(said: Any) -> Order:
     """
     try:
         if said["kind"] == "acknowledge":
-            return Acknowledge(str(said["alert"]), str(said["by"])[:TEXT_MAX], bool(said["rebaseline"]))
+            texts = str(said["by"])[:TEXT_MAX], bool(said["rebaseline"]), str(said.get("why", ""))[:TEXT_MAX]
+            return Acknowledge(str(said["alert"]), *texts)
         if said["kind"] == "rebaseline":
             segment = None if said["segment"] is None else tuple((str(f), str(v)) for f, v in said["segment"])
             since_ms = None if said["since_ms"] is None else int(said["since_ms"])
@@ -149,6 +152,7 @@ def _acknowledge(order: Acknowledge, config: str, instances: Iterable[Instance])
             continue
         tracker.acknowledged = order.by or "somebody"
         known = f"alert {order.alert} of {each.spec.id} is acknowledged by {tracker.acknowledged}"
+        known += f" ({order.why})" if order.why else ""
         if not order.rebaseline:
             return [each], known
         anew = each.renew(f"accepted by {tracker.acknowledged}")

@@ -140,6 +140,13 @@ class Silence(msgspec.Struct, frozen=True):
     incident: str = ""
     made_ms: int = 0
 
+    @property
+    def what(self) -> str:
+        """What it is about, for people."""
+        named = (("monitor", self.monitor), ("segment", self.segment), ("severity", self.severity))
+        words = [f"{name} {text}" for name, text in (*named, ("incident", self.incident)) if text]
+        return ", ".join(words) or "everything"
+
     def covers(self, alert: AlertReading, segment: str, now_ms: int) -> bool:
         """Whether nobody is to be told of this alert now."""
         named = ((self.monitor, alert.monitor), (self.segment, segment), (self.severity, alert.severity))

@@ -3,17 +3,29 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import orjson
 import pytest
 
+from streamcheck.adapters.web.grid import CELLS_MAX, Wish
 from streamcheck.adapters.web.routes import Routes
-from streamcheck.adapters.web.view import CARDS_MAX, RECENT_MAX, SEGMENTS_MAX, TILES_MAX, page
-from streamcheck.core.readings import AlertState, EngineReading, JoinReading, PartitionReading, Reading
+from streamcheck.adapters.web.view import CARDS_MAX, RECENT_MAX, SEGMENTS_MAX, page
+from streamcheck.core.readings import (
+    NUMBERS,
+    AlertState,
+    EngineReading,
+    JoinReading,
+    Lately,
+    PartitionReading,
+    Piece,
+    Reading,
+    Trails,
+)
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Health, Phase, Snapshot, Telemetry
 from streamcheck.testing import ManualClock
 
-VOID = {"meta", "link", "br"}
+VOID = {"meta", "link", "br", "input"}
 OK = Health(ok=True, reason="")
 NOW_MS = 1_772_359_300_000
 QUIET = Reading("amount-shift", "amount", (), "mean_shift", "cusum", AlertState.QUIET, "ready", 812, 105.2, 104.9, None, None, 1.0, 8.0)  # fmt: skip # noqa: E501 - one reading, one line
@@ -90,18 +102,18 @@ def show(snapshot: Snapshot) -> Document:
 def test_quiet_page() -> None:
     text = show(LIVE).text
     assert "All quiet 2 of 2 pairs of monitor and segment ready" in text
-    assert "amount-shift amount · mean_shift · cusum quiet 105.2 normal 104.9" in text
+    assert "amount mean_shift · cusum 105.2 normal 104.9" in text
     assert "last commit 2 s ago" in text
     assert "lag 42 records" in text
     assert "p[0] active 2026-03-01 10:01:40 2026-03-01 10:01:35 42 1,234 7 2 not JSON 2" in text
     assert "Join: 10 predictions" in text
-    assert "Firing" not in text
+    assert "Firing" not in text.replace("Skip to what is firing", "")
 
 
 def test_firing_alert_comes_first_with_why_and_since() -> None:
     summary = "amount for tier=premium rose from 104.9 to 212.4"
     text = show(firing(record(1, summary=summary, owner="risk-oncall", value=212.4, rows=812))).text
-    assert text.index("1 alert firing") < text.index(summary) < text.index("Monitors")
+    assert text.index("1 alert firing") < text.index(summary) < text.index("Monitors 2, by segment")
     assert "Since about 2026-03-01 09:58:40 ; firing since 2026-03-01 10:00:10 (20 s)." in text
     assert "owner risk-oncall" in text
     assert "value 212.4" in text
@@ -124,10 +136,11 @@ def test_a_card_is_as_alarming_as_its_alert() -> None:
 
 def test_a_limit_is_told_and_not_drawn_as_a_score() -> None:
     limited = replace(QUIET, monitor="floor", detector="threshold", value=0.94, score=0.94, threshold=0.85)
-    near, limit = page(with_readings(limited, QUIET), OK, NOW_MS).tiles
-    assert (near.monitor, limit.monitor) == ("amount-shift", "floor")
-    assert (limit.first.against, limit.first.score_share) == ("limit 0.85", None)
-    assert (near.first.against, near.first.score_share is None) == ("normal 104.9", False)
+    (row,) = page(with_readings(limited, QUIET), OK, NOW_MS).grid.rows
+    ((limit, near),) = row.groups
+    assert (limit.href, near.href) == ("monitor?id=floor", "monitor?id=amount-shift")
+    assert (limit.against, limit.score_share) == ("limit 0.85", None)
+    assert (near.against, near.score_share is None) == ("normal 104.9", False)
 
 
 def test_a_card_of_a_limit_names_the_limit() -> None:
@@ -211,31 +224,101 @@ def test_interval_is_drawn_in_proportion() -> None:
     assert [(i.low, i.at, i.high) for i in card.intervals] == [(83.3, 91.7, 100.0), (0.0, 45.8, 83.3)]
 
 
-def test_worst_segment_speaks_for_its_monitor() -> None:
+def test_what_is_in_trouble_comes_first() -> None:
     segments = [(("tier", name),) for name in ("a", "b", "c")]
-    near, firing_, quiet = (replace(QUIET, segment=segment) for segment in segments)
+    quiet, near, firing_ = (replace(QUIET, segment=segment) for segment in segments)
     near, firing_ = replace(near, score=7.9), replace(firing_, alert=AlertState.FIRING, score=2.0)
-    (tile,) = page(with_readings(quiet, near, firing_), OK, NOW_MS).tiles
-    assert tile.first.segment == "tier=b"
-    assert [line.segment for line in tile.others] == ["tier=a", "tier=c"]
+    fine = replace(QUIET, column="country", segment=())
+    made = page(with_readings(fine, quiet, near, firing_), OK, NOW_MS).grid
+    assert made.heads == ("all", "tier=c", "tier=b", "tier=a")
+    assert [row.column for row in made.rows] == ["amount", "country"]
+    assert [[cell.state for cell in group] for group in made.rows[0].groups] == [[], ["firing"], ["quiet"], ["quiet"]]
 
 
-def test_page_is_bounded() -> None:
+def test_what_is_known_stands_behind_what_is_not() -> None:
+    known = replace(QUIET, monitor="a", column="known", alert=AlertState.FIRING, acknowledged_by="kim")
+    new = replace(QUIET, monitor="b", column="new", alert=AlertState.FIRING)
+    book = AlertBook().after(record(n, monitor=name, segment={}) for n, name in enumerate("ab", 1))
+    made = page(replace(with_readings(known, new), alerts=book), OK, NOW_MS)
+    assert [row.column for row in made.grid.rows] == ["new", "known"]
+    cards = [(card.monitor, card.known_to, card.tone) for card in made.cards]
+    assert cards == [("b", None, "alarm"), ("a", "kim", "warning")]
+    assert "1 known" in made.verdict.detail
+
+
+def many(columns: int, segments: int, ways: int = 1) -> Snapshot:
+    """So many of everything, each with a way of 40 pieces."""
     readings = [
-        replace(QUIET, monitor=f"m{n}", segment=(("tier", f"s{k}"),))
-        for n in range(TILES_MAX + 7)
-        for k in range(SEGMENTS_MAX + 5 if n == 0 else 1)
+        replace(QUIET, monitor=f"m{n}-{w}", column=f"c{n}", segment=(("tier", f"segment {k}"),) if k else ())
+        for n in range(columns)
+        for w in range(ways)
+        for k in range(segments)
     ]
-    qualities = [replace(ACCURACY, monitor="m", segment=(("tier", f"s{k}"),)) for k in range(SEGMENTS_MAX + 3)]
-    book = AlertBook().after(record(n) for n in range(1, 151))
-    made = page(replace(with_readings(*readings, *qualities), alerts=book), OK, NOW_MS)
-    assert (len(made.tiles), made.tiles_left_out) == (TILES_MAX, 8)
-    assert (len(made.cards), made.cards_left_out) == (CARDS_MAX, 100)
+    places = {(r.monitor, r.segment): place for place, r in enumerate(readings)}
+    numbers = np.random.default_rng(3).normal(10, 3, (40, len(readings), len(NUMBERS))).astype(np.float32)
+    pieces = tuple(Piece(NOW_MS + 1000 * n, NOW_MS + 1000 * n + 1000, 1, numbers[n]) for n in range(40))
+    lately = Lately(NOW_MS, Trails(pieces, places))
+    book = AlertBook().after(record(n, monitor="m0-0", segment={}) for n in range(1, 151))
+    shown = with_readings(*readings)
+    return replace(shown, engine=replace(shown.engine, lately=lately), alerts=book)
+
+
+SIZES = [(14, 4, 1), (5, 1_000, 1), (4_999, 1, 1), (1, 1, 4_999), (70, 6, 11)]
+
+
+@pytest.mark.parametrize(("columns", "segments", "ways"), SIZES)
+def test_page_is_bounded(columns: int, segments: int, ways: int) -> None:
+    snapshot = many(columns, segments, ways)
+    routes = Routes(Telemetry(snapshot), lambda _: ("", b""), ManualClock(NOW_MS))
+    assert len(routes.answer("/", "").body) <= 300_000
+    made = page(snapshot, OK, NOW_MS)
+    assert sum(len(group) for row in made.grid.rows for group in row.groups) <= CELLS_MAX
+    assert (len(made.cards), made.cards_left_out) == (CARDS_MAX, 150 - CARDS_MAX)
     assert (len(made.recent), made.recent_left_out) == (RECENT_MAX, 100)
-    (card,) = made.qualities
+
+
+def walk(snapshot: Snapshot) -> tuple[set[str], int]:
+    """Every cell that can be reached by "next" links, and over how many pages."""
+    routes = Routes(Telemetry(snapshot), lambda _: ("", b""), ManualClock(NOW_MS))
+    seen: set[str] = set()
+    pages: set[str] = set()
+    waiting = ["/"]
+    while waiting:
+        address = waiting.pop()
+        if address in pages:
+            continue
+        pages.add(address)
+        document = Document(routes.answer(address, "").body.decode())
+        links = [(a.get("class"), a["href"] or "") for tag, a in document.elements if tag == "a" and "href" in a]
+        seen |= {href for kind, href in links if kind and kind.startswith("cell")}
+        waiting += ["/" + href[2:].partition("#")[0] for _, href in links if href.startswith("./?")]
+    return seen, len(pages)
+
+
+def test_every_monitor_can_be_reached() -> None:
+    seen, pages = walk(many(40, 12, 2))
+    assert len(seen) == 40 * 12 * 2
+    assert pages < 40
+
+
+def test_words_choose_monitors() -> None:
+    snapshot = many(20, 30)
+    made = page(snapshot, OK, NOW_MS, Wish("C7 SEGMENT")).grid
+    assert (made.pairs, made.found) == (600, 29)
+    assert [row.column for row in made.rows] == ["c7"]
+    assert "q=C7+SEGMENT" in str(made.segments_part.behind)
+    assert page(snapshot, OK, NOW_MS, Wish("nothing like it")).grid.rows == ()
+    routes = Routes(Telemetry(snapshot), lambda _: ("", b""), ManualClock(NOW_MS))
+    assert b"None has these words" in routes.answer("/?q=%3Cscript%3E", "").body
+    for strange in ("/?rows=-1", "/?rows=99999999999", "/?segments=x&rows=", "/?q=%ff%00"):
+        assert routes.answer(strange, "").status == 200
+    assert routes.answer("/?" + "a=1&" * 50, "").status == 400
+
+
+def test_qualities_are_bounded() -> None:
+    qualities = [replace(ACCURACY, monitor="m", segment=(("tier", f"s{k}"),)) for k in range(SEGMENTS_MAX + 3)]
+    (card,) = page(with_readings(*qualities), OK, NOW_MS).qualities
     assert (len(card.intervals), card.left_out) == (SEGMENTS_MAX, 3)
-    first = next(tile for tile in made.tiles if tile.monitor == "m0")
-    assert (1 + len(first.others), first.left_out) == (SEGMENTS_MAX, 5)
 
 
 HOSTILE = [

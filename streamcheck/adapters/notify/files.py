@@ -1,7 +1,8 @@
 """Small files of the state directory: what has been told, and what nobody is to be told of."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -53,12 +54,25 @@ class SilenceFile:
             self._known = (version, found)
         return self._known[1]
 
+    def change(self, change: Callable[[Sequence[Silence]], Sequence[Silence]]) -> None:
+        """Replace all of them by what becomes of them; who else changes them waits. Raises StateError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.write(change(self.read()))
+        finally:
+            os.close(lock)
+
     def write(self, silences: Sequence[Silence]) -> None:
         """Replace all of them. Raises StateError where there are too many."""
         if len(silences) > SILENCES_MAX:
             raise StateError(f"there are {len(silences)} silences; at most {SILENCES_MAX} are kept")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace(self._path, msgspec.json.format(msgspec.json.encode(silences)))
+        try:
+            replace(self._path, msgspec.json.format(msgspec.json.encode(silences)))
+        except OSError as error:
+            raise StateError(f"{self._path} could not be written ({error.strerror})") from error
 
 
 def replace(path: Path, content: bytes) -> None:

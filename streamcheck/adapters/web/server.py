@@ -1,7 +1,7 @@
 """Who may ask, how much, how long? A small HTTP server in its own threads; it reads snapshots and can delay nobody.
 
-GET and HEAD only, one request per connection, at most HANDLERS_MAX at a time; a client has HEAD_S_MAX to ask and
-REPLY_S_MAX to take the answer.
+GET and HEAD only (and POST of one small form, where the config takes orders), one request per connection, at most
+HANDLERS_MAX at a time; a client has HEAD_S_MAX to ask, form and all, and REPLY_S_MAX to take the answer.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from streamcheck.adapters.web.desk import FORM_BYTES_MAX
 from streamcheck.adapters.web.routes import TEXT, Response, Routes
 from streamcheck.errors import ConfigError, Mistake
 
@@ -31,13 +32,13 @@ DRAIN_BYTES_MAX = 1_048_576
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = (
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
+    ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
     ("Connection", "close"),
@@ -138,6 +139,14 @@ class _Server(ThreadingHTTPServer):
         log.debug("%s: the connection broke", client_address, exc_info=True)
 
 
+class _Fault(Exception):  # noqa: N818 - an answer
+    """What is wrong with a form."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "streamcheck"
@@ -148,7 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the whole head first, within its limits, so that a slow client costs a thread for HEAD_S_MAX at most."""
         super().setup()
         self.drain = False
-        self.head, self.fault = _read_head(self.connection)
+        self.deadline_s = time.monotonic() + HEAD_S_MAX
+        self.head, self.fault = _read_head(self.connection, self.deadline_s)
         self.rfile = io.BufferedReader(io.BytesIO(self.head))
         self.connection.settimeout(REPLY_S_MAX)
 
@@ -165,17 +175,46 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if not self.raw_requestline or not self.parse_request():
             return
-        if self.command not in ("GET", "HEAD"):
+        posted = self.command == "POST" and self.server.routes.takes_orders
+        if self.command not in ("GET", "HEAD") and not posted:
             self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
             return
-        path = self.path.partition("?")[0].partition("#")[0]
         try:
-            response = self.server.routes.answer(path, self.headers.get("Accept", ""))
+            response = self._posted() if posted else self._got()
+        except _Fault as fault:
+            self.send_error(fault.status)
+            return
         except Exception:
-            log.exception("%r could not be answered", path)
+            log.exception("%r could not be answered", self.path.partition("?")[0])
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
             return
         self._reply(response)
+
+    def _got(self) -> Response:
+        return self.server.routes.answer(self.path, self.headers.get("Accept", ""))
+
+    def _posted(self) -> Response:
+        """A form: its length is said beforehand, and it comes within the time that is left for asking."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > 9 or self.headers.get("Transfer-Encoding") is not None:
+            raise _Fault(HTTPStatus.LENGTH_REQUIRED)
+        if int(length) > FORM_BYTES_MAX:
+            raise _Fault(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = self.rfile.read(int(length))
+        while len(body) < int(length):
+            left_s = self.deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise _Fault(HTTPStatus.REQUEST_TIMEOUT)
+            self.connection.settimeout(left_s)
+            try:
+                received = self.connection.recv(int(length) - len(body))
+            except TimeoutError:
+                raise _Fault(HTTPStatus.REQUEST_TIMEOUT) from None
+            if not received:
+                raise _Fault(HTTPStatus.BAD_REQUEST)
+            body += received
+        self.connection.settimeout(REPLY_S_MAX)
+        return self.server.routes.order(self.path, {name.title(): text for name, text in self.headers.items()}, body)
 
     def finish(self) -> None:
         """After a refusal take in what the client still sends, else it would see a reset in place of the answer."""
@@ -198,6 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
+        if response.location is not None:
+            self.send_header("Location", response.location)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
@@ -209,9 +250,8 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug("%s %r", self.address_string(), format % args)
 
 
-def _read_head(connection: socket.socket) -> tuple[bytes, HTTPStatus | None]:
+def _read_head(connection: socket.socket, deadline_s: float) -> tuple[bytes, HTTPStatus | None]:
     """Request line and headers, and what is wrong with them; empty where the client left without a word."""
-    deadline_s = time.monotonic() + HEAD_S_MAX
     head = b""
     while b"\r\n\r\n" not in head and b"\n\n" not in head:
         if b"\n" not in head[:LINE_BYTES_MAX] and len(head) >= LINE_BYTES_MAX:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from streamcheck.core.readings import JoinReading, PartitionReading
-from streamcheck.core.wording import NOTHING, moment, share
+from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
+from streamcheck.core.wording import NOTHING, moment, percent, share, span
 from streamcheck.runtime.telemetry import Snapshot
 
 PARTITIONS_MAX = 100
@@ -40,6 +40,71 @@ class JoinTable:
     stream: str
     total: str
     outcomes: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long labels take: quantiles in words; bars: up to how long, share, and in per cent of the longest."""
+
+    rows: str
+    quantiles: tuple[tuple[str, str], ...]
+    bars: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many predictions have their label: shares of those so far."""
+
+    labelled: str
+    waiting: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """One rejected event."""
+
+    reason: str
+    source: str
+    offset: str
+    size: str
+    text: str
+
+
+def delays(reading: DelayReading) -> Delays | None:
+    """None while no label has come."""
+    if not reading.rows:
+        return None
+    quantiles = tuple((f"{100 * at:g} % within", span(ms / 1000)) for at, ms in reading.quantiles)
+    held = [at for at, (_, part) in enumerate(reading.shares) if part]
+    top = max(part for _, part in reading.shares)
+    bars = tuple(
+        (
+            "longer" if end is None else f"up to {span(end / 1000)}",
+            percent(part),
+            share(part, top),
+        )
+        for end, part in reading.shares[held[0] : held[-1] + 1]
+    )
+    return Delays(f"{reading.rows:,}", quantiles, bars)
+
+
+def coverage(books: JoinReading) -> Coverage | None:
+    """None where no prediction waits for a label."""
+    counted = books.predictions - books.predictions_duplicate
+    if not counted:
+        return None
+    without = books.predictions_expired + books.predictions_evicted
+    parts = (books.predictions_matched, books.predictions_pending, without)
+    return Coverage(*(f"{percent(part / counted)} ({part:,})" for part in parts))
+
+
+def sample_rows(snapshot: Snapshot) -> tuple[SampleRow, ...]:
+    """The newest rejected events of each reason."""
+    return tuple(
+        SampleRow(s.reason, str(s.source), str(s.offset), NOTHING if s.size is None else f"{s.size:,} B", s.text)
+        for s in snapshot.samples
+    )
 
 
 def input_table(snapshot: Snapshot) -> InputTable:

@@ -4,23 +4,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from streamcheck.adapters.web.tables import InputTable, JoinTable, input_table, join_tables
-from streamcheck.core.readings import AlertState, Reading
-from streamcheck.core.wording import NOTHING, counted, instant, moment, number, share, span
+from streamcheck.adapters.web.desk import Desk
+from streamcheck.adapters.web.grid import Grid, Wish, grid
+from streamcheck.adapters.web.tables import (
+    Coverage,
+    Delays,
+    InputTable,
+    JoinTable,
+    SampleRow,
+    coverage,
+    delays,
+    input_table,
+    join_tables,
+    sample_rows,
+)
+from streamcheck.adapters.web.words import LIMIT, address, short_segment, state
+from streamcheck.core.readings import AlertState, Reading, Trails
+from streamcheck.core.wording import NOTHING, counted, instant, moment, number, span
 from streamcheck.runtime.notices import notices
 from streamcheck.runtime.telemetry import AlertReading, Health, Phase, Snapshot, segment_text
 
-CARDS_MAX = 50
+CARDS_MAX = 30
 CAUSES_MAX = 20
-TILES_MAX = 200
 SEGMENTS_MAX = 20
 RECENT_MAX = 50
-SEGMENT_CHARS_MAX = 64
+SILENCES_MAX = 50
 INCIDENT_CHARS = 8
 """Of an incident's id: enough to see which alerts belong together."""
 NOT_ENOUGH = "not enough data"
-LIMIT = "threshold"
-"""The detector that compares a value with a limit that the user has drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,42 +53,17 @@ class Card:
     column: str
     segment: str
     summary: str
+    detail: str
     since: str | None
     fired: str
     runbook: str | None
     note: str | None
     facts: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One monitor for one segment. against: what its value is compared with, in words; empty for nothing.
-
-    score_share, threshold_share: places on a bar, in per cent; None where there is nothing to draw.
-    """
-
-    segment: str
-    state: str
-    tone: str
-    value: str
-    against: str
-    rows: str
-    score: str
-    threshold: str
-    score_share: int | None
-    threshold_share: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One monitor: its worst segment ahead, the others behind a fold."""
-
-    monitor: str
-    column: str
-    how: str
-    first: Line
-    others: tuple[Line, ...]
-    left_out: int
+    href: str
+    id: str
+    known_to: str | None
+    label: str
+    commands: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +101,18 @@ class Change:
     monitor: str
     segment: str
     summary: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRow:
+    """A silence that holds."""
+
+    id: str
+    what: str
+    who: str
+    until: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +130,12 @@ class Page:
     cards_left_out: int
     qualities: tuple[QualityCard, ...]
     more_qualities: tuple[QualityCard, ...]
-    tiles: tuple[Tile, ...]
-    tiles_left_out: int
-    monitors: str
+    silences: tuple[SilenceRow, ...]
+    grid: Grid
+    since: str
+    delays: Delays | None
+    coverage: Coverage | None
+    samples: tuple[SampleRow, ...]
     recent: tuple[Change, ...]
     recent_left_out: int
     inputs: InputTable
@@ -142,43 +143,42 @@ class Page:
     limits: tuple[tuple[str, str], ...]
 
 
-def page(snapshot: Snapshot, health: Health, now_ms: int) -> Page:
-    """The page of one snapshot. now_ms: wall clock, for "how long ago"."""
+def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = None, desk: Desk | None = None) -> Page:
+    """The page of one snapshot. now_ms: wall clock, for "how long ago"; wish: which part of the monitors."""
     judged = [reading for reading in snapshot.engine.monitors if reading.detector]
-    tiles = _tiles(judged)
-    firing = sorted(snapshot.alerts.firing, key=lambda alert: alert.severity != "page")
+    known = {(r.monitor, r.segment): r.acknowledged_by for r in judged if r.acknowledged_by}
+    firing = sorted(snapshot.alerts.firing, key=lambda a: ((a.monitor, a.segment) in known, a.severity != "page"))
+    desk, lately = desk or Desk(), snapshot.engine.lately
     qualities, more_qualities = _qualities(snapshot.engine.monitors)
-    hits = tuple((name, f"{hits:,}") for name, hits in snapshot.engine.limits if hits)
+    held, muddle = desk.held(now_ms)
+    closed_ms = snapshot.engine.closed_until_ms
     return Page(
         config=snapshot.config,
         version=snapshot.version,
         phase=snapshot.phase.value,
-        verdict=_verdict(snapshot, judged),
-        notices=_notices(snapshot, health, now_ms),
+        verdict=_verdict(snapshot, judged, len(known)),
+        notices=_notices(snapshot, health, now_ms) + ((f"Silences are not heeded: {muddle}",) if muddle else ()),
         causes=_causes(snapshot),
         health=_health(snapshot, now_ms),
-        cards=tuple(_card(alert, snapshot.engine.closed_until_ms) for alert in firing[:CARDS_MAX]),
+        cards=tuple(card(a, closed_ms, known.get((a.monitor, a.segment)), desk) for a in firing[:CARDS_MAX]),
         cards_left_out=max(0, len(firing) - CARDS_MAX),
         qualities=qualities,
         more_qualities=more_qualities,
-        tiles=tiles[:TILES_MAX],
-        tiles_left_out=max(0, len(tiles) - TILES_MAX),
-        monitors=counted(len(tiles), "monitor"),
+        silences=tuple(SilenceRow(s.id, s.what, s.who, moment(s.until_ms), s.why) for s in held[:SILENCES_MAX]),
+        grid=grid(judged, Trails() if lately is None else lately.trails, wish or Wish()),
+        since="" if lately is None or lately.since_ms is None else moment(lately.since_ms),
+        delays=None if lately is None else delays(lately.delays),
+        coverage=coverage(snapshot.engine.join),
+        samples=sample_rows(snapshot),
         recent=tuple(_change(alert) for alert in snapshot.alerts.recent[:RECENT_MAX]),
         recent_left_out=max(0, len(snapshot.alerts.recent) - RECENT_MAX),
         inputs=input_table(snapshot),
         joins=join_tables(snapshot.engine.join),
-        limits=hits,
+        limits=tuple((name, f"{hits:,}") for name, hits in snapshot.engine.limits if hits),
     )
 
 
-def _segment(segment: tuple[tuple[str, str], ...]) -> str:
-    """A segment in no more than SEGMENT_CHARS_MAX characters; its end stays, for it may be what tells it apart."""
-    text = segment_text(segment)
-    return text if len(text) <= SEGMENT_CHARS_MAX else f"{text[: SEGMENT_CHARS_MAX - 18]}…{text[-17:]}"
-
-
-def _verdict(snapshot: Snapshot, judged: list[Reading]) -> Verdict:
+def _verdict(snapshot: Snapshot, judged: list[Reading], known: int) -> Verdict:
     pending = sum(reading.alert is AlertState.PENDING for reading in judged)
     ready = sum(reading.status == "ready" for reading in judged)
     pairs = counted(len(judged), "pair")
@@ -188,7 +188,9 @@ def _verdict(snapshot: Snapshot, judged: list[Reading]) -> Verdict:
         incidents = len({alert.incident for alert in snapshot.alerts.firing})
         text = f"{counted(len(snapshot.alerts.firing), 'alert')} firing"
         text += f" in {counted(incidents, 'incident')}" if len(snapshot.alerts.firing) > 1 else ""
-        return Verdict("alarm", text, (f"{pages} with severity page · " if pages else "") + detail)
+        words = [f"{pages} with severity page"] if pages else []
+        words += [f"{known} known"] if known else []
+        return Verdict("alarm", text, " · ".join((*words, detail)))
     if pending:
         return Verdict("warning", f"{counted(pending, 'alert')} pending", detail)
     if not judged:
@@ -233,7 +235,8 @@ def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _card(alert: AlertReading, closed_until_ms: int | None) -> Card:
+def card(alert: AlertReading, closed_until_ms: int | None, known_to: str | None, desk: Desk) -> Card:
+    """What there is to be said of an alert that fires, and to be done about it."""
     link = alert.runbook if alert.runbook and alert.runbook.startswith(("https://", "http://")) else None
     since = instant(alert.change_at or alert.pane_end)
     judged = (
@@ -247,19 +250,28 @@ def _card(alert: AlertReading, closed_until_ms: int | None) -> Card:
         ("detector", alert.detector or NOTHING),
         ("owner", alert.owner or NOTHING),
         ("incident", alert.incident[:INCIDENT_CHARS] or NOTHING),
+        ("what is broken", alert.fault or NOTHING),
+        ("follows from", alert.cause or NOTHING),
     )
+    headline, _, detail = alert.summary.partition("; ")
     return Card(
         severity=alert.severity or "alert",
-        tone="alarm" if alert.severity == "page" else "warning",
+        tone="alarm" if alert.severity == "page" and known_to is None else "warning",
         monitor=alert.monitor,
         column=alert.column,
-        segment=_segment(alert.segment),
-        summary=alert.summary or f"{alert.monitor} is firing",
+        segment=short_segment(alert.segment),
+        summary=headline or f"{alert.monitor} is firing",
+        detail=detail,
         since=None if since in alert.summary else since,
         fired=instant(alert.pane_end) + _lasting(alert.pane_end, closed_until_ms),
         runbook=link,
         note=None if link else alert.runbook,
         facts=tuple((name, value) for name, value in facts if value not in (NOTHING, f"{NOTHING} / {NOTHING}")),
+        href=address(alert.monitor, alert.segment),
+        id=alert.id,
+        known_to=known_to,
+        label=segment_text(alert.segment),
+        commands=(desk.acknowledge_command(alert.id), desk.silence_command(alert.monitor, alert.segment)),
     )
 
 
@@ -270,67 +282,6 @@ def _lasting(start: str, until_ms: int | None) -> str:
     except ValueError:
         return ""
     return "" if until_ms is None or until_ms / 1000 <= begun_s else f" ({span(until_ms / 1000 - begun_s)})"
-
-
-def _urgency(reading: Reading) -> tuple[float, ...]:
-    """Ascending order: firing, pending, then whose score is nearest to its threshold."""
-    nearness = (reading.score or 0.0) / reading.threshold if reading.threshold and not _limited(reading) else 0.0
-    return (-int(reading.alert), -nearness)
-
-
-def _limited(reading: Reading) -> bool:
-    """Whether the score is the value itself and the threshold a limit drawn by the user, from above or from below."""
-    return reading.detector == LIMIT
-
-
-def _against(reading: Reading) -> str:
-    if _limited(reading):
-        return "" if reading.threshold is None else f"limit {number(reading.threshold)}"
-    return "" if reading.reference is None else f"normal {number(reading.reference)}"
-
-
-def _tiles(judged: list[Reading]) -> tuple[Tile, ...]:
-    groups: dict[tuple[str, str], list[Reading]] = {}
-    for reading in judged:
-        groups.setdefault((reading.monitor, reading.column), []).append(reading)
-    ordered = sorted((sorted(group, key=_urgency) for group in groups.values()), key=lambda group: _urgency(group[0]))
-    tiles = []
-    for first, *others in ordered:
-        shown = others[: SEGMENTS_MAX - 1]
-        # A row detector has no measure: the engine calls what it sees "rows".
-        granted = [reading.alarms_per_week for reading in (first, *others) if reading.alarms_per_week is not None]
-        promised = f"at most {number(sum(granted))} false alarms a week" if granted else ""
-        how = " · ".join(word for word in (first.measure, first.detector, promised) if word)
-        lines = tuple(_line(reading) for reading in shown)
-        tiles.append(Tile(first.monitor, first.column, how, _line(first), lines, len(others) - len(shown)))
-    return tuple(tiles)
-
-
-def _line(reading: Reading) -> Line:
-    state, tone = _state(reading)
-    top = 1.25 * max(reading.score or 0.0, reading.threshold or 0.0)
-    drawn = bool(reading.threshold) and not _limited(reading)
-    return Line(
-        segment=_segment(reading.segment),
-        state=state,
-        tone=tone,
-        value=number(reading.value),
-        against=_against(reading),
-        rows=f"{reading.rows:,}",
-        score=number(reading.score),
-        threshold=number(reading.threshold),
-        score_share=share(reading.score, top) if drawn and reading.score is not None else None,
-        threshold_share=share(reading.threshold or 0.0, top),
-    )
-
-
-def _state(reading: Reading) -> tuple[str, str]:
-    """What to say of a reading, and in which tone."""
-    if reading.alert is AlertState.FIRING:
-        return ("known, firing", "warning") if reading.acknowledged_by else ("firing", "alarm")
-    if reading.alert is AlertState.PENDING:
-        return "pending", "warning"
-    return ("quiet", "good") if reading.status == "ready" else (reading.status, "wait")
 
 
 def _qualities(readings: Iterable[Reading]) -> tuple[tuple[QualityCard, ...], tuple[QualityCard, ...]]:
@@ -361,8 +312,8 @@ def _quality_card(measure: str, monitor: str, group: list[Reading]) -> QualityCa
 
     intervals = tuple(
         Interval(
-            segment=_segment(reading.segment),
-            tone=_state(reading)[1],
+            segment=short_segment(reading.segment),
+            tone=state(reading)[1],
             value=number(reading.value) if reading.value is not None else reading.status,
             range=NOTHING if reading.low is None else f"{number(reading.low)} to {number(reading.high)}",
             rows=f"{reading.rows:,}",
@@ -381,6 +332,7 @@ def _change(alert: AlertReading) -> Change:
         state=alert.state,
         severity=alert.severity,
         monitor=alert.monitor,
-        segment=_segment(alert.segment),
+        segment=short_segment(alert.segment),
         summary=alert.summary,
+        href=address(alert.monitor, alert.segment),
     )
