@@ -30,6 +30,12 @@ def _field_option(name: str, what: str) -> Callable[[FC], FC]:
     multiple=True,
     help="An option of the client, such as security_protocol=SASL_SSL; VALUE ${NAME}: of the environment.",
 )
+@click.option("--registry", metavar="URL", help="The schema registry, where events are Avro or Protobuf.")
+@click.option(
+    "--registry-user",
+    metavar="NAME",
+    help="To log in there as; the password: SCHEMA_REGISTRY_PASSWORD of the environment.",
+)
 @click.option("--topic", metavar="TOPIC", help="The topic with the predictions.")
 @click.option("--labels", metavar="TOPIC|FILE", help=f"The topic (or file) with the labels; {NONE} for none.")
 @click.option(
@@ -58,6 +64,8 @@ def init(
     config: Path,
     bootstrap: str | None,
     options: tuple[str, ...],
+    registry: str | None,
+    registry_user: str | None,
     topic: str | None,
     labels: str | None,
     file: Path | None,
@@ -83,7 +91,8 @@ def init(
         raise click.UsageError(f"{config} exists; --force writes over it, or name another file")
     asks = not yes and sys.stdin.isatty() and not stdout
     picks = _picks(**said)
-    request = Request(bootstrap, _options(options), topic, labels, file, records, picks, config, asks=asks)
+    known = (registry, registry_user) if registry is not None else None
+    request = Request(bootstrap, _options(options), topic, labels, file, records, picks, config, asks, known)
     text = make(request)
     if stdout:
         click.echo(text, nl=False)

@@ -14,9 +14,13 @@ import click
 from streamcheck.adapters.kafka.sample import topics as topics_of
 from streamcheck.cli.init import NONE, listed
 from streamcheck.cli.init_look import NothingToSee, of_file, of_topic, of_topics
+from streamcheck.cli.registry_wiring import open_registry
 from streamcheck.config.guess import Guess, Origin, Picks, Sample, guess, label_topics, survey, write
+from streamcheck.config.guess.write import PASSWORD
 from streamcheck.config.load import Loaded, loads
+from streamcheck.config.settings import SchemaRegistry
 from streamcheck.errors import ConfigError, StreamcheckError
+from streamcheck.runtime.ports import Registry
 
 OTHERS_MAX = 40
 OTHERS_RECORDS = 300
@@ -38,7 +42,7 @@ LABEL_ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line says. asks: whether there is somebody to answer."""
+    """What the command line says. asks: whether there is somebody to answer. registry: address and user."""
 
     bootstrap: str | None
     options: Mapping[str, str]
@@ -49,6 +53,7 @@ class Request:
     picks: Picks
     config: Path
     asks: bool
+    registry: tuple[str, str | None] | None = None
 
 
 def make(request: Request) -> str:
@@ -89,14 +94,24 @@ def _from_file(request: Request) -> tuple[Sample, Sample | None, Origin]:
 
 
 def _from_topics(request: Request) -> tuple[Sample, Sample | None, Origin]:
-    settings = _settings(request)
+    settings, registry = _settings(request), _registry(request)
     there = [topic for topic in topics_of(settings) if not NOT_EVENTS.search(topic)]
     topic = request.topic or _topic(there, asks=request.asks)
-    events = of_topic(settings, topic, request.records)
-    labels_topic = _labels_topic(request, settings, [t for t in there if t != topic], events)
-    labels = of_topic(settings, labels_topic, request.records) if labels_topic else None
+    events = of_topic(settings, topic, request.records, registry)
+    labels_topic = _labels_topic(request, settings, registry, [t for t in there if t != topic], events)
+    labels = of_topic(settings, labels_topic, request.records, registry) if labels_topic else None
     stem = topic.rpartition(".")[0] or topic
-    return events, labels, Origin(_name(stem), str(request.bootstrap), topic, labels_topic, topic)
+    forms = [(each.format, each.envelope) if each is not None else (None, None) for each in (events, labels)]
+    asked = any(format_ in ("avro", "protobuf") for format_, _ in forms)
+    named = (_name(stem), str(request.bootstrap), topic, labels_topic, topic)
+    return events, labels, Origin(*named, forms[0], forms[1], request.registry if asked else None)
+
+
+def _registry(request: Request) -> Registry | None:
+    if request.registry is None:
+        return None
+    url, user = request.registry
+    return open_registry(SchemaRegistry(url, user, os.environ.get(PASSWORD)))
 
 
 def _settings(request: Request) -> Mapping[str, object]:
@@ -130,12 +145,14 @@ def _topic(there: list[str], *, asks: bool) -> str:
     )
 
 
-def _labels_topic(request: Request, settings: Mapping[str, object], others: list[str], events: Sample) -> str | None:
+def _labels_topic(
+    request: Request, settings: Mapping[str, object], registry: Registry | None, others: list[str], events: Sample
+) -> str | None:
     if request.labels is not None:
         return None if request.labels == NONE else request.labels
     if any(value is not None for value in (request.picks.label,)) and request.picks.label_id is None:
         return None  # the truth is in the event itself
-    samples = of_topics(settings, others[:OTHERS_MAX], OTHERS_RECORDS) if others else {}
+    samples = of_topics(settings, others[:OTHERS_MAX], OTHERS_RECORDS, registry) if others else {}
     ranked = label_topics(events, samples.values())
     suggested = ranked[0][0] if ranked and (ranked[0][1] or len(ranked) == 1) else None
     for topic, shared in ranked[:3]:

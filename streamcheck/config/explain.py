@@ -15,7 +15,7 @@ from streamcheck.core.calibration import PANES_MIN
 from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.keys import reference_measure, standard_measure
-from streamcheck.core.plan import ComponentSpec, MonitorSpec, Plan, Target, Window
+from streamcheck.core.plan import ComponentSpec, Format, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
 from streamcheck.core.row_monitors import ERRORS, SCORED
 from streamcheck.core.types import Signal
@@ -182,7 +182,8 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     facts = [
         (
             "predictions",
-            f"{', '.join(plan.predictions.topics)}: {len(plan.predictions.columns)} columns, time from {_clock(plan)}",
+            f"{', '.join(plan.predictions.topics)}: {len(plan.predictions.columns)} columns, time from {_clock(plan)}"
+            + _form(plan.predictions),
         ),
         ("time", _times(plan)),
         ("start", settings.start if isinstance(settings.start, str) else f"event time {settings.start} ms"),
@@ -218,6 +219,15 @@ def _profile(profile: Profile) -> str:
     )
 
 
+def _form(schema: Schema) -> str:
+    """How events lie in the topic, where they are not plain JSON."""
+    encoding = schema.encoding
+    by = "by the registry's schemas" if encoding.by_registry else "by a schema in a file" if encoding.schema else ""
+    said = [f"{encoding.format} {by}".strip()] if encoding.format is not Format.JSON else []
+    said += [f"in {encoding.envelope} envelopes"] if encoding.envelope is not None else []
+    return "".join(f", {each}" for each in said)
+
+
 def _clock(plan: Plan) -> str:
     return ".".join(plan.predictions.time.path) if plan.predictions.time else "the record timestamp"
 
@@ -241,7 +251,8 @@ def _labels(plan: Plan) -> str:
     assert plan.labels is not None
     assert plan.join is not None
     counts = "the last label counts" if plan.join.corrections_last else "the first label counts"
-    return f"{', '.join(plan.labels.topics)}: joined for {duration_text(plan.join.horizon_ms)}, {counts}"
+    horizon = duration_text(plan.join.horizon_ms)
+    return f"{', '.join(plan.labels.topics)}: joined for {horizon}, {counts}{_form(plan.labels)}"
 
 
 def _join(plan: Plan, join_memory: int, join_disk: int) -> str:

@@ -226,7 +226,7 @@ def test_a_run_waits_for_the_registry_and_rejects_nothing_for_it(
     assert "waiting for it; said once" in done.stderr
     alerts = [record.value.decode() for record in committed(kafka.bootstrap, f"{where}.alerts")]
     assert same(alerts) == wanted[: len(alerts)]
-    assert [line for line in wanted if '"firing"' in line][0] in same(alerts)
+    assert next(line for line in wanted if '"firing"' in line) in same(alerts)
     letters = committed(kafka.bootstrap, f"{where}.rejects")
     reasons = [dict(record.headers)["reason"].decode() for record in letters]
     assert reasons == ["no schema id", "no schema id", "tombstone"]
@@ -264,3 +264,23 @@ def committed(bootstrap: str, topic: str) -> list[Any]:
         return found
     finally:
         consumer.close()
+
+
+def test_init_writes_the_config_of_what_it_finds(kafka, fill, tmp_path, registry) -> None:
+    where = fill("avro")
+    in_registry(registry, "avro")
+    path = tmp_path / "made.yaml"
+    command = ["init", str(path), "--kafka", kafka.bootstrap, "--topic", where, "--labels", "-", "--yes"]
+    done = CliRunner().invoke(main, command)
+    assert "--registry http://HOST:8081" in done.output
+    done = CliRunner().invoke(main, [*command, "--registry", registry.url], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    text = path.read_text()
+    assert "    format: avro" in text
+    assert f"schema_registry:\n  url: {json.dumps(registry.url)}\n" in text
+    assert 'id: "$key"' in text
+    assert '"$headers.region"' in text
+    again = text.replace("start: latest", "start: earliest").replace("127.0.0.1:9108", "127.0.0.1:0")
+    path.write_text(again)
+    done = CliRunner().invoke(main, ["backtest", str(path)], catch_exceptions=False)
+    assert "3 rejected" in done.output

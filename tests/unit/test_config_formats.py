@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streamcheck.config.explain import explain
 from streamcheck.config.load import Loaded, load, loads
 from streamcheck.core.plan import Encoding, Envelope, Format
 from streamcheck.core.saving import meaning
@@ -171,3 +172,9 @@ def test_a_state_is_of_its_format() -> None:
     as_avro = dataclasses.replace(plain.predictions, encoding=Encoding(Format.AVRO))
     assert meaning(dataclasses.replace(plain, predictions=as_avro)) != meaning(plain)
     assert "encoding" not in repr(plain.predictions)
+
+
+def test_explain_says_the_form() -> None:
+    facts = dict(explain(made("format: avro\n    envelope: debezium", REGISTRY)).facts)
+    assert facts["predictions"].endswith(", avro by the registry's schemas, in debezium envelopes")
+    assert dict(explain(made("id: x")).facts)["predictions"].endswith("the record timestamp")

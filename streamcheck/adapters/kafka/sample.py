@@ -19,11 +19,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Records of one topic, in offset order within each partition: values, timestamps in ms, partitions."""
+    """Records of one topic, in offset order within each partition: values, timestamps in ms, partitions.
+
+    keys, headers: of each, or of none at all.
+    """
 
     values: Sequence[bytes | None]
     timestamps: Sequence[int]
     partitions: Sequence[int]
+    keys: Sequence[bytes | None] = ()
+    headers: Sequence[Sequence[tuple[str, bytes | None]]] = ()
 
 
 def topics(settings: Mapping[str, object]) -> list[str]:
@@ -73,6 +78,12 @@ def _newest(consumer: Any, wanted: Sequence[str], records: int) -> dict[str, Tak
         for place, batch in consumer.poll(500).items():
             found[place.topic] += [record for record in batch if record.offset < ends[place]]
     return {
-        topic: Taken([r.value for r in rows], [r.timestamp for r in rows], [r.partition for r in rows])
+        topic: Taken(
+            [r.value for r in rows],
+            [r.timestamp for r in rows],
+            [r.partition for r in rows],
+            [r.key for r in rows],
+            [r.headers or () for r in rows],
+        )
         for topic, rows in found.items()
     }

@@ -19,15 +19,27 @@ COMMENT_AT = 44
 RATE_WHOLE = 10
 
 
+PASSWORD = "SCHEMA_REGISTRY_PASSWORD"  # noqa: S105 - a name
+"""Environment variable with the password of a schema registry's user."""
+
+Forms = tuple[str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the events came from. bootstrap: None for a file. when: how that is said in the first line."""
+    """Where the events came from. bootstrap: None for a file.
+
+    forms, label_forms: format and envelope. registry: address and user of the schema registry, where one was asked.
+    """
 
     name: str
     bootstrap: str | None
     topic: str
     label_topic: str | None
     path: str
+    forms: Forms = (None, None)
+    label_forms: Forms = (None, None)
+    registry: tuple[str, str | None] | None = None
 
 
 def write(guess: Guess, origin: Origin) -> str:
@@ -53,6 +65,7 @@ def _lines(guess: Guess, origin: Origin) -> Iterator[str]:
         yield ""
         yield _with("start: latest", "where the first run begins; earliest: with all that the topics hold")
         yield ""
+    yield from _registry(origin)
     yield "streams:"
     yield from _predictions(guess, origin)
     yield from _labels(guess, origin)
@@ -76,9 +89,27 @@ def _lines(guess: Guess, origin: Origin) -> Iterator[str]:
     yield _with('  listen: "127.0.0.1:9108"', "gauges and the status page")
 
 
+def _registry(origin: Origin) -> Iterator[str]:
+    if origin.registry is not None:
+        url, user = origin.registry
+        yield "schema_registry:"
+        yield f"  url: {_scalar(url)}"
+        if user is not None:
+            yield f"  username: {_scalar(user)}"
+            yield f'  password: "${{{PASSWORD}}}"'
+        yield ""
+
+
+def _forms(forms: Forms) -> Iterator[str]:
+    for name, said in zip(("format", "envelope"), forms, strict=True):
+        if said is not None:
+            yield _with(f"    {name}: {said}", "docs/formats.md")
+
+
 def _predictions(guess: Guess, origin: Origin) -> Iterator[str]:
     yield "  predictions:"
     yield f"    topic: {_scalar(origin.topic)}"
+    yield from _forms(origin.forms)
     yield from _role("id", guess.id, "    ")
     yield from _time(guess.time, guess.unit, "    ", file=origin.bootstrap is None)
     yield from _role("prediction", guess.prediction, "    ")
@@ -114,6 +145,7 @@ def _labels(guess: Guess, origin: Origin) -> Iterator[str]:
         return
     yield "  labels:"
     yield f"    topic: {_scalar(origin.label_topic)}"
+    yield from _forms(origin.label_forms)
     yield _with(
         f"    id: {_scalar(found.id.path)}", f"{found.shared:,} of the sampled predictions have their label here"
     )

@@ -7,11 +7,17 @@ order; the first that applies is the reason why it is rejected:
 | what is found | reason |
 |---|---|
 | the source could not produce a record at this offset | the source's own words |
+| headers that are no headers, or more than 256 of them, where headers are wanted | bad headers |
 | no value | tombstone |
 | more than `message_bytes_max` bytes; nothing is parsed | too large |
 | no JSON (RFC 8259): truncated, trailing text, a byte order mark, a lone surrogate | not JSON |
 | invalid UTF-8 in a named field; nested deeper than 500 levels | not JSON |
 | a number, text, list, true, false or null at the top | not an object |
+| `json_schema`, `avro`, `protobuf`: no zero and schema number before the event | no schema id |
+| `avro`, `protobuf`: a schema that nobody knows, is of another kind, or cannot be used | that, with its number |
+| `avro`, `protobuf`: bytes that are no event by their schema | not Avro by … |
+| another envelope than the stream's, or none | not a CloudEvent, not a Debezium event |
+| a Debezium event of a row that was deleted, or of none | deleted, no row |
 | id absent, null or "" | missing id |
 | id neither text nor whole number, or longer than 256 characters | bad id |
 | time field absent or null | missing time |
@@ -26,6 +32,9 @@ fractional seconds after rounding to the microsecond (so that …200.123 is 123 
 see `times`. What no column, id or time names is checked for JSON grammar only: invalid UTF-8 or 1e400 in it does no
 harm. Of duplicate keys the last one counts. NaN and Infinity are no JSON, but Python's json.dumps writes them: each is
 read as a number that no float can hold.
+
+Avro and Protobuf events are judged by the same tables; `avro` and `protobuf` say what their types are in JSON. Keys and
+headers are texts, of which numeric columns and times in a unit take the number (`metadata`).
 
 Columns of files (CSV, Parquet: `core.columns`) are judged in the same order by the same tables, from "missing id" on.
 

@@ -39,6 +39,7 @@ _UNITS = {
 }  # fmt: skip
 _PRIMITIVES = frozenset(("null", "boolean", "int", "long", "float", "double", "bytes", "string"))
 _PLAIN = frozenset((int, str, bool, type(None)))
+_PLAIN_OR_FLOAT = _PLAIN | {float}
 
 
 class AvroSchema:
@@ -85,7 +86,12 @@ def _at(known: dict[Path, Sequence[Any]], path: Path) -> Sequence[Any]:
 
 
 def _plain(values: Sequence[Any], scale: int | None) -> Sequence[Any]:
-    return values if set(map(type, values)) <= _PLAIN else [_scalar(value, scale) for value in values]
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN:
+        return values
+    if kinds <= _PLAIN_OR_FLOAT:
+        return [value if value == value else math.inf for value in values]  # noqa: PLR0124 - NaN
+    return [_scalar(value, scale) for value in values]
 
 
 def _scalar(value: Any, scale: int | None) -> Any:

@@ -9,6 +9,7 @@ A google.protobuf.Timestamp is an event time, whatever unit the config says.
 import math
 from base64 import b64decode
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf import (
@@ -46,7 +47,9 @@ _WELL_KNOWN = (
 )
 _TIMESTAMP, _STRUCT, _VALUE = "google.protobuf.Timestamp", "google.protobuf.Struct", "google.protobuf.Value"
 _WRAPPERS = frozenset(f"google.protobuf.{name}" for name in wrappers_pb2.DESCRIPTOR.message_types_by_name)
+_SPECIAL = _WRAPPERS | {_STRUCT, _VALUE}
 _PLAIN = frozenset((int, str, bool, type(None)))
+_PLAIN_OR_FLOAT = _PLAIN | {float}
 
 Values = Sequence[Any]
 Step = Callable[[Values], Values]
@@ -58,7 +61,7 @@ class ProtobufSchema:
 
     def __init__(self, pool: Any, file: Any, paths: Sequence[Path], time: Path | None, message: str | None) -> None:
         self._file, self._paths, self._time = file, paths, time
-        self._readers: dict[Any, list[Step]] = {}
+        self._readers: dict[Any, list[tuple[Path, Step]]] = {}
         self._classes: dict[tuple[int, ...], Any] = {}
         self._only = None if message is None else _class(pool.FindMessageTypeByName(message))
         tops = [self._only.DESCRIPTOR] if self._only is not None else list(file.message_types_by_name.values())
@@ -77,19 +80,29 @@ class ProtobufSchema:
         """What each path holds."""
         kinds = list(dict.fromkeys(event.DESCRIPTOR for event in events))
         if len(kinds) < 2:
-            return [reader(events) for reader in self._of(kinds[0])] if kinds else [[] for _ in self._paths]
+            return self._alike(kinds[0], events) if kinds else [[] for _ in self._paths]
         found: list[list[Any]] = [[None] * len(events) for _ in self._paths]
         for kind in kinds:
             at = [place for place, event in enumerate(events) if event.DESCRIPTOR is kind]
-            for into, reader in zip(found, self._of(kind), strict=True):
-                for place, value in zip(at, reader([events[each] for each in at]), strict=True):
+            for into, values in zip(found, self._alike(kind, [events[each] for each in at]), strict=True):
+                for place, value in zip(at, values, strict=True):
                     into[place] = value
         return list(found)
 
-    def _of(self, kind: Any) -> list[Step]:
+    def _alike(self, kind: Any, events: Values) -> list[Values]:
+        """The same of messages of one kind."""
         if kind not in self._readers:
-            self._readers[kind] = [_reader(kind, path, as_time=path == self._time) for path in self._paths]
-        return self._readers[kind]
+            self._readers[kind] = [self._split(kind, path) for path in self._paths]
+        known: dict[Path, Values] = {(): events}
+        return [step(_inside(kind, known, outer)) for outer, step in self._readers[kind]]
+
+    def _split(self, kind: Any, path: Path) -> tuple[Path, Step]:
+        """The messages that a path leads through, and what reads the rest of it in the last of them."""
+        at = 0
+        while at < len(path) - 1 and _leads_on(kind, path[at]):
+            kind = kind.fields_by_name[path[at]].message_type
+            at += 1
+        return path[:at], _reader(kind, path[at:], as_time=path == self._time)
 
     def whole(self, event: Any) -> Any:
         """All of a message."""
@@ -195,6 +208,27 @@ def _ends_in_timestamp(kind: Any, path: Path) -> bool:
     return bool(field.message_type.full_name == _TIMESTAMP)
 
 
+def _leads_on(kind: Any, name: str) -> bool:
+    """Whether a field is a message whose fields paths name."""
+    field = kind.fields_by_name.get(name)
+    if field is None or field.is_repeated or field.message_type is None:
+        return False
+    return field.message_type.full_name not in _SPECIAL
+
+
+def _inside(kind: Any, known: dict[Path, Values], path: Path) -> Values:
+    """The messages at a path; those on the way there are kept for others."""
+    if path not in known:
+        known[path] = _present(_field(kind, path))(_inside(kind, known, path[:-1]))
+    return known[path]
+
+
+def _field(kind: Any, path: Path) -> Any:
+    for name in path[:-1]:
+        kind = kind.fields_by_name[name].message_type
+    return kind.fields_by_name[path[-1]]
+
+
 def _reader(kind: Any, path: Path, *, as_time: bool) -> Step:  # noqa: PLR0911 - a case each
     """What gives the values at a path of messages of this kind (None among them: where there is none)."""
     field = kind.fields_by_name.get(path[0])
@@ -233,18 +267,26 @@ def _no_scalar(values: Values) -> Values:
 def _present(field: Any) -> Step:
     """The values of a field."""
     name = field.name
+    get = attrgetter(name)
     if not field.has_presence:
-        return lambda values: [None if value is None else getattr(value, name) for value in values]
-    return lambda values: [
-        getattr(value, name) if value is not None and value.HasField(name) else None for value in values
-    ]
+        return lambda values: [None if value is None else get(value) for value in values]
+    return lambda values: [get(value) if value is not None and value.HasField(name) else None for value in values]
 
 
 def _scalars(field: Any) -> Step:
     if field.enum_type is not None:
         names = {number: value.name for number, value in field.enum_type.values_by_number.items()}
         return lambda values: [names.get(value, value) for value in values]
-    return lambda values: values if set(map(type, values)) <= _PLAIN else [_scalar(value) for value in values]
+    return _plain
+
+
+def _plain(values: Values) -> Values:
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN:
+        return values
+    if kinds <= _PLAIN_OR_FLOAT:
+        return [value if value == value else math.inf for value in values]  # noqa: PLR0124 - NaN
+    return [_scalar(value) for value in values]
 
 
 def _scalar(value: Any) -> Any:
