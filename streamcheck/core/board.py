@@ -6,26 +6,24 @@ from dataclasses import replace
 import numpy as np
 
 from streamcheck.core.alerts import Change
-from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.budgets import Grant
 from streamcheck.core.chances import Chances
 from streamcheck.core.components import State, find
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.estimates import EstimatedInstance, GapInstance
-from streamcheck.core.gathering import GatheringInstance, gathers
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     binned_columns,
     fingerprint,
     instance_key,
     is_row,
-    learns,
     roll_key,
     sees_nothing,
     standard_measure,
     watched_together,
     windowed,
 )
+from streamcheck.core.kinds import kind
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.measures.base import Needs
@@ -189,7 +187,7 @@ class Board:
             if instance is None:
                 continue
             needs = instance.measure.needs
-            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded:
+            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded and instance.measure.learns:
                 continue  # no histogram yet: the signal begins once it is laid out
             look = pane.values_summary if needs is Needs.VALUES else pane.summary
             stepping.add(instance, [look(spec.column, spec.by, number, layout)])
@@ -281,9 +279,7 @@ class Board:
             return GapInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
         if spec.target is Target.LABELLED:
             return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
-        made: type[PaneInstance] = GatheringInstance if gathers(spec.measure) else PaneInstance
-        made = made if learns(spec) else BoundedInstance
-        return made(spec, label, grant, self.room, self.plan.timing, self._bank)
+        return kind(spec)(spec, label, grant, self.room, self.plan.timing, self._bank)
 
     def _call_rolls(self, target: Target) -> None:
         """Once a first segment's reference is ready, it is settled who shares the monitor's part of the budget."""

@@ -1,7 +1,6 @@
 """Monitors that look at a column value by value, and gather some where one pane brings too few of each partition."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -68,8 +67,3 @@ class GatheringInstance(PaneInstance):
         self.gathered = {
             SourcePartition(topic, partition): np.asarray(values) for topic, partition, values in state["gathered"]
         }
-
-
-def gathers(measure: Any) -> bool:
-    """Whether monitors of this measure gather."""
-    return measure is not None and measure.name == "unit_change"

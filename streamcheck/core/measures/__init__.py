@@ -3,6 +3,7 @@
 from streamcheck.core.measures.accuracy import Accuracy
 from streamcheck.core.measures.bias import Bias
 from streamcheck.core.measures.brier import Brier
+from streamcheck.core.measures.burn_rate import BurnRate
 from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
@@ -39,6 +40,7 @@ __all__ = [
     "Accuracy",
     "Bias",
     "Brier",
+    "BurnRate",
     "CategoryShare",
     "CategoryShift",
     "Dependence",
