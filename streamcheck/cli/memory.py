@@ -37,6 +37,7 @@ from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import INSTANCE_BYTES
 from streamcheck.core.plan import MonitorSpec, Plan, Target
+from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES
 from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.row_monitors import CLOCK_BYTES
@@ -286,6 +287,7 @@ def _monitors(plan: Plan) -> tuple[Part, ...]:
         Part("monitors", min(wanted, limit + first), said),
         Part("a monitor that is saved", most, "the largest one, once more"),
         *_calibrations(plan),
+        *_search(plan),
         Part("segment values", keys, f"{len(plan.segmentations)} segmentations x {plan.limits.segments + 1:,} values"),
     )
 
@@ -296,6 +298,19 @@ def _calibrations(plan: Plan) -> tuple[Part, ...]:
     number = VERSIONS_MAX if any(s.fields == ("model_version",) for s in plan.segmentations) else 1
     held = min(number * CALIBRATION_BYTES, plan.limits.monitor_bytes)
     return (Part("calibrated scores", held, f"{number} model versions x {CALIBRATION_BYTES:,} B"),)
+
+
+def _search(plan: Plan) -> tuple[Part, ...]:
+    columns = sum(len(s.fields) == 1 for s in plan.segmentations)
+    if not plan.search_rows or plan.task is None or not columns:
+        return ()
+    each = 24 + 4 * min(columns, FIELDS_MAX)
+    held = min(plan.search_rows * each, plan.limits.monitor_bytes)
+    worked = plan.search_rows * SEARCHED_BYTES
+    return (
+        Part("labelled rows that are searched", held, f"search.rows {plan.search_rows:,} x {each} B"),
+        Part("a search", worked, f"{plan.search_rows:,} rows x {SEARCHED_BYTES} B"),
+    )
 
 
 def _instances(plan: Plan, spec: MonitorSpec) -> int:

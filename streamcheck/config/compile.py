@@ -39,7 +39,8 @@ def compile_plan(
     encodings: Mapping[str, Encoding],
 ) -> Plan:
     """The plan; segmentations are the declared ones, then those that only monitors use."""
-    used = (spec.by for spec in monitors if spec.by is not None)
+    used = [spec.by for spec in monitors if spec.by is not None]
+    used += [spec.between.segmentation for spec in monitors if spec.between is not None]
     rules, limits = config.time, config.limits
     segmentations = tuple(dict.fromkeys((*surface.segmentations, *used)))
     return Plan(
@@ -55,6 +56,7 @@ def compile_plan(
         limits=Limits(limits.segments, limits.pane_rows, limits.pane_memory, limits.monitor_memory),
         profiles=profiles,
         zones=zones(_zones_of(monitors)),
+        search_rows=config.search.rows // 4_000 * 4_000 if config.search.enabled and surface.labelled else 0,
     )
 
 

@@ -77,6 +77,27 @@ Targets = Annotated[
 ]
 
 
+def _between(value: object) -> tuple[str, str, str]:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(value)
+    ((field, values),) = value.items()
+    if not isinstance(field, str) or not isinstance(values, list) or len(values) != 2:
+        raise ValueError(value)
+    if not all(isinstance(v, str) and v for v in values) or values[0] == values[1]:
+        raise ValueError(value)
+    return field, values[0], values[1]
+
+
+TwoSegments = Annotated[
+    tuple[str, str, str],
+    Rule(
+        _between,
+        "expected a segment field with two of its values, such as {tier: [premium, general]}",
+        {"type": "object", "minProperties": 1, "maxProperties": 1},
+    ),
+]
+
+
 class Reference(Section):
     """What "normal" means: auto, or exactly one of first, rolling, season, profile."""
 
@@ -129,6 +150,9 @@ class Monitor(Section):
     )
     by: Segmentations = Field(
         (), description="Besides all rows: once per value of each of these segments; a nested list crosses fields."
+    )
+    between: TwoSegments | None = Field(
+        None, description="Instead of by: how far the quality of one segment lies above that of another."
     )
     measure: Annotated[Choice | None, component_rule("measure")] = Field(
         None, description="What is computed of a pane; left out: what suits the column."
@@ -237,6 +261,15 @@ class LimitsSection(Section):
     )
 
 
+class Search(Section):
+    """Where is the model weak, where does it lean to one side?"""
+
+    rows: Annotated[int, count_rule(4_000, 1_000_000)] = Field(
+        20_000, description="The newest labelled rows that are searched, a quarter of them new each time."
+    )
+    enabled: Switch = Field(default=True, description="false: no search.")
+
+
 class Config(Section):
     """A streamcheck config."""
 
@@ -286,6 +319,9 @@ class Config(Section):
         default_factory=Prometheus, description="Where Prometheus finds gauges, and people the status page."
     )
     limits: LimitsSection = Field(default_factory=LimitsSection, description="Bounds on memory and disk.")
+    search: Search = Field(
+        default_factory=Search, description="Search for weak and biased segments among those declared, and pairs."
+    )
     workers: Annotated[int, count_rule(1, 64)] = Field(
         1,
         description="Processes that decode (and read files), from 2 on beside the one that judges; any number gives "

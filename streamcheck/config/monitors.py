@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from streamcheck.config.defaults import BLOCK_ROWS, WINDOW_ROWS
+from streamcheck.config.defaults import BLOCK_ROWS, DETECTOR, WINDOW_ROWS
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.models import Monitor, Reference
 from streamcheck.config.pairing import Pairing, Pick
@@ -15,7 +15,8 @@ from streamcheck.config.wording import Usable
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import RowDetector
 from streamcheck.core.measures.base import LabelledMeasure
-from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Segmentation, Target, Window
+from streamcheck.core.measures.segment_gap import QUALITIES
+from streamcheck.core.plan import AlertRule, Between, ComponentSpec, MonitorSpec, Segmentation, Target, Window
 
 MONITORS_MAX = 20_000
 """Beyond this a pane of 10 s cannot be closed in time; it is reached by crossing many features and segments."""
@@ -109,6 +110,9 @@ class Expansion:
         here: Path = ("monitors",) if at is None else ("monitors", at)
         if at is not None and not self.usable.sure(*here, "on"):
             return
+        if entry.between is not None:
+            yield from self._gap(at, entry, entry.between, here)
+            return
         before = len(self.findings.mistakes)
         by = self._segmentations(entry, here)
         subjects = list(self.targets.subjects(entry, here))
@@ -134,6 +138,30 @@ class Expansion:
                     spec = self._spec(entry, subject, pick, segmentation)
                     identity = _identity(spec, name, several=len(found) > 1)
                     yield Draft(replace(spec, id=identity, default=pick.default and rank < NAMED), at, rank)
+
+    def _gap(self, at: int | None, entry: Monitor, between: tuple[str, str, str], here: Path) -> Iterator[Draft]:
+        """One monitor of the difference between two segments."""
+        field, *values = between
+        before = len(self.findings.mistakes)
+        if field not in self.surface.fields:
+            self._unknown_segment(field, (*here, "between"))
+        if len(entry.on) > 1 or entry.on[0] not in QUALITIES:
+            self.findings.mistake((*here, "on"), f"between compares one of {', '.join(QUALITIES)}")
+            return
+        if entry.by or entry.measure or entry.window:
+            self.findings.mistake((*here, "between"), "by, measure and window do not go with between; leave them out")
+        subjects = list(self.targets.subjects(entry, here))
+        _, detector = self.pairing.chosen(entry, here)
+        if detector is not None and issubclass(find("detector", detector.name), RowDetector):
+            self.findings.mistake((*here, "detector"), f"{detector.name} reads rows, not a difference of two segments")
+        if not subjects or len(self.findings.mistakes) > before:
+            return
+        subject, rank = subjects[0]
+        measure = ComponentSpec("segment_gap", (("of", entry.on[0]),))
+        pick = Pick(measure, detector or ComponentSpec(DETECTOR, auto=True))
+        sides = Between(self._segmentation((field,)), *values)
+        identity = entry.name or f"{subject.name}-gap-{field}"
+        yield Draft(replace(self._spec(entry, subject, pick, None), window=None, id=identity, between=sides), at, rank)
 
     def _prefix(self, entry: Monitor, *, several: bool, subject: Subject) -> str | None:
         return f"{entry.name}-{subject.name}" if entry.name and several else entry.name

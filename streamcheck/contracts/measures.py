@@ -18,6 +18,7 @@ from streamcheck.core.measures.base import LabelledMeasure, Measure, Needs
 from streamcheck.core.plan import Task
 from streamcheck.core.summaries import (
     LabelledRows,
+    Moment,
     StreamSummary,
     ValuesSummary,
     fold_categorical,
@@ -51,13 +52,15 @@ def filled(measure: Measure, summaries: Sequence[Any]) -> Any:
     return accumulator
 
 
-def hostile(needs: Needs) -> list[Any]:
+def hostile(needs: Needs) -> list[Any]:  # noqa: PLR0911 - one of each kind
     """Panes that nobody wants: empty, all missing, one row, constant, huge, beyond the domain."""
     usable = KINDS[needs](np.random.default_rng(5), 50, False)  # noqa: FBT003 - as MakePane
     if needs is Needs.STREAM:
         return [*_hostile_streams(), usable]
     if needs is Needs.FEATURES:
         return [usable, *_hostile_features()]
+    if needs is Needs.DIFFERENCE:
+        return [usable, *(Moment.of(np.array(held)) for held in ([1.0], [7.0] * 3, [1.7e308] * 3, [0.0] * 3))]
     if needs is Needs.ESTIMATED:
         return [usable, *_hostile_estimates()]
     if needs is Needs.CATEGORICAL:

@@ -12,6 +12,7 @@ from streamcheck.core.summaries import (
     FeaturesSummary,
     LabelledRows,
     Layout,
+    Moment,
     NumericSummary,
     StreamSummary,
     ValuesSummary,
@@ -101,6 +102,11 @@ def estimated(rng: np.random.Generator, rows: int, changed: bool) -> EstimateSum
     return fold_estimated(np.arange(rows), (chance > 0.5).astype(float), chance, bins).summaries(None, 1)[0]
 
 
+def gaps(rng: np.random.Generator, rows: int, changed: bool) -> Moment:  # noqa: FBT001 - as MakePane
+    """The difference between two means."""
+    return Moment.of(rng.normal(1.5 if changed else 0.0, 1.0, rows))
+
+
 KINDS: dict[Needs, MakePane] = {
     Needs.NUMERIC: numeric,
     Needs.FIELD: numeric,
@@ -109,6 +115,7 @@ KINDS: dict[Needs, MakePane] = {
     Needs.FEATURES: features,
     Needs.STREAM: stream,
     Needs.ESTIMATED: estimated,
+    Needs.DIFFERENCE: gaps,
     Needs.LABELLED_CLASS: classes,
     Needs.LABELLED_BINARY: classes,
     Needs.LABELLED_SCORE: classes,

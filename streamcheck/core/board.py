@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from streamcheck.core.alerts import Change
-from streamcheck.core.budgets import Grant
+from streamcheck.core.between import BetweenInstance
 from streamcheck.core.chances import Chances
 from streamcheck.core.components import State, find
 from streamcheck.core.detectors._bank import Bank
@@ -23,13 +23,14 @@ from streamcheck.core.keys import (
     watched_together,
     windowed,
 )
-from streamcheck.core.kinds import kind
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
+from streamcheck.core.making import pane_instance
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, Span, segment_label
 from streamcheck.core.panes import PaneRows
-from streamcheck.core.plan import MonitorSpec, Plan, Segmentation, Target
+from streamcheck.core.plan import Between, MonitorSpec, Plan, Segmentation, Target
+from streamcheck.core.pool import Pool
 from streamcheck.core.profiles import fill, key_of
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
@@ -42,9 +43,9 @@ from streamcheck.core.silences import Silences
 from streamcheck.core.stepping import Stepping
 from streamcheck.core.summaries import EstimatedPane, StreamSummary
 from streamcheck.core.types import CodeArray, SourcePartition
+from streamcheck.core.versus import Versus
 from streamcheck.core.watching import Watcher
 from streamcheck.core.window_set import Parts, Windows, may_grow
-from streamcheck.core.windows import RollingWindow
 
 SILENCES = "stream/silences"
 
@@ -73,6 +74,8 @@ class Board:
         """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._chances = Chances(plan, self.room, self._exporters, self._touched)
+        self.pool = Pool(plan, self.tables, self.room, self._exporters, self._touched)
+        self.versus = Versus(plan, self.tables, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
         self._layouts = Layouts(binned_columns(plan), plan.layouts)
@@ -100,9 +103,7 @@ class Board:
 
     def knows_segments(self, pane: PaneRows) -> bool:
         """Whether `number_segments` would change nothing."""
-        return all(
-            self.tables[s.name].knows(pane.rows, pane.coded_places(s.fields)) for s in self.plan.segmentations
-        )
+        return all(self.tables[s.name].knows(pane.rows, pane.coded_places(s.fields)) for s in self.plan.segmentations)
 
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
@@ -163,8 +164,8 @@ class Board:
             if spec.target is Target.LABELLED:
                 self._add_labelled_monitor(place, spec, span, labelled, stepping)
         changes = stepping.finish()
-        if self._chances.active:
-            self._chances.learn(labelled)
+        for follower in (self._chances, self.pool, self.versus):
+            follower.add(labelled)
         self._call_rolls(Target.LABELLED)
         return changes
 
@@ -195,6 +196,9 @@ class Board:
     def _add_labelled_monitor(
         self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane, stepping: Stepping
     ) -> None:
+        if spec.between is not None:
+            self._add_between(place, spec, spec.between, labelled, stepping)
+            return
         by = spec.by.name if spec.by else None
         if is_row(spec):
             for number, index in labelled.split(by, with_score=False):
@@ -214,6 +218,18 @@ class Board:
             else:
                 rows = self._chances.calibrated(labelled, index) if instance.calibrated else labelled.rows(index)
                 stepping.add(instance, instance.blocks(rows))
+
+    def _add_between(
+        self, place: int, spec: MonitorSpec, between: Between, labelled: LabelledPane, stepping: Stepping
+    ) -> None:
+        name = between.segmentation.name
+        rows = dict(labelled.split(name, with_score=False))
+        numbers = [self.tables[name].known((value,)) for value in (between.first, between.second)]
+        sides = [labelled.rows(rows[number]) if number is not None and number in rows else None for number in numbers]
+        instance = self._pane_instance(place, spec, 0) if any(side is not None for side in sides) else None
+        if instance is not None:
+            assert isinstance(instance, BetweenInstance)
+            stepping.add(instance, instance.take(*sides))
 
     # ------------------------------------------------------------------ instances
     def _row_instance(self, place: int, spec: MonitorSpec, number: int) -> RowInstance | None:
@@ -251,7 +267,7 @@ class Board:
             standard = standard_measure(spec, self.plan)
             instance: Instance = RowInstance(spec, label, standard, self.room, self.plan.timing, grant)
         else:
-            instance = self._new_pane_instance(spec, label, grant, window)
+            instance = pane_instance(spec, label, grant, self.room, self.plan.timing, self._bank, window)
         if sizes is None:  # the monitor's first, which is for all rows or the first segment: it is always there
             normal = instance.normal
             self._sizes[place] = instance.held_bytes, 0 if normal is None else normal.reference.held_bytes
@@ -269,17 +285,6 @@ class Board:
             "made_of": made_of,
             "instance": instance.export(),
         }
-
-    def _new_pane_instance(
-        self, spec: MonitorSpec, label: tuple[tuple[str, str], ...], grant: Grant, window: RollingWindow | None
-    ) -> PaneInstance:
-        if spec.target is Target.ESTIMATED:
-            return EstimatedInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
-        if spec.measure is not None and spec.measure.name == "estimate_gap":
-            return GapInstance(spec, label, grant, self.room, self.plan.timing, self._bank)
-        if spec.target is Target.LABELLED:
-            return LabelledInstance(spec, label, grant, self.room, self.plan.timing, window, self._bank)
-        return kind(spec)(spec, label, grant, self.room, self.plan.timing, self._bank)
 
     def _call_rolls(self, target: Target) -> None:
         """Once a first segment's reference is ready, it is settled who shares the monitor's part of the budget."""
@@ -363,7 +368,8 @@ class Board:
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
         self._layouts.restore(states)
-        self._chances.restore(states)
+        for follower in (self._chances, self.pool, self.versus):
+            follower.restore(states)
         if self.watches_freshness and SILENCES in states:
             self._silences.restore(states[SILENCES])
         restarted = [

@@ -19,7 +19,7 @@ ROWS = 4_000
 VERSIONS_MAX = 100
 """Model versions that get a calibration, the first to come; 64 kB each while it learns, 1 kB from then on."""
 CALIBRATION_BYTES = 16 * ROWS + 2_000
-CALIBRATED = ("estimated_accuracy", "estimate_gap")
+CALIBRATED = ("estimated_accuracy", "estimate_gap", "entropy")
 """Measures that need calibrated scores."""
 _VERSION = "model_version"
 
@@ -117,8 +117,10 @@ class Chances:
         return found
 
     # ------------------------------------------------------------------ labelled rows
-    def learn(self, labelled: LabelledPane) -> None:
+    def add(self, labelled: LabelledPane) -> None:
         """Rows that a pane completed: who has not learned enough learns from them."""
+        if not self.active:
+            return
         by = None if self._versions is None else self._versions.name
         for version, index in labelled.split(by, with_score=True):
             calibration = self._of(version)

@@ -137,6 +137,8 @@ class EstimatedInstance(PaneInstance):
         own, made = self.reading(), estimated(self.newest(), behind)
         if waits:
             return (replace(own, status=waits),)
+        if self.spec.measure is None or self.spec.measure.name != "estimated_accuracy":
+            return (own,)
         blank = replace(own, detector="", alert=AlertState.QUIET, reference=None, score=None, threshold=None)
         shown = [_shown(own, made.accuracy)]
         for name, estimate in (("precision", made.precision), ("recall", made.recall), ("auc", made.auc)):

@@ -21,6 +21,7 @@ def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
         spec.block_rows,
         spec.reference,
         plan.time.pane_ms,
+        *([] if spec.between is None else [spec.between]),
         *_given_layout(spec, plan),
         *_standard(spec, plan),
         *_revisions(spec),

@@ -1,17 +1,30 @@
-"""Which kind of instance is a monitor of columns or of the stream?"""
+"""Which kind of instance is a monitor that steps once per pane, or per block?"""
 
+from streamcheck.core.between import BetweenInstance
 from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.burning import BurningInstance
+from streamcheck.core.estimates import EstimatedInstance, GapInstance
 from streamcheck.core.gathering import GatheringInstance
 from streamcheck.core.keys import learns
+from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.monitors import PaneInstance
-from streamcheck.core.plan import MonitorSpec
+from streamcheck.core.plan import MonitorSpec, Target
 
-OWN: dict[str, type[PaneInstance]] = {"unit_change": GatheringInstance, "burn_rate": BurningInstance}
+OWN: dict[str, type[PaneInstance]] = {
+    "unit_change": GatheringInstance,
+    "burn_rate": BurningInstance,
+    "estimate_gap": GapInstance,
+}
 """By measure, where it has one of its own."""
 
 
 def kind(spec: MonitorSpec) -> type[PaneInstance]:
-    """By its measure."""
+    """By what it looks at, and by its measure."""
+    if spec.between is not None:
+        return BetweenInstance
+    if spec.target is Target.ESTIMATED:
+        return EstimatedInstance
     assert spec.measure is not None, spec.id
+    if spec.target is Target.LABELLED and spec.measure.name not in OWN:
+        return LabelledInstance
     return OWN.get(spec.measure.name, PaneInstance if learns(spec) else BoundedInstance)

@@ -228,6 +228,15 @@ class AlertRule:
     runbook: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Two segments that are compared: values of one field."""
+
+    segmentation: Segmentation
+    first: str
+    second: str
+
+
 class Target(StrEnum):
     """What kind of rows a monitor sees."""
 
@@ -260,6 +269,7 @@ class MonitorSpec:
     rule: AlertRule = field(default_factory=AlertRule)
     share: float = 0.0
     default: bool = False
+    between: Between | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +319,8 @@ class Plan:
     monitors: tuple[MonitorSpec, ...]
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
+    search_rows: int = 0
+    """Newest labelled rows in which weak and biased segments are looked for; 0: they are not."""
     profiles: "Mapping[str, Profile]" = field(default_factory=dict)
     """By digest: those that monitors' references name."""
     zones: Mapping[str, Zone] = field(default_factory=lambda: {UTC.name: UTC})

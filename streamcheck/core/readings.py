@@ -182,6 +182,68 @@ class Lately:
 
 
 @dataclass(frozen=True, slots=True)
+class WeakSegment:
+    """A segment in which the model errs more than elsewhere, of the newest labelled rows.
+
+    error: mean error of its rows (a share of wrong ones for classes) with its 95 % interval; rest: of all other rows;
+    errors: its part of all errors; chance: of such a find where there is none.
+    """
+
+    segment: tuple[tuple[str, str], ...]
+    rows: int
+    error: float
+    low: float
+    high: float
+    rest: float
+    errors: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class BiasedSegment:
+    """A segment (empty: all rows) whose predictions lie too high (bias > 0) or too low, and what sets them right.
+
+    bias with its 95 % interval, relative as a part of the labels' sum; corrected = scale x prediction + shift. On
+    `later` newer rows: bias and mean absolute error as they were, and as the correction leaves them.
+    """
+
+    segment: tuple[tuple[str, str], ...]
+    rows: int
+    bias: float
+    low: float
+    high: float
+    relative: float | None
+    scale: float
+    shift: float
+    later: int
+    later_bias: float
+    left_bias: float
+    later_error: float
+    left_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsCompared:
+    """The newest model version (challenger) beside the one before it (champion), for a segment (empty: all rows).
+
+    Accuracy, or mean absolute error: of both, and the challenger's less the champion's with an interval that holds at
+    every moment at once. verdict: what that says of the challenger: wins, loses, undecided.
+    """
+
+    segment: tuple[tuple[str, str], ...]
+    champion: str
+    challenger: str
+    champion_rows: int
+    challenger_rows: int
+    champion_value: float
+    challenger_value: float
+    difference: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineReading:
     """Everything the engine shows at one moment. limits: how often each limit has bitten, by name.
 
@@ -199,4 +261,7 @@ class EngineReading:
     places: JoinPlaces = JoinPlaces()
     incidents: int = 0
     incidents_open: int = 0
+    weak: tuple[WeakSegment, ...] = ()
+    biased: tuple[BiasedSegment, ...] = ()
+    versions: tuple[VersionsCompared, ...] = ()
     lately: Lately | None = None

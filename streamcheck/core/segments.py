@@ -54,6 +54,10 @@ class SegmentTable:
         self.keys.append(key)
         return len(self.keys) - 1
 
+    def known(self, key: SegmentKey) -> int | None:
+        """The segment's number, if it has one of its own."""
+        return self._numbers.get(key)
+
     def numbers(self, rows: Rows, columns: Sequence[int], order: IntArray) -> CodeArray:
         """Each row's segment number (n,).
 

@@ -85,6 +85,9 @@ def _config(found: ConfigResult, result: Result) -> dict[str, Any]:
         "monitors": [_monitor(spec, plan) for spec in plan.monitors],
         "groups": groups(found.alerts),
         "alerts": [_alert(found, place, alert) for place, alert in enumerate(found.alerts)],
+        "versions": [{**asdict(each), "segment": dict(each.segment)} for each in reading.versions],
+        "weak_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.weak],
+        "biased_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.biased],
         "readings": [{**asdict(each), "segment": dict(each.segment)} for each in reading.monitors],
         "config_text": found.written.text,
     }

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamcheck.core.alerts import iso
+from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
 from streamcheck.core.wording import counted, number
 from streamcheck.report import tables
 from streamcheck.report.result.compare import Compared
@@ -31,6 +32,12 @@ def tell(result: Result) -> Iterator[Titled | str]:
     yield _summary(result)
     yield f"False alarms {tables.promised(promise(first))}"
     yield from _books(first)
+    if first.reading.versions:
+        yield Titled("Model versions", Table(VERSION_HEADS, version_rows(first.reading.versions)))
+    if first.reading.weak:
+        yield Titled("Where the model is worst", Table(WEAK_HEADS, weak_rows(first.reading.weak)))
+    if first.reading.biased:
+        yield Titled("Where it leans to one side", Table(BIASED_HEADS, biased_rows(first.reading.biased)))
     if result.complete:
         yield from doubts(first)
     else:

@@ -11,7 +11,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from streamcheck.adapters.prometheus.exposition import Exposition, SnapshotCollector
 from streamcheck.adapters.prometheus.gauges import GAUGES
-from streamcheck.core.readings import AlertState, EngineReading, JoinReading, PartitionReading, Reading
+from streamcheck.core.readings import (
+    AlertState,
+    BiasedSegment,
+    EngineReading,
+    JoinReading,
+    PartitionReading,
+    Reading,
+    VersionsCompared,
+    WeakSegment,
+)
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Ownership, Phase, Snapshot, Telemetry, segment_text
 
@@ -57,9 +66,14 @@ PARTITIONS = (
     PartitionReading(SourcePartition("p", 1), None, None, True, 0, 0, ()),
 )
 BOOK = AlertBook(total=((("firing", "page"), 3), (("resolved", "page"), 2)))
+PREMIUM = (("tier", "premium"),)
+WEAK = WeakSegment(PREMIUM, 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)
+BIASED = BiasedSegment(PREMIUM, 900, 8.0, 7.0, 9.0, 0.08, 0.926, 0.0, 400, 8.2, 0.4, 15.0, 12.0)
+VERSIONS = VersionsCompared(PREMIUM, "v1", "v2", 900, 800, 0.9, 0.93, 0.03, 0.01, 0.05, "wins")
 FULL = Snapshot(
     "payments", "0.1.0", 1_000_000, 5.0, Phase.LIVE,
-    EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),)),
+    EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),),
+                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,)),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
     1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
 )  # fmt: skip
@@ -78,6 +92,18 @@ def scrape(snapshot: Snapshot) -> Samples:
 
 def labels(**values: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(values.items()))
+
+
+def test_searches_and_versions_have_gauges() -> None:
+    samples = scrape(FULL)
+    at = {"config": "payments", "segment": "tier=premium"}
+    assert samples["streamcheck_weak_segment_error", labels(**at)] == 0.2
+    assert samples["streamcheck_weak_segment_errors", labels(**at)] == 0.04
+    assert samples["streamcheck_biased_segment", labels(**at)] == 8.0
+    pair = {"champion": "v1", "challenger": "v2"}
+    of = [labels(**at, **pair, end=end) for end in ("low", "value", "high")]
+    ends = [samples["streamcheck_version_difference", each] for each in of]
+    assert ends == [0.01, 0.03, 0.05]
 
 
 def test_monitor_gauges_are_the_reading() -> None:

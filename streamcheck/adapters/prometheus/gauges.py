@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from streamcheck.core.readings import PartitionReading, Reading
+from streamcheck.core.readings import BiasedSegment, PartitionReading, Reading, WeakSegment
 from streamcheck.runtime.telemetry import Phase, Snapshot, segment_text
 
 Sample = tuple[tuple[str, ...], float | None]
@@ -45,6 +45,8 @@ class Gauge:
 
 MONITOR = ("config", "monitor", "column", "segment")
 QUALITY = (*MONITOR, "measure")
+VERSIONS = ("config", "segment", "champion", "challenger")
+SEARCHED = ("config", "segment")
 PARTITION = ("topic", "partition")
 
 
@@ -70,6 +72,20 @@ def _of_partitions(number: Callable[[PartitionReading], float | None]) -> Callab
 
 def _of_service(number: Callable[[Snapshot], float | None]) -> Callable[[Scrape], Iterator[Sample]]:
     return lambda scrape: iter((((), number(scrape.snapshot)),))
+
+
+def _searched(
+    scrape: Scrape, found: Iterable[WeakSegment | BiasedSegment], number: Literal["error", "errors", "bias"]
+) -> Iterator[Sample]:
+    for each in found:
+        yield (scrape.snapshot.config, segment_text(each.segment)), getattr(each, number)
+
+
+def _versions(scrape: Scrape) -> Iterator[Sample]:
+    for each in scrape.snapshot.engine.versions:
+        labels = (scrape.snapshot.config, segment_text(each.segment), each.champion, each.challenger)
+        for end, value in (("value", each.difference), ("low", each.low), ("high", each.high)):
+            yield (*labels, end), value
 
 
 def _seconds(ms: int | None) -> float | None:
@@ -155,6 +171,15 @@ GAUGES = (
           _of_qualities(lambda reading: reading.low)),
     Gauge("streamcheck_accuracy_high", QUALITY, "Upper end of the 95 % interval of streamcheck_accuracy.",
           _of_qualities(lambda reading: reading.high)),
+    Gauge("streamcheck_version_difference", (*VERSIONS, "end"),
+          "Accuracy (or error) of the newest model version less that of the one before, with an always-valid interval.",
+          _versions),
+    Gauge("streamcheck_weak_segment_error", SEARCHED, "Mean error in a segment where the model is worse.",
+          lambda scrape: _searched(scrape, scrape.snapshot.engine.weak, "error")),
+    Gauge("streamcheck_weak_segment_errors", SEARCHED, "The share of all errors that such a segment holds.",
+          lambda scrape: _searched(scrape, scrape.snapshot.engine.weak, "errors")),
+    Gauge("streamcheck_biased_segment", SEARCHED, "Mean of prediction - label where predictions lean to one side.",
+          lambda scrape: _searched(scrape, scrape.snapshot.engine.biased, "bias")),
     Gauge("streamcheck_alerts", ("config", "state", "severity"), "Alert transitions so far, by the state that began.",
           _alerts, "counter"),
     Gauge("streamcheck_incidents_open", (), "Groups of alerts that opened close together, of which one is still open.",

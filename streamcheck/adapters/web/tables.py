@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
+from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
 from streamcheck.core.wording import NOTHING, moment, percent, share, span
 from streamcheck.runtime.telemetry import Snapshot
 
@@ -105,6 +106,29 @@ def sample_rows(snapshot: Snapshot) -> tuple[SampleRow, ...]:
         SampleRow(s.reason, str(s.source), str(s.offset), NOTHING if s.size is None else f"{s.size:,} B", s.text)
         for s in snapshot.samples
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTable:
+    """What a search over segments has found."""
+
+    name: str
+    title: str
+    about: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
+    """Model versions, weak and biased segments, where there are some."""
+    versions = version_rows(snapshot.engine.versions)
+    weak, biased = weak_rows(snapshot.engine.weak), biased_rows(snapshot.engine.biased)
+    tables = (
+        SearchTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
+        SearchTable("weak", "Where the model is worst", "of the newest labelled rows", WEAK_HEADS, weak),
+        SearchTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
+    )
+    return tuple(table for table in tables if table.rows)
 
 
 def input_table(snapshot: Snapshot) -> InputTable:

@@ -12,11 +12,13 @@ from streamcheck.adapters.web.tables import (
     InputTable,
     JoinTable,
     SampleRow,
+    SearchTable,
     coverage,
     delays,
     input_table,
     join_tables,
     sample_rows,
+    search_tables,
 )
 from streamcheck.adapters.web.words import LIMIT, address, short_segment, state
 from streamcheck.core.readings import AlertState, Reading, Trails
@@ -141,6 +143,7 @@ class Page:
     inputs: InputTable
     joins: tuple[JoinTable, ...]
     limits: tuple[tuple[str, str], ...]
+    searched: tuple[SearchTable, ...] = ()
 
 
 def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = None, desk: Desk | None = None) -> Page:
@@ -175,6 +178,7 @@ def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = No
         inputs=input_table(snapshot),
         joins=join_tables(snapshot.engine.join),
         limits=tuple((name, f"{hits:,}") for name, hits in snapshot.engine.limits if hits),
+        searched=search_tables(snapshot),
     )
 
 

@@ -4,10 +4,12 @@ from streamcheck.core.measures.accuracy import Accuracy
 from streamcheck.core.measures.bias import Bias
 from streamcheck.core.measures.brier import Brier
 from streamcheck.core.measures.burn_rate import BurnRate
+from streamcheck.core.measures.calibration_error import CalibrationError
 from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
 from streamcheck.core.measures.duplicate_rate import DuplicateRate
+from streamcheck.core.measures.entropy import Entropy
 from streamcheck.core.measures.error_rate import ErrorRate
 from streamcheck.core.measures.estimate_gap import EstimateGap
 from streamcheck.core.measures.estimated_accuracy import EstimatedAccuracy
@@ -28,6 +30,7 @@ from streamcheck.core.measures.reject_rate import RejectRate
 from streamcheck.core.measures.rmse import Rmse
 from streamcheck.core.measures.scale import Scale
 from streamcheck.core.measures.schema_changes import SchemaChanges
+from streamcheck.core.measures.segment_gap import SegmentGap
 from streamcheck.core.measures.stuck import Stuck
 from streamcheck.core.measures.unit_change import UnitChange
 from streamcheck.core.measures.unseen import Unseen
@@ -41,10 +44,12 @@ __all__ = [
     "Bias",
     "Brier",
     "BurnRate",
+    "CalibrationError",
     "CategoryShare",
     "CategoryShift",
     "Dependence",
     "DuplicateRate",
+    "Entropy",
     "ErrorRate",
     "EstimateGap",
     "EstimatedAccuracy",
@@ -64,6 +69,7 @@ __all__ = [
     "Rmse",
     "Scale",
     "SchemaChanges",
+    "SegmentGap",
     "Stuck",
     "UnitChange",
     "Unseen",

@@ -21,6 +21,7 @@ class Needs(StrEnum):
     FEATURES = "features"                  # FeaturesSummary: the numeric features together
     STREAM = "stream"                      # StreamSummary
     ESTIMATED = "estimated"                # EstimateSummary: rows of a binary task by calibrated score
+    DIFFERENCE = "difference"              # Moment: of labelled rows of two segments
     LABELLED_CLASS = "labelled_class"      # LabelledRows of a binary or multiclass task
     LABELLED_BINARY = "labelled_binary"    # LabelledRows of a binary task
     LABELLED_SCORE = "labelled_score"      # LabelledRows of a binary task with a score

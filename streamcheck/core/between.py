@@ -1,0 +1,47 @@
+"""Two named segments side by side: a monitor of how far a quality of one lies above that of the other."""
+
+from streamcheck.core.budgets import Grant
+from streamcheck.core.components import State
+from streamcheck.core.detectors._bank import Bank
+from streamcheck.core.measures.segment_gap import SegmentGap, difference
+from streamcheck.core.monitors import PaneInstance
+from streamcheck.core.plan import MonitorSpec
+from streamcheck.core.room import Room
+from streamcheck.core.summaries import LabelledRows, Moment
+from streamcheck.core.zones import Timing
+
+
+class BetweenInstance(PaneInstance):
+    """Rows of both segments are summed up until both have `block_rows`: their difference is a signal."""
+
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        segment: tuple[tuple[str, str], ...],
+        grant: Grant,
+        room: Room,
+        timing: Timing,
+        bank: Bank | None = None,
+    ) -> None:
+        super().__init__(spec, segment, grant, room, timing, bank)
+        self._sides = [Moment(), Moment()]
+
+    def take(self, first: LabelledRows | None, second: LabelledRows | None) -> list[Moment]:
+        """Rows that a pane completed of either segment: the difference, once there are enough of both."""
+        assert isinstance(self.measure, SegmentGap), self.spec.id
+        for side, rows in enumerate((first, second)):
+            if rows is not None:
+                self._sides[side] = self._sides[side] + Moment.of(self.measure.values(rows))
+        if min(side.n for side in self._sides) < self.spec.block_rows:
+            return []
+        made, self._sides = difference(*self._sides), [Moment(), Moment()]
+        return [made]
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        return super().export() | {"sides": [[side.n, side.total, side.square] for side in self._sides]}
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        self._sides = [Moment(int(n), total, square) for n, total, square in state["sides"]]

@@ -1,0 +1,78 @@
+"""What a search for weak and biased segments has found, as rows of tables that the page and reports share."""
+
+from collections.abc import Sequence
+
+from streamcheck.core.readings import BiasedSegment, VersionsCompared, WeakSegment
+from streamcheck.core.wording import number, percent
+
+WEAK_HEADS = ("segment", "rows", "error", "95 % interval", "elsewhere", "share of all errors", "by chance")
+VERSION_HEADS = ("segment", "before", "newest", "difference", "interval, at any time", "")
+BIASED_HEADS = ("segment", "rows", "bias", "95 % interval", "correction", "bias left", "error, left")
+
+
+def weak_rows(found: Sequence[WeakSegment]) -> tuple[tuple[str, ...], ...]:
+    """Where the model is worst, how sure, how many rows, its share of all errors.
+
+    >>> weak_rows([WeakSegment((("tier", "premium"),), 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)])[0]
+    ('tier=premium', '400', '0.2', '0.16 … 0.24', '0.1', '4.0 %', '1e-06')
+    """
+    return tuple(
+        (
+            _name(each.segment),
+            f"{each.rows:,}",
+            number(each.error),
+            f"{number(each.low)} … {number(each.high)}",
+            number(each.rest),
+            percent(each.errors),
+            f"{each.chance:.1g}",
+        )
+        for each in found
+    )
+
+
+def version_rows(found: Sequence[VersionsCompared]) -> tuple[tuple[str, ...], ...]:
+    """The newest model version beside the one before it.
+
+    >>> version_rows([VersionsCompared((), "v1", "v2", 900, 800, 0.9, 0.93, 0.03, 0.01, 0.05, "wins")])[0]
+    ('all', 'v1: 0.9 of 900', 'v2: 0.93 of 800', '+0.03', '0.01 … 0.05', 'v2 wins')
+    """
+    return tuple(
+        (
+            _name(each.segment),
+            f"{each.champion}: {number(each.champion_value)} of {each.champion_rows:,}",
+            f"{each.challenger}: {number(each.challenger_value)} of {each.challenger_rows:,}",
+            _signed(each.difference),
+            f"{number(each.low)} … {number(each.high)}",
+            f"{each.challenger} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+        )
+        for each in found
+    )
+
+
+def biased_rows(found: Sequence[BiasedSegment]) -> tuple[tuple[str, ...], ...]:
+    """Where predictions lean to one side, what sets them right, and what that leaves on newer rows.
+
+    >>> biased = BiasedSegment((("area", "north"),), 900, 8.0, 7.0, 9.0, 0.08, 0.926, 0.0, 400, 8.2, 0.4, 15.0, 12.0)
+    >>> biased_rows([biased])[0][2:]
+    ('+8 (+8.0 %)', '7 … 9', 'x 0.926', '+0.4 of +8.2', '15 -> 12')
+    """
+    return tuple(
+        (
+            _name(each.segment),
+            f"{each.rows:,}",
+            _signed(each.bias) + ("" if each.relative is None else f" ({100 * each.relative:+.1f} %)"),
+            f"{number(each.low)} … {number(each.high)}",
+            f"x {number(each.scale)}" if each.scale != 1.0 else _signed(each.shift),
+            f"{_signed(each.left_bias)} of {_signed(each.later_bias)}",
+            f"{number(each.later_error)} -> {number(each.left_error)}",
+        )
+        for each in found
+    )
+
+
+def _name(segment: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{field}={value}" for field, value in segment) or "all"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(value)
