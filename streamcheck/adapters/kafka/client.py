@@ -30,6 +30,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
+from streamcheck.adapters.kafka.frames import read_in_place
 from streamcheck.adapters.kafka.gulp import gulping
 from streamcheck.adapters.kafka.repair import close_sockets_in_vain, heard_out, producer_client
 from streamcheck.core.components import nearest
@@ -177,6 +178,7 @@ def connect(client: Client, settings: Mapping[str, object], **own: object) -> An
     kafka-python 3.0.12 leaks a thread for each client that could not be made, which adds up while a broker is away.
     """
     close_sockets_in_vain()
+    read_in_place()
     made: list[Any] = []
     managers: list[NotingManager] = []
     kind = producer_client() if issubclass(client, KafkaProducer) else KafkaNetClient
