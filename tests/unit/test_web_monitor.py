@@ -208,3 +208,14 @@ PLAIN = {
 def test_every_line_of_the_way_is_in_the_table_too() -> None:
     document = show(remembering(lately(trail(10.0, 11.0, 30.0, state=2))), address("amount-shift", ()) + "&way=recent")
     assert "30 10 8 to 12 1 8 firing" in document.text
+
+
+def test_of_several_signals_it_says_which_one_is_drawn() -> None:
+    import streamcheck.core.measures  # noqa: F401, PLC0415 (registers them)
+
+    shares = with_readings(replace(QUIET, measure="category_share"))
+    way = lately(trail(1.0, 2.0))
+    assert "whose score stands highest" in show(
+        replace(shares, engine=replace(shares.engine, lately=way)), address("amount-shift", ())
+    ).text
+    assert "whose score stands highest" not in show(remembering(way), address("amount-shift", ())).text

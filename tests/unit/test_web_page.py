@@ -256,6 +256,7 @@ def many(columns: int, segments: int, ways: int = 1) -> Snapshot:
     ]
     places = {(r.monitor, r.segment): place for place, r in enumerate(readings)}
     numbers = np.random.default_rng(3).normal(10, 3, (40, len(readings), len(NUMBERS))).astype(np.float32)
+    numbers[:, :, NUMBERS.index("state")] = 0
     pieces = tuple(Piece(NOW_MS + 1000 * n, NOW_MS + 1000 * n + 1000, 1, numbers[n]) for n in range(40))
     lately = Lately(NOW_MS, Trails(pieces, places))
     book = AlertBook().after(record(n, monitor="m0-0", segment={}) for n in range(1, 151))

@@ -75,7 +75,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The part of all monitors that is shown."""
+    """The part of all monitors that is shown. spread: some cells of all rows need more than one place."""
 
     wish: Wish
     heads: tuple[str, ...]
@@ -84,6 +84,7 @@ class Grid:
     segments_part: Part
     pairs: int
     found: int
+    spread: bool
 
 
 Line = dict[Segment, list[Reading]]
@@ -102,7 +103,8 @@ def grid(judged: Sequence[Reading], trails: Trails, wish: Wish) -> Grid:
     chosen, rows_part = _chosen(_pages(lines, columns), wish.rows, wish, "rows")
     rows = tuple(_row(line, columns, trails) for line in chosen)
     heads = tuple(short_segment(segment) for segment in columns)
-    return Grid(wish, heads, rows, rows_part, segments_part, len(judged), len(found))
+    spread = any(len(row.groups[0]) > 1 for row in rows)
+    return Grid(wish, heads, rows, rows_part, segments_part, len(judged), len(found), spread)
 
 
 def _matches(reading: Reading, words: str) -> bool:

@@ -10,6 +10,7 @@ import orjson
 from streamcheck.adapters.web import drawing
 from streamcheck.adapters.web.drawing import Drawing
 from streamcheck.adapters.web.words import address, against, limited, short_segment, state, trouble
+from streamcheck.core.components import components
 from streamcheck.core.moved import between
 from streamcheck.core.readings import NUMBERS, AlertState, Comparison, Reading, Trail
 from streamcheck.core.wording import NOTHING, counted, instant, moment, number, percent
@@ -58,7 +59,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class MonitorPage:
-    """Everything on the page, as text."""
+    """Everything on the page, as text. several: its measure gives several signals, of which the foremost is shown."""
 
     monitor: str
     column: str
@@ -74,6 +75,7 @@ class MonitorPage:
     score: Drawing | None
     numbers: tuple[tuple[str, ...], ...]
     since: str
+    several: bool
     comparison: Bars | None
     waiting: str
     moved: tuple[tuple[str, str, str], ...]
@@ -116,6 +118,7 @@ def monitor_page(snapshot: Snapshot, reading: Reading, way: str) -> MonitorPage:
         score=drawing.score(trail) if drawn and trail is not None and not limited(reading) else None,
         numbers=() if trail is None else _numbers(trail),
         since=moment(None if lately is None else lately.since_ms),
+        several=getattr(components("measure").get(reading.measure), "parts_max", 1) > 1,
         comparison=_bars(comparison),
         waiting=_waiting(comparison, looked_at=lately is not None and (reading.column, ()) in lately.comparisons),
         moved=_moved(firing or next((a for a in own if a.state in ("firing", "pending")), None)),
