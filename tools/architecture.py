@@ -16,6 +16,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "streamcheck.adapters": (
         "streamcheck.runtime.notices",
         "streamcheck.runtime.ports",
+        "streamcheck.runtime.schemas",
         "streamcheck.runtime.telemetry",
         "streamcheck.core",
     ),

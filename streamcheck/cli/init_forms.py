@@ -13,7 +13,7 @@ from streamcheck.runtime.decode.framing import PREFIX_BYTES
 from streamcheck.runtime.decode.json_reader import WRAPPER
 from streamcheck.runtime.decode.parser import Refusal
 from streamcheck.runtime.decode.schema_reader import Compiled, Unusable, decoded, module
-from streamcheck.runtime.ports import Registry
+from streamcheck.runtime.schemas import Registry
 
 Event = Mapping[str, Any]
 _JSON = msgspec.json.Decoder()

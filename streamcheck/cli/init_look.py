@@ -9,7 +9,7 @@ from streamcheck.adapters.kafka.sample import Taken, newest
 from streamcheck.cli.init_forms import RegistryNeeded, sample
 from streamcheck.config.guess import Sample
 from streamcheck.errors import StreamcheckError
-from streamcheck.runtime.ports import Registry
+from streamcheck.runtime.schemas import Registry
 
 
 class NothingToSee(StreamcheckError):  # noqa: N818 - a fact about an input

@@ -20,7 +20,7 @@ from streamcheck.config.guess.write import PASSWORD
 from streamcheck.config.load import Loaded, loads
 from streamcheck.config.settings import SchemaRegistry
 from streamcheck.errors import ConfigError, StreamcheckError
-from streamcheck.runtime.ports import Registry
+from streamcheck.runtime.schemas import Registry
 
 OTHERS_MAX = 40
 OTHERS_RECORDS = 300

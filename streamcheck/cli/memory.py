@@ -36,7 +36,7 @@ from streamcheck.core.looks import ASKED_MAX, COLUMNS_MAX, LOOK_BYTES
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import INSTANCE_BYTES
-from streamcheck.core.plan import MonitorSpec, Plan, Target
+from streamcheck.core.plan import Format, MonitorSpec, Plan, Target
 from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES
 from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
@@ -45,9 +45,12 @@ from streamcheck.core.shown import SHOWN_MAX
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.trails import MONITORS_MAX, TRAIL_BYTES
 from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
+from streamcheck.core.wording import counted
 from streamcheck.runtime.decode.codings import DICTIONARY_MAX
 from streamcheck.runtime.decode.decoder import BLOCK_BYTES_MAX
 from streamcheck.runtime.decode.fields import TEXT_MAX
+from streamcheck.runtime.decode.schema_reader import PIECE_BYTES, SCHEMA_FACTOR, SCHEMAS_BYTES_MAX
+from streamcheck.runtime.decode.schema_reader import TREE_FACTOR as SCHEMA_TREE_FACTOR
 from streamcheck.runtime.delivery import OUTBOX_MAX
 from streamcheck.runtime.journal_log import UNCOPIED_MAX
 from streamcheck.runtime.limits import UNCOMMITTED_MAX
@@ -130,6 +133,7 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     data = (
         *_reading(plan, settings, partitions),
         *_fast_client(settings),
+        *_schemas(plan, settings),
         *_panes(plan, settings, partitions),
         *_workers(plan, settings),
         *_join(plan),
@@ -168,6 +172,20 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
             f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
         ),
     )
+
+
+def _schemas(plan: Plan, settings: Settings) -> tuple[Part, ...]:
+    """What reads events by schemas: the schemas themselves, two of the largest while one makes way, and objects."""
+    streams = [schema for schema in (plan.predictions, plan.labels) if schema is not None]
+    written = [schema for schema in streams if schema.encoding.format in (Format.AVRO, Format.PROTOBUF)]
+    if not written:
+        return ()
+    readers = settings.workers if settings.workers > 1 else 1
+    known = SCHEMA_FACTOR * 2 * SCHEMAS_BYTES_MAX * len(written)
+    tree = SCHEMA_TREE_FACTOR * (PIECE_BYTES + max(schema.message_bytes_max for schema in written))
+    why = f"{_mib(2 * SCHEMAS_BYTES_MAX)} x {SCHEMA_FACTOR} for each of {counted(len(written), 'stream')}; an event "
+    why += f"and {_mib(PIECE_BYTES)} x {SCHEMA_TREE_FACTOR}; in {counted(readers, 'process', 'processes')}"
+    return (Part("events by schemas", readers * (known + tree), why),)
 
 
 def _fast_client(settings: Settings) -> tuple[Part, ...]:

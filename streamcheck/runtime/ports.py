@@ -64,29 +64,6 @@ class RawBatch:
         return None, None
 
 
-@dataclass(frozen=True, slots=True)
-class WriterSchema:
-    """A schema that events were written by. content: Avro: its JSON; Protobuf: a serialized FileDescriptorProto.
-
-    kind: AVRO, PROTOBUF or JSON. references: what it refers to, name and content, each after what it refers to itself.
-    """
-
-    kind: str
-    content: bytes
-    references: tuple[tuple[str, bytes], ...] = ()
-
-
-class Registry(Protocol):
-    """Knows the schemas that events were written by."""
-
-    def schema(self, number: int) -> WriterSchema | None:
-        """The schema of this number; None where there is none, which never changes.
-
-        Waits for a registry that does not answer. Raises RegistryUnavailable where it does not come back in time,
-        SourceError where it refuses.
-        """
-
-
 Records = RawBatch | ColumnBatch
 """What a source hands over: bytes, or what it has as columns already."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streamcheck.cli.memory import memory
 from streamcheck.config.explain import explain
 from streamcheck.config.load import Loaded, load, loads
 from streamcheck.core.plan import Encoding, Envelope, Format
@@ -172,6 +173,14 @@ def test_a_state_is_of_its_format() -> None:
     as_avro = dataclasses.replace(plain.predictions, encoding=Encoding(Format.AVRO))
     assert meaning(dataclasses.replace(plain, predictions=as_avro)) != meaning(plain)
     assert "encoding" not in repr(plain.predictions)
+
+
+def test_memory_is_counted_for_schemas() -> None:
+    loaded = made("format: avro", REGISTRY + "\nworkers: 2")
+    parts = {part.name: part.bytes for part in memory(loaded.plan, loaded.settings).parts}
+    assert parts["events by schemas"] == 2 * ((64 << 20) + 250 * ((192 << 10) + (1 << 20)))
+    plain = made("id: x")
+    assert "events by schemas" not in {part.name for part in memory(plain.plan, plain.settings).parts}
 
 
 def test_explain_says_the_form() -> None:

@@ -11,7 +11,8 @@ from streamcheck.core.plan import Column, Encoding, Envelope, Format, Kind, Path
 from streamcheck.core.types import Batch, FieldStatus, SourcePartition, StreamRole
 from streamcheck.errors import SourceError
 from streamcheck.runtime.decode import Decoder, schema_reader
-from streamcheck.runtime.ports import RawBatch, WriterSchema
+from streamcheck.runtime.ports import RawBatch
+from streamcheck.runtime.schemas import WriterSchema
 from tests.unit.registry import AVRO, avro, prefixed
 
 KINDS = {"n": Kind.NUMERIC, "c": Kind.CATEGORICAL}
@@ -205,6 +206,28 @@ def test_schemas_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch
     for number in (1, 9, 1, 8, 7, 1, 9, 9):
         decoder.decode(raw(prefixed(number, b"\2")))
     assert registry.asked == [1, 9, 8, 7, 9]
+
+
+def test_large_schemas_are_forgotten_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = [record(("a", "int"), *((f"{'n' * 80}{at}{each}", "int") for at in range(9))) for each in range(4)]
+    size = len(json.dumps(schemas[0]))
+    monkeypatch.setattr(schema_reader, "SCHEMAS_BYTES_MAX", 2 * size + 50)
+    registry = Known(*schemas)
+    decoder = Decoder(schema_of("n:a"), None, registry)
+    for number in (1, 2, 1, 3, 1, 2):
+        assert decoder.decode(raw(prefixed(number, b"\2" * 10))).numeric.tolist() == [[1.0]]
+    assert registry.asked == [1, 2, 3, 2]
+    monkeypatch.setattr(schema_reader, "SCHEMAS_BYTES_MAX", size - 50)
+    assert decoder.decode(raw(prefixed(4, b"\2" * 10))).rejects.reasons == ("schema 4 is too large",)
+
+
+def test_blocks_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_reader, "PIECE_BYTES", 64)
+    schema = record(("a", "int"), ("s", "string"))
+    values = [prefixed(1, avro(schema, {"a": at, "s": "x" * (at % 90)})) for at in range(600)]
+    values[77] = prefixed(1, b"")
+    found = Decoder(schema_of("n:a"), None, Known(schema)).decode(raw(*values))
+    assert found.numeric[0].tolist() == [at for at in range(600) if at != 77]
 
 
 def test_harmful_bytes_never_raise_and_spoil_no_other() -> None:

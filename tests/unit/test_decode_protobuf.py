@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pb2, struct_pb2, timestamp_pb2, wrappers_
 from streamcheck.core.plan import Encoding, Format, TimeField, TimeUnit
 from streamcheck.errors import SourceError
 from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.ports import WriterSchema
+from streamcheck.runtime.schemas import WriterSchema
 from tests.unit.registry import message, prefixed, proto_file, serialized
 from tests.unit.test_decode_avro import MISSING, NON_FINITE, OK, WRONG, raw, schema_of, texts
 

@@ -10,7 +10,7 @@ from streamcheck.cli.init_forms import RegistryNeeded, sample
 from streamcheck.config.guess import Origin, Sample, guess, write
 from streamcheck.config.load import Loaded, loads
 from streamcheck.core.plan import Encoding, Envelope, Format
-from streamcheck.runtime.ports import WriterSchema
+from streamcheck.runtime.schemas import WriterSchema
 from tests.unit.registry import AVRO, avro, message, prefixed, proto_file, serialized
 
 START_MS = 1_767_225_600_000

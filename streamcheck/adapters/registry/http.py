@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from streamcheck.errors import RegistryUnavailable, SourceError
-from streamcheck.runtime.ports import WriterSchema
+from streamcheck.runtime.schemas import WriterSchema
 
 log = logging.getLogger(__name__)
 

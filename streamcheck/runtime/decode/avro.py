@@ -17,11 +17,11 @@ import fastavro
 from streamcheck.core.plan import Path, TimeUnit
 from streamcheck.runtime.decode.schema_reader import Unusable
 from streamcheck.runtime.decode.shape import NOT_SCALAR
-from streamcheck.runtime.ports import WriterSchema
+from streamcheck.runtime.schemas import WriterSchema
 
-HOLLOW_MAX = 1_000
-"""Parts of a schema that take no byte (nulls, empty records), of a record and of an item of an array: a few bytes must
-not become millions of objects."""
+HOLLOW_MAX, HOLLOW_PER_BYTE = 1_000, 4
+"""Parts of a schema that take no byte (nulls, empty records), of a record, and of an item of an array or map for each
+byte that it takes at least: a few bytes must not become millions of objects."""
 
 DECIMAL_BYTES_MAX, SCALE_MAX = 256, 1_000
 """Of a decimal: a longer one is beyond the range of a float, whatever its scale."""
@@ -201,7 +201,7 @@ class _Names:
             return self._record(schema, _full(str(schema["name"]), schema.get("namespace", space)), above)
         if kind in ("array", "map"):
             least, hollow = self.weight(schema["items" if kind == "array" else "values"], space, above)
-            if hollow > HOLLOW_MAX or (kind == "array" and least == 0):
+            if hollow > HOLLOW_PER_BYTE * max(least, kind == "map") or (kind == "array" and least == 0):
                 raise Unusable(f"{self._name} has arrays of nothing")
             return 1, 0
         if kind == "fixed":

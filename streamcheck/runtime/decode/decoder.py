@@ -19,7 +19,8 @@ from streamcheck.runtime.decode.identity import read_keys
 from streamcheck.runtime.decode.judgement import assert_kinds, rejects
 from streamcheck.runtime.decode.metadata import Metadata, number_slot
 from streamcheck.runtime.decode.readers import encoded_reader, json_reader
-from streamcheck.runtime.ports import RawBatch, Registry
+from streamcheck.runtime.ports import RawBatch
+from streamcheck.runtime.schemas import Registry
 
 BLOCK_BYTES = 192 << 10
 """Of JSON that is parsed before it becomes columns: its objects, twice as large, are read while in the cache."""

@@ -29,7 +29,7 @@ from google.protobuf.message import Message
 from streamcheck.core.plan import Path, TimeUnit
 from streamcheck.runtime.decode.schema_reader import Unusable
 from streamcheck.runtime.decode.shape import NOT_SCALAR
-from streamcheck.runtime.ports import WriterSchema
+from streamcheck.runtime.schemas import WriterSchema
 
 INDEXES_MAX = 32
 """Messages inside messages, to name one; as deep as any that people write."""

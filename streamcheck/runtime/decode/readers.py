@@ -6,7 +6,7 @@ from streamcheck.core.plan import Envelope, Format, Path, Schema
 from streamcheck.runtime.decode.envelopes import MARKS
 from streamcheck.runtime.decode.found import Reader
 from streamcheck.runtime.decode.json_reader import EitherReader, JsonReader, PrefixedReader
-from streamcheck.runtime.ports import Registry
+from streamcheck.runtime.schemas import Registry
 
 
 def json_reader(schema: Schema, paths: Sequence[Path]) -> Reader:

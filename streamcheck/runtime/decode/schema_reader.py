@@ -14,10 +14,19 @@ from streamcheck.errors import SourceError
 from streamcheck.runtime.decode.found import Found, Rows
 from streamcheck.runtime.decode.framing import NO_SCHEMA_ID, PREFIX_BYTES, framed, schema_ids
 from streamcheck.runtime.decode.parser import TOMBSTONE, TOO_LARGE, Refusal
-from streamcheck.runtime.ports import Registry, WriterSchema
+from streamcheck.runtime.schemas import Registry, WriterSchema
 
-SCHEMAS_MAX = 1_000
-"""Schemas, and numbers that are none's, that are remembered: those met last. A compiled one takes some 100 KiB."""
+SCHEMAS_MAX, SCHEMAS_BYTES_MAX = 1_000, 4 << 20
+"""Schemas, and numbers that are none's, that are remembered: those met last. One may be as large as all together."""
+
+SCHEMA_FACTOR = 8
+"""Memory of a compiled schema for each byte of its text: 8 measured for Avro, 6 for Protobuf."""
+
+PIECE_BYTES = 192 << 10
+"""Of events that are objects at one time."""
+
+TREE_FACTOR = 250
+"""Python objects for each byte of an event, at worst: a record in an array may take a byte, and 190 as a dict."""
 
 NAMES = {Format.AVRO: "Avro", Format.PROTOBUF: "Protobuf"}
 _PACKAGES = {Format.AVRO: "fastavro", Format.PROTOBUF: "protobuf"}
@@ -52,7 +61,8 @@ class SchemaReader:
         self._module = module(self._format)
         self.slots = {path: at for at, path in enumerate(self._paths)}
         self._numeric = [(at, self.slots[c.path]) for at, c in enumerate(schema.numeric) if c.path in self.slots]
-        self._known: OrderedDict[int, Compiled | str] = OrderedDict()
+        self._known: OrderedDict[int, tuple[Compiled | str, int]] = OrderedDict()
+        self._known_bytes = 0
         self._only: Compiled | None = None
         if schema.encoding.schema is not None:
             try:
@@ -91,6 +101,13 @@ class SchemaReader:
     ) -> Iterator[Found]:
         """What values of one schema hold, which stand at `mine` in the block."""
         reason = f"not {NAMES[self._format]} by {name}"
+        sizes = np.cumsum(values.lengths[mine])
+        for piece in np.split(mine, np.flatnonzero(np.diff(sizes // PIECE_BYTES)) + 1):
+            yield self._piece(compiled, reason, values, prefix, piece, where, rows)
+
+    def _piece(
+        self, compiled: Compiled, reason: str, values: Pieces, prefix: int, mine: IntArray, where: slice, rows: Rows
+    ) -> Found:
         events, good = [], []
         data = values.data
         for at, begin, end in zip(mine.tolist(), values.begins[mine].tolist(), values.ends[mine].tolist(), strict=True):
@@ -102,13 +119,13 @@ class SchemaReader:
                 good.append(at)
         all_of_it = len(good) == where.stop - where.start
         places = where if all_of_it else np.array(good, np.int64) + where.start
-        yield Found(places, compiled.leaves(events), self.slots, self._numeric, compiled.unit)
+        return Found(places, compiled.leaves(events), self.slots, self._numeric, compiled.unit)
 
     def _of(self, number: int) -> Compiled | str:
         """The schema of this number, or why its records are refused."""
         if number in self._known:
             self._known.move_to_end(number)
-            return self._known[number]
+            return self._known[number][0]
         assert self._registry is not None, "records name their schemas, and there is no registry to ask"
         written = self._registry.schema(number)
         found: Compiled | str
@@ -116,14 +133,18 @@ class SchemaReader:
             found = f"unknown schema id {number}"
         elif written.kind != self._format.upper():
             found = f"schema {number} is {written.kind}"
+        elif written.size > SCHEMAS_BYTES_MAX:
+            found = f"schema {number} is too large"
         else:
             try:
                 found = self._compiled(written, f"schema {number}")
             except Unusable as error:
                 found = str(error)
-        self._known[number] = found
-        if len(self._known) > SCHEMAS_MAX:
-            self._known.popitem(last=False)
+        size = written.size if written is not None and not isinstance(found, str) else 0
+        self._known[number] = found, size
+        self._known_bytes += size
+        while len(self._known) > SCHEMAS_MAX or (self._known_bytes > SCHEMAS_BYTES_MAX and len(self._known) > 1):
+            self._known_bytes -= self._known.popitem(last=False)[1][1]
         return found
 
     def _compiled(self, written: WriterSchema, name: str) -> Compiled:

@@ -15,7 +15,8 @@ from streamcheck.core.plan import Schema
 from streamcheck.core.types import Dictionary, SourcePartition
 from streamcheck.errors import RegistryUnavailable, SourceError
 from streamcheck.runtime.decode import Decoder
-from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Registry, Taken
+from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Taken
+from streamcheck.runtime.schemas import Registry
 from streamcheck.runtime.workers.memory import Shared
 from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, Read, receive, receive_work, send
 

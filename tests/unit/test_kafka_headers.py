@@ -1,0 +1,73 @@
+"""Headers of records come out of kafka-python's records and of our own reader as the wire has them, and only where they are wanted."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kafka.consumer.fetcher import Fetcher
+from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
+from kafka.structs import TopicPartition
+
+from streamcheck.adapters.kafka import batches, wire
+from streamcheck.adapters.kafka.fetch import _grouped
+from streamcheck.adapters.kafka.source import merge
+from streamcheck.core.pieces import Pieces
+from streamcheck.core.types import SourcePartition
+from streamcheck.runtime.decode.metadata import find
+
+HEADERS: list[list[tuple[str, bytes | None]]] = [
+    [],
+    [("a", b"1")],
+    [("a", None), ("große", b"x" * 300), ("a", b"")],
+    [("b", b"\xff\x00")] * 70,
+]
+WHERE = TopicPartition("t", 0)
+
+
+def records() -> MemoryRecords:
+    builder = MemoryRecordsBuilder(2, 0, 1 << 20)
+    for at, headers in enumerate(HEADERS):
+        builder.append(1_000 + at, b"k", b"v" * at, headers)
+    builder.close()
+    return MemoryRecords(bytes(builder.buffer()))
+
+
+def raw(*, headers: bool) -> list[batches.Chunk]:
+    reader = batches.raw_reader(headers=headers)
+    part = reader(
+        0, WHERE, records(), check_crcs=True, isolation_level=0, aborted_transactions=[], on_drain=lambda _: None
+    )
+    return list(part.take(1 << 20))
+
+
+def stock() -> list[batches.Chunk]:
+    own = Fetcher.PartitionRecords(
+        0, WHERE, records(), check_crcs=True, isolation_level=0, aborted_transactions=[], on_drain=lambda _: None
+    )
+    return _grouped({WHERE: own.take(100)}, headers=True)[SourcePartition("t", 0)]
+
+
+@pytest.mark.parametrize("read", [lambda: raw(headers=True), stock], ids=["raw", "stock"])
+def test_every_reader_has_the_same(read: Any) -> None:
+    merged = merge(SourcePartition("t", 0), read())
+    assert merged.headers is not None
+    assert list(merged.headers) == list(wire.headings(HEADERS))
+    found, bad = find(merged.headers, [b"a", "große".encode(), b"b"])
+    assert not bad.any()
+    assert [list(each) for each in found] == [
+        [None, b"1", b"", None],
+        [None, None, b"x" * 300, None],
+        [None, None, None, b"\xff\x00"],
+    ]
+
+
+def test_nobody_pays_for_headers_that_are_not_wanted() -> None:
+    assert merge(SourcePartition("t", 0), raw(headers=False)).headers is None
+
+
+def test_parts_of_several_answers_are_put_together() -> None:
+    twice = merge(SourcePartition("t", 0), [*raw(headers=True), batches.Chunk(batches.empty(), 4), *raw(headers=True)])
+    assert twice.headers is not None
+    assert list(twice.headers) == list(wire.headings(HEADERS)) * 2
+    assert isinstance(twice.headers, Pieces)
+    assert np.array_equal(twice.cut(slice(5, 8), 8, ()).headers.lengths, twice.headers.lengths[5:8])  # type: ignore[union-attr]
