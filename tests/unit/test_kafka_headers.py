@@ -1,4 +1,4 @@
-"""Headers of records come out of kafka-python's records and of our own reader as the wire has them, and only where they are wanted."""
+"""Headers come out of our own reader and of kafka-python's as the wire has them, and only where they are wanted."""
 
 from typing import Any
 
