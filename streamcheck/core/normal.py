@@ -4,6 +4,7 @@ A reference that holds a change itself, and one whose time is over (a new model,
 for a successor, which has been learning since the change began to show.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,14 +86,23 @@ class Normal:
 
     def heed(self, start_ms: int, summary: Any, *, suspicious: bool) -> None:
         """The part of `observe` that concerns a successor."""
+        if self._follow(start_ms, suspicious=suspicious) and self._successor is not None:
+            self._successor.observe(start_ms, summary, quiet=True)
+
+    def heed_many(self, start_ms: int, summaries: Sequence[Any], *, suspicious: bool) -> None:
+        """The same of many that are alike suspicious, one at least."""
+        if self._follow(start_ms, suspicious=suspicious) and self._successor is not None:
+            self._successor.observe_many(start_ms, summaries, quiet=True)
+
+    def _follow(self, start_ms: int, *, suspicious: bool) -> bool:
+        """Begin or drop a successor. Whether one is to learn, if there was room for it."""
         if self._successor is not None and not suspicious:
             self._drop()
         if not suspicious or not self.reference.learns:
-            return
+            return False
         if self._successor is None and self._has_room():
             self._successor, self._successor_ms = self._new(), start_ms
-        if self._successor is not None:
-            self._successor.observe(start_ms, summary, quiet=True)
+        return True
 
     def even(self, *, compared: bool) -> bool:
         """Whether one more pane changes sums alone: its age is known, and first panes, if they are to be, compared."""

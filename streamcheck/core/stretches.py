@@ -4,15 +4,17 @@ Between two of them nothing changes but sums, as long as no alert opens and no r
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from streamcheck.core.alerts import Finding
+from streamcheck.core.blocks import against_growing, against_one, tells_growing
 from streamcheck.core.detectors._bank import numbers, tabled
 from streamcheck.core.detectors._course import Course
 from streamcheck.core.detectors.scan import Scan
-from streamcheck.core.measures._labelled_moments import LabelledRate, Share
+from streamcheck.core.measures.base import Measure
 from streamcheck.core.monitors import Asked, Judged, PaneInstance, Span
 from streamcheck.core.references.base import Stage
 from streamcheck.core.types import BoolArray, FloatArray, IntArray, Signal
@@ -91,9 +93,7 @@ class _Stretch:
 
     def _observe(self, number: int) -> None:
         """The reference learns from the first of the summaries, once it is known that nothing happens in them."""
-        if not self._reference.frozen:
-            for summary in self.summaries[:number]:
-                self._reference.observe(self.span.start_ms, summary, quiet=self.quiet)
+        self._reference.observe_many(self.span.start_ms, self.summaries[:number], quiet=self.quiet)
 
     def _take(self, said: "_Said", course: Course | None, number: int) -> Finding | None:
         """So many summaries were judged, and none of them changed anything. What the pane has found by now."""
@@ -113,9 +113,11 @@ class _Stretch:
     def _heed(self, said: "_Said", course: Course | None, number: int) -> None:
         """A successor learns from what may be after a change."""
         suspicious = self._suspicious(said, course)[:number]
-        if self._normal.succeeded or suspicious.any():
-            for summary, each in zip(self.summaries[:number], suspicious.tolist(), strict=True):
-                self._normal.heed(self.span.start_ms, summary, suspicious=each)
+        if number and (self._normal.succeeded or suspicious.any()):
+            turns = (np.flatnonzero(suspicious[1:] != suspicious[:-1]) + 1).tolist()
+            for start, stop in pairwise([0, *turns, len(suspicious)]):
+                alike = bool(suspicious[start])
+                self._normal.heed_many(self.span.start_ms, self.summaries[start:stop], suspicious=alike)
 
     def _suspicious(self, said: "_Said", course: Course | None) -> BoolArray:
         """Of each summary. One that says nothing is as suspicious as what was judged before it."""
@@ -155,30 +157,10 @@ def _steady(stretch: _Stretch) -> _Said:
     measure, content = instance.measure, instance.normal.reference.baseline(stretch.span.start_ms)
     if content is None:
         return _said([None] * len(summaries), lambda _: None)
-    if not isinstance(measure, LabelledRate):
+    told = against_one(measure, summaries, content)
+    if told is None:
         return _said([measure.signal(summary, content) for summary in summaries], lambda _: content)
-    places = np.flatnonzero([summary.rows > 0 for summary in summaries])
-
-    def signal(at: int) -> Signal:
-        made = measure.signal(summaries[int(places[at])], content)
-        assert made is not None, "it says something"
-        return made
-
-    shares = [summaries[place] for place in places.tolist()]
-    return _Said(places, _table(measure, shares, content), signal, lambda _: content)
-
-
-def _table(measure: LabelledRate, shares: Sequence[Share], content: Any) -> FloatArray:
-    """Rows of `numbers` for these shares: against one reference, those of as many rows differ by their events alone."""
-    known: dict[int, tuple[float, ...]] = {}
-    for share in shares:
-        if share.rows not in known and (signal := measure.signal(Share(0, share.rows), content)) is not None:
-            known[share.rows] = numbers(signal)
-    table = np.array([known[share.rows] for share in shares])
-    if len(shares):
-        events, rows = np.array(shares, np.float64).T
-        table[:, 1] = events * table[:, 2] / rows
-    return table
+    return _Said(*told, lambda at: _signal(measure, summaries[int(told.places[at])], content), lambda _: content)
 
 
 def _learning(stretch: _Stretch) -> _Said:
@@ -186,6 +168,14 @@ def _learning(stretch: _Stretch) -> _Said:
     instance, at_ms = stretch.instance, stretch.span.start_ms
     assert instance.normal is not None, instance.spec.id
     reference, measure = instance.normal.reference, instance.measure
+    if tells_growing(measure) and (grown := reference.grow(at_ms, stretch.summaries)) is not None:
+        running = grown.before.from_panes(grown.enough)
+        told = against_growing(measure, running)
+
+        def signal(at: int) -> Signal:
+            return _signal(measure, stretch.summaries[int(told.places[at])], running.before(at))
+
+        return _Said(*told, signal, lambda _: running.content)
     signals: list[Signal | None] = []
     contents = []
     for summary in stretch.summaries:
@@ -195,6 +185,12 @@ def _learning(stretch: _Stretch) -> _Said:
             contents.append(content)
         reference.observe(at_ms, summary, quiet=stretch.quiet)
     return _said(signals, contents.__getitem__)
+
+
+def _signal(measure: Measure, summary: Any, content: Any) -> Signal:
+    made = measure.signal(summary, content)
+    assert made is not None, "it says something"
+    return made
 
 
 def _said(signals: Sequence[Signal | None], content: Callable[[int], Any]) -> _Said:

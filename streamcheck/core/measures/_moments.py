@@ -88,11 +88,28 @@ class MomentAccumulator:
         self.square_rows += float(moment.n) ** 2
         self.neighbours.add(moment)
         self.panes += 1
-        self._dependence, self._mean_variance, self._known = None, None, 0
+        self.forget_worked_out()
         shown = self._shown_of(summary) if self._shown_of is not None else None
         if shown is not None:
             self.shown = self.shown + shown
         return True
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is sums about 0 and nothing else: of one moment of each pane, with nothing taken as known."""
+        return type(self) is MomentAccumulator and self._shown_of is None and not self._known and not self.moment.origin
+
+    def moments(self, summaries: Sequence[Any]) -> list[Moment | None]:
+        """Of each its moment."""
+        return list(map(self._moment_of, summaries))
+
+    def empty(self) -> "MomentAccumulator":
+        """One of the same measure that holds nothing."""
+        return MomentAccumulator(self._moment_of, self._shown_of)
+
+    def forget_worked_out(self) -> None:
+        """Its sums are others now."""
+        self._dependence, self._mean_variance, self._known = None, None, 0
 
     @property
     def held_bytes(self) -> int:
@@ -113,7 +130,7 @@ class MomentAccumulator:
         self.moment = self.moment + other.moment
         self.shown = self.shown + other.shown
         self.panes += other.panes
-        self._dependence, self._mean_variance, self._known = None, None, 0
+        self.forget_worked_out()
 
     def apart(self, other: "MomentAccumulator", scatter: "Within") -> float:
         """By the larger of both variances; infinitely many where nothing scatters and the means differ."""
@@ -140,7 +157,7 @@ class MomentAccumulator:
     def seasoned(self, beside: "MomentAccumulator | None", weight: float, scatter: "Within") -> "MomentAccumulator":
         """The mean on the line between both slots, with the error of this mean, and the scatter within all slots."""
         other, share = (self, 0.0) if beside is None or not beside.moment.n else (beside, weight)
-        made = MomentAccumulator(self._moment_of, self._shown_of)
+        made = self.empty()
         weights = ((self, 1.0 - share), (other, share))
         n = round(1.0 / sum(part * part / each.moment.n for each, part in weights))
         panes = round(1.0 / sum(part * part / each.panes for each, part in weights))

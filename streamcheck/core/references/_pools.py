@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from streamcheck.core.components import State
+from streamcheck.core.measures._moments import MomentAccumulator
+from streamcheck.core.measures._running import Running, add_many
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references.base import Progress, Readiness
 from streamcheck.core.room import Room
@@ -54,6 +56,12 @@ class Pool:
             return False
         self.panes += 1
         return True
+
+    def add_many(self, summaries: Sequence[Any]) -> Running | None:
+        """Take all of them in; None, and none is taken in, where each must be looked at."""
+        running = add_many(self.content, summaries) if isinstance(self.content, MomentAccumulator) else None
+        self.panes += 0 if running is None else len(running.places)
+        return running
 
     def take(self, other: "Pool") -> None:
         """Take all panes of another pool in."""

@@ -1,11 +1,12 @@
 """What every reference offers: which panes are "normal", and when there are enough of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from streamcheck.core.components import Component, State
+from streamcheck.core.measures._running import Running
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.room import Room
 from streamcheck.core.zones import Timing
@@ -36,6 +37,13 @@ class Progress:
     have: int
     want: int
     unit: str
+
+
+class Grown(NamedTuple):
+    """What panes are compared with: all that came before, once those are `enough`."""
+
+    before: Running
+    enough: int
 
 
 class Reference(Component):
@@ -76,6 +84,16 @@ class Reference(Component):
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
         """Take a pane in if it belongs to the reference. Called after the pane was judged; quiet: no alert is open."""
         raise NotImplementedError
+
+    def observe_many(self, start_ms: int, summaries: Sequence[Any], *, quiet: bool) -> None:
+        """Many of one pane, one after the other."""
+        if not self.frozen and self.grow(start_ms, summaries) is None:
+            for summary in summaries:
+                self.observe(start_ms, summary, quiet=quiet)
+
+    def grow(self, start_ms: int, summaries: Sequence[Any]) -> "Grown | None":  # noqa: ARG002 - the simplest can
+        """As `observe_many`, and what each is compared with; None, and nothing is taken, where that is to be asked."""
+        return None
 
     def baseline(self, start_ms: int) -> Accumulator | None:
         """What the pane that begins at `start_ms` is compared with; None while warming up."""

@@ -1,11 +1,12 @@
 """Normal is what came first."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references._pools import PANES_PROVISIONAL, Make, Pool, by_panes, by_span
-from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
+from streamcheck.core.references.base import Grown, Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
 from streamcheck.core.zones import Timing
 
@@ -32,6 +33,17 @@ class First(Reference):
         self._make, self._room = make, room
         self._pool = Pool.first(make, room)
 
+    def grow(self, start_ms: int, summaries: Sequence[Any]) -> Grown | None:
+        """As long as the span goes on, every pane counts."""
+        if self._frozen or (self._first_ms is not None and start_ms - self._first_ms >= self.span_ms):
+            return None
+        grown = self._pool.add_many(summaries)
+        if grown is None:
+            return None
+        self._first_ms = start_ms if self._first_ms is None else self._first_ms
+        self._newest_ms = start_ms
+        return Grown(grown, self._enough)
+
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:  # noqa: ARG002 - taken at its word
         """Take a pane of the span in; alerts do not matter."""
         if self._frozen:
@@ -45,7 +57,12 @@ class First(Reference):
 
     def baseline(self, start_ms: int) -> Accumulator | None:  # noqa: ARG002 - the same at all times
         """The first panes; None while there are too few."""
-        return self._pool.content if self._pool.panes >= min(PANES_PROVISIONAL, self.panes_min) else None
+        return self._pool.content if self._pool.panes >= self._enough else None
+
+    @property
+    def _enough(self) -> int:
+        """Panes from which something is compared with them."""
+        return min(PANES_PROVISIONAL, self.panes_min)
 
     def progress(self) -> Progress:
         """Panes first, then the span."""
