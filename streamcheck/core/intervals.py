@@ -26,6 +26,22 @@ class Estimate:
     n: int
 
 
+MARGIN = 0.02
+"""A share that is known to +-2 points is known well enough to act upon."""
+
+
+def rows_needed(estimate: Estimate, margin: float = MARGIN) -> int:
+    """About how many more rows of the same kind until a share is known to +-margin; 0 where it is.
+
+    Half the width of an interval falls with the root of the rows.
+
+    >>> rows_needed(Estimate(0.9, 0.86, 0.94, 200)), rows_needed(Estimate(0.9, 0.89, 0.91, 3_000))
+    (600, 0)
+    """
+    half = (estimate.high - estimate.low) / 2
+    return max(0, math.ceil(round(estimate.n * (half / margin) ** 2, 6)) - estimate.n)
+
+
 def wilson(events: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Where does a share lie of which `events` of n >= 1 rows were seen? Wilson's interval.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from streamcheck.core.components import build, components
+from streamcheck.core.intervals import rows_needed
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures.base import LabelledMeasure, Measure, Needs
 from streamcheck.core.plan import Task
@@ -11,6 +12,8 @@ from streamcheck.core.readings import AlertState, Reading
 from streamcheck.core.summaries import LabelledRows
 
 NOT_ENOUGH = "not enough data"
+SHARES = (Needs.LABELLED_CLASS, Needs.LABELLED_BINARY)
+"""Of which measures are shares of rows, or as bounded as these."""
 _NEEDS = {
     Task.BINARY: (Needs.LABELLED_CLASS, Needs.LABELLED_BINARY),
     Task.MULTICLASS: (Needs.LABELLED_CLASS,),
@@ -69,4 +72,6 @@ def _with_estimate(reading: Reading, measure: Measure, rows: LabelledRows) -> Re
     estimate = measure.estimate(rows)
     if estimate is None:
         return replace(reading, status=NOT_ENOUGH, value=None, low=None, high=None, rows=len(rows.label))
-    return replace(reading, value=estimate.value, low=estimate.low, high=estimate.high, rows=estimate.n)
+    needed = rows_needed(estimate) if measure.needs in SHARES else None
+    value, low, high = estimate.value, estimate.low, estimate.high
+    return replace(reading, value=value, low=low, high=high, rows=estimate.n, rows_needed=needed)

@@ -30,7 +30,8 @@ class Reading:
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
     "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget;
-    acknowledged_by: who said that the open alert is known.
+    acknowledged_by: who said that the open alert is known; rows_needed: of a share of
+    labelled rows, about how many more it takes until it is known to +-2 points.
     """
 
     monitor: str
@@ -49,6 +50,7 @@ class Reading:
     threshold: float | None = None
     alarms_per_week: float | None = None
     acknowledged_by: str | None = None
+    rows_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

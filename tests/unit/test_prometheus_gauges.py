@@ -58,6 +58,7 @@ ACCURACY = Reading(
     0.925,
     0.2,
     1.0,
+    rows_needed=240,
 )
 WARMING = Reading("country-shares", "country", (), "psi", "cusum", AlertState.QUIET, "warming up 41 of 100 panes", 0)
 JOIN = JoinReading(100, 11, 80, 5, 3, 1, 95, 4, 80, 6, 2, 2, 1)
@@ -122,6 +123,7 @@ def test_accuracy_has_its_interval() -> None:
     at = labels(config="payments", monitor="accuracy-ddm", column="accuracy", segment="all", measure="accuracy")
     assert samples["streamcheck_accuracy", at] == 0.91
     assert samples["streamcheck_accuracy_low", at] == 0.89
+    assert samples["streamcheck_labelled_rows_needed", at] == 240
     assert samples["streamcheck_accuracy_high", at] == 0.925
     assert {key for key in samples if key[0].startswith("streamcheck_accuracy")} == {
         ("streamcheck_accuracy" + end, at) for end in ("", "_low", "_high")

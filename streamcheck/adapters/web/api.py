@@ -84,6 +84,7 @@ def _monitor(reading: Reading) -> dict[str, Any]:
         "reference": reading.reference,
         "low": reading.low,
         "high": reading.high,
+        "rows_needed": reading.rows_needed,
         "score": reading.score,
         "threshold": reading.threshold,
         "alarms_per_week": reading.alarms_per_week,

@@ -319,7 +319,7 @@ def _quality_card(measure: str, monitor: str, group: list[Reading]) -> QualityCa
             segment=short_segment(reading.segment),
             tone=state(reading)[1],
             value=number(reading.value) if reading.value is not None else reading.status,
-            range=NOTHING if reading.low is None else f"{number(reading.low)} to {number(reading.high)}",
+            range=_range(reading),
             rows=f"{reading.rows:,}",
             low=place(reading.low, reading.value or left),
             at=None if reading.value is None else place(reading.value, left),
@@ -328,6 +328,14 @@ def _quality_card(measure: str, monitor: str, group: list[Reading]) -> QualityCa
         for reading in shown
     )
     return QualityCard(measure, monitor, (number(left), number(right)), intervals, len(group) - len(shown))
+
+
+def _range(reading: Reading) -> str:
+    """The interval, and what it takes for a narrow one."""
+    if reading.low is None:
+        return NOTHING
+    needed = f"; about {reading.rows_needed:,} more labelled rows for ±2 %" if reading.rows_needed else ""
+    return f"{number(reading.low)} to {number(reading.high)}{needed}"
 
 
 def _change(alert: AlertReading) -> Change:
