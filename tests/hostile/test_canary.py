@@ -30,6 +30,9 @@ SilenceWatch.heard = heard
 
 
 WAYS = 4
+REGISTRY = """
+schema_registry: {url: "http://127.0.0.1:9", username: me, password: "${STREAMCHECK_CANARY}"}
+"""
 NOTIFY = """
 notify:
   - {name: a, wait: 1ms, webhook: {url: "http://127.0.0.1:9/x", headers: {Authorization: "${STREAMCHECK_CANARY}"}}}
@@ -60,7 +63,7 @@ def test_a_canary_turns_up_nowhere(broker, fill, run, tmp_path, client) -> None:
     name = f"canary-{client}"
     topic = fill(f"{name}-input")
     broker.admin.create_acls(needed(name, topic))
-    text = config(broker, name, topic, client=client) + NOTIFY
+    text = config(broker, name, topic, client=client) + NOTIFY + REGISTRY
     service = run(text, "-v", STREAMCHECK_CANARY=PASSWORD)
     service.until(lambda: "alert firing" in service.said(), "an alert")
     service.until(lambda: service.said().count("cannot be reached") >= WAYS, "messages that do not arrive")
