@@ -143,34 +143,41 @@ def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
         return []
     group, shares = reference.groups()
     off, fits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)
-    here = _deviance(layout.counts(np.sort(summary.values)), group, shares)
-    unit = _unit(summary.values, here, layout, group, shares, (off, fits)) if summary.ok >= ROWS_MIN else None
+    ordered = np.sort(summary.values)
+    here = _deviance(layout.counts(ordered), group, shares)
+    unit = _unit(ordered, here, layout, group, shares, (off, fits)) if summary.ok >= ROWS_MIN else None
     if unit is not None:
         return [Found(None, summary.ok, unit)]
     made = []
     for source, values in summary.parts():
         if len(values) >= ROWS_MIN:
-            own = _deviance(layout.counts(np.sort(values)), group, shares)
-            unit = _unit(values, own, layout, group, shares, (off, fits))
+            ordered = np.sort(values)
+            own = _deviance(layout.counts(ordered), group, shares)
+            unit = _unit(ordered, own, layout, group, shares, (off, fits))
             made += [Found(str(source), len(values), unit)] if unit is not None else []
     return made
 
 
 def _unit(
-    values: FloatArray, here: float, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
+    ordered: FloatArray, here: float, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
 ) -> Unit | None:
-    """The unit in which values fit the reference best, if they do not as they are (deviance `here`)."""
+    """The unit in which ascending values fit the reference best, if they do not as they are (deviance `here`)."""
     off, fits = limits
     if here <= off:
         return None
-    deviances = [_deviance(layout.counts(np.sort(unit.undone(values))), group, shares) for unit in UNITS]
+    deviances = [_deviance(layout.counts(_ascending(unit.undone(ordered))), group, shares) for unit in UNITS]
     best = int(np.argmin(deviances))
     if deviances[best] > min(fits, here / BETTER):
         return None
     if UNITS[best].offset and UNITS[best].factor != 1.0:
-        plainer = min(_deviance(layout.counts(np.sort(v)), group, shares) for v in _moved(values, layout.origin))
+        plainer = min(_deviance(layout.counts(_ascending(v)), group, shares) for v in _moved(ordered, layout.origin))
         return UNITS[best] if plainer > deviances[best] + PLAINER else None
     return UNITS[best]
+
+
+def _ascending(values: FloatArray) -> FloatArray:
+    """Values that ascend or descend: what was ascending, times a factor, plus an offset, rounded."""
+    return values if values[0] <= values[-1] else values[::-1]
 
 
 def _moved(values: FloatArray, usual: float) -> list[FloatArray]:

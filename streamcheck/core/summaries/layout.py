@@ -134,7 +134,9 @@ class Layout:
     def counts(self, ordered: FloatArray) -> IntArray:
         """How many of these finite values (n,), ascending, each bin holds: (n_bins,)."""
         below = np.searchsorted(ordered, self.edges, side="left")
-        return np.diff(below, prepend=0, append=len(ordered)).astype(np.int64, copy=False)
+        held = np.append(below, len(ordered))
+        held[1:] -= below
+        return held.astype(np.int64, copy=False)
 
     def export(self) -> State:
         """The state, sharing no memory."""
