@@ -66,7 +66,7 @@ class Entries:
 
     def place(self, numbers: IntArray) -> IntArray:
         """Where these entries lie in the columns."""
-        return np.asarray(self._starts[(numbers >> SLAB_BITS) - self._first] + (numbers & _LOW))
+        return np.asarray(self._starts.take((numbers >> SLAB_BITS) - self._first) + (numbers & _LOW))
 
     def append(self, keys: KeyArray, **columns: npt.NDArray[Any]) -> int:
         """New entries; returns the number of the first."""
@@ -92,12 +92,21 @@ class Entries:
     def matching(self, numbers: IntArray, keys: KeyArray) -> BoolArray:
         """Whether each number is a living entry's that has the key beside it; any number may be asked for."""
         there = Entries.alive(self, numbers)
-        at = np.flatnonzero(there)
-        held, sought = self.keys[self.place(numbers[at])], keys[at]
-        there[at] = (held[:, 0] == sought[:, 0]) & (held[:, 1] == sought[:, 1])
-        at = np.flatnonzero(there)
-        there[at] = self.alive(numbers[at])
-        return there
+        if not there.all():
+            at = np.flatnonzero(there)
+            there[at] = self.matching(numbers[at], keys.take(at, axis=0))
+            return there
+        held = self.keys.take(self.place(numbers), axis=0)
+        same = (held[:, 0] == keys[:, 0]) & (held[:, 1] == keys[:, 1])
+        if self.mortal:
+            at = np.flatnonzero(same)
+            same[at] = self.alive(numbers[at])
+        return np.asarray(same)
+
+    @property
+    def mortal(self) -> bool:
+        """Whether one that is not forgotten may be dead."""
+        return False
 
     def blocks(self) -> Iterator[tuple[int, KeyArray]]:
         """All entries, slab by slab: the number of the first, and the keys; views, nothing is copied."""
@@ -151,6 +160,11 @@ class Mortals(Entries):
 
     def __init__(self, columns: Mapping[str, tuple[Any, int | None]], rows_foreseen: int = SLAB_ROWS) -> None:
         super().__init__({**columns, "living": (np.bool_, None)}, rows_foreseen)
+
+    @property
+    def mortal(self) -> bool:
+        """Any of them."""
+        return True
 
     def append(self, keys: KeyArray, **columns: npt.NDArray[Any]) -> int:
         """New living entries; returns the number of the first."""

@@ -29,6 +29,8 @@ class Kept(Entries):
         }
         super().__init__(columns, rows_foreseen)
         self.oldest = self.newest = 0
+        self._back_until = 0
+        """All that came back lie before this slot."""
         self.matched = Bits()
 
     @property
@@ -45,22 +47,37 @@ class Kept(Entries):
         """New predictions; returns the slot of the first."""
         numbers = np.arange(self.newest, self.newest + len(keys))
         self.newest += len(keys)
-        return self.come_back(keys, numbers, **columns)
+        return self._append(keys, numbers, **columns)
 
     def come_back(self, keys: KeyArray, numbers: IntArray, **columns: npt.NDArray[Any]) -> int:
         """Predictions that have entered before; returns the slot of the first."""
+        first = self._append(keys, numbers, **columns)
+        self._back_until = self.next
+        return first
+
+    @property
+    def mortal(self) -> bool:
+        """Those that came back may die before others that lie in front of them."""
+        return self.head < self._back_until
+
+    def _append(self, keys: KeyArray, numbers: IntArray, **columns: npt.NDArray[Any]) -> int:
         return self.append(keys, **columns, number=(numbers & _LOW_32).astype(np.uint32))
 
     def numbers(self, slots: IntArray) -> IntArray:
         """The numbers of entries that are here; for one that is forgotten, one that is too high."""
-        low = self.columns["number"][self.place(slots)].astype(np.int64)
+        low = self.columns["number"].take(self.place(slots)).astype(np.int64)
         return np.asarray(((low - self.oldest) & _LOW_32) + self.oldest)
 
     def alive(self, slots: IntArray) -> BoolArray:
         """Whether each slot is that of a living entry."""
         there = super().alive(slots)
-        there[there] = self.numbers(slots[there]) < self.newest
+        if self.mortal:
+            there[there] = self._numbered(slots[there])
         return there
+
+    def _numbered(self, slots: IntArray) -> BoolArray:
+        """Whether each of these that are here lives by its number."""
+        return np.asarray(self.numbers(slots) < self.newest)
 
     def forget_numbers(self, until: int) -> int:
         """Forget what entered before `until`; how many of them had no label."""
@@ -70,7 +87,7 @@ class Kept(Entries):
         self.matched.forget(until)
         while self.head < self.next:  # those that came back lie among younger ones, and are overrun later
             slots = np.arange(self.head, min(self.head + SLAB_ROWS, self.next))
-            alive = self.alive(slots)
+            alive = self._numbered(slots)
             self.forget(self.head + int(np.argmax(alive)) if alive.any() else int(slots[-1]) + 1)
             if alive.any():
                 break
