@@ -17,7 +17,8 @@ import numpy as np
 import streamcheck.core.detectors  # noqa: F401 - registers them
 from bench.surroundings import keep, surroundings
 from streamcheck.core.components import build
-from streamcheck.core.detectors._bank import CHART_BYTES, Bank, columns
+from streamcheck.core.detectors._bank import CHART_BYTES, Bank
+from streamcheck.core.detectors._steps import columns
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.types import Background, Signal
 

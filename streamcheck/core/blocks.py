@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamcheck.core.detectors._bank import LEVEL_MAX, PANE_SHARE_MAX, TOTALS, numbers
+from streamcheck.core.detectors._steps import LEVEL_MAX, PANE_SHARE_MAX, TOTALS, numbers
 from streamcheck.core.measures._labelled_moments import LabelledMean, LabelledRate, Share
 from streamcheck.core.measures._moments import DISPERSION_EVENTS_MIN, ERRORS_MAX, ROUNDING, MomentAccumulator
 from streamcheck.core.measures._running import Running, Scatter, power

@@ -7,11 +7,13 @@ raises VERSION and adds, for each part that has changed, one pure function from 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 6
+VERSION = 7
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -73,6 +75,16 @@ def _monitor_5(old: State) -> State:
     return {**old, "instance": instance}
 
 
+def _monitor_6(old: State) -> State:
+    """Nothing had joined a reference that stays as it is."""
+    detectors = old["instance"].get("detectors")
+    if detectors is None:
+        return old
+    grown = {"joined": np.zeros(7), "filling": np.zeros(7), "waiting": np.zeros((4, 7)), "near": np.zeros((3, 2))}
+    scans = [{**each, "grown": {**grown, "place": 0}} if "before" in each else each for each in detectors]
+    return {**old, "instance": {**old["instance"], "detectors": scans}}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -94,6 +106,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (4, "engine"): _engine_4,
     (4, "monitor"): _monitor_4,
     (5, "monitor"): _monitor_5,
+    (6, "monitor"): _monitor_6,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

@@ -236,6 +236,7 @@ class PaneInstance(Instance):
         steps = self.normal.learning_steps / REFUSED_SHARE if learning and self.normal else self._steps
         for detector in self.detectors:
             detector.calibrate(steps * len(self.parts))
+            detector.settle(settled=self.normal is not None and self.normal.settled)
 
     def begin(self) -> None:
         """Detectors that have seen nothing; where the reference says which parts there are, once there is one."""

@@ -70,6 +70,11 @@ class Normal:
         """Panes that the reference learns from, if none is missing."""
         return max(self.reference.learning_ms / self._timing.pane_ms, PANES_PROVISIONAL)
 
+    @property
+    def settled(self) -> bool:
+        """Whether each pane is compared with the same from now on, as long as this reference lasts."""
+        return self.stage is Stage.READY and self.reference.frozen and not self.reference.hourly
+
     def enters(self, start_ms: int) -> bool:
         """Whether with this pane comparisons become others than before."""
         stage = self.reference.stage(start_ms)

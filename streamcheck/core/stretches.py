@@ -11,8 +11,8 @@ import numpy as np
 
 from streamcheck.core.alerts import Finding
 from streamcheck.core.blocks import against_growing, against_one, tells_growing
-from streamcheck.core.detectors._bank import numbers, tabled
 from streamcheck.core.detectors._course import Course
+from streamcheck.core.detectors._steps import numbers, tabled
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.monitors import Asked, Judged, PaneInstance, Span

@@ -9,7 +9,7 @@ import streamcheck.core.measures  # noqa: F401 - registers them
 from streamcheck.core.blocks import against_growing, against_one
 from streamcheck.core.codec import encode
 from streamcheck.core.components import build
-from streamcheck.core.detectors._bank import numbers
+from streamcheck.core.detectors._steps import numbers
 from streamcheck.core.measures._labelled_moments import Share
 from streamcheck.core.measures._running import add_many
 from streamcheck.core.summaries import Moment

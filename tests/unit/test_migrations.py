@@ -2,10 +2,13 @@
 
 import copy
 
+import numpy as np
 import pytest
 
+import streamcheck.core.detectors  # noqa: F401 - registers them
 from streamcheck.config.load import loads
 from streamcheck.core import codec, migrations, saving
+from streamcheck.core.components import build
 from streamcheck.core.engine import Engine
 from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.types import SourcePartition
@@ -217,3 +220,12 @@ def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
     assert new["normal"]["reference"]["calendar"] == {**calendar, "open": None}
     assert "reference" not in new
     assert instance["reference"]["calendar"] == calendar
+
+
+def test_nothing_had_joined_a_reference_in_format_6() -> None:
+    chart, other = {"before": np.zeros((5, 85)), "count": 3}, {"positive": 0.5}
+    new = migrated("monitor/a/0", 6, {"instance": {"detectors": [chart, other]}, "made_of": []})["instance"]
+    fresh = build("detector", "scan", {}).export()["grown"]
+    assert str(new["detectors"][0]["grown"]) == str(fresh)
+    assert new["detectors"][1] == other
+    assert "grown" not in chart

@@ -11,8 +11,9 @@ import streamcheck.core.references  # noqa: F401 - the three register their comp
 from streamcheck.core import stepping
 from streamcheck.core.budgets import Grant
 from streamcheck.core.codec import encode
-from streamcheck.core.detectors._bank import Bank, columns
+from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors._course import Course
+from streamcheck.core.detectors._steps import columns
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.monitors import Span
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Target, Task
@@ -125,18 +126,21 @@ def test_a_stretch_is_as_good_as_its_blocks(
     assert watched or taken > 80, f"only {taken} blocks were taken together"
 
 
+@pytest.mark.parametrize("settled", [False, True])
 @pytest.mark.parametrize("lag1", [0.0, 0.3])
 @pytest.mark.parametrize("kind", ["mean", "share"])
-def test_a_course_is_as_good_as_its_steps(kind: str, lag1: float) -> None:
+def test_a_course_is_as_good_as_its_steps(kind: str, lag1: float, *, settled: bool) -> None:
     rng, ended, opened = np.random.default_rng(7), 0, 0
     for rows in (1, 50):
         shift, signals = 0.0, []
-        for _ in range(600):
+        for _ in range(1_500 if settled else 600):
             shift = float(rng.choice([0.0, 1.5, -1.5])) if rng.random() < 0.02 else shift
             events = int(rng.binomial(rows, 0.3 + 0.15 * shift))
             is_mean = kind == "mean"
             signals.append(mean(rng.normal() + shift, 50, rows, lag1) if is_mean else share(events, 0.3, rows))
         alone, together = scan(arl=200), scan(arl=200)
+        for each in (alone, together):
+            each.settle(settled=settled)
         bank, chart = together.chart
         at = 0
         while at < len(signals):

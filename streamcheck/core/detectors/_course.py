@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamcheck.core.detectors._bank import ALL_SLOTS, RESOLVED, TOTALS, Bank, Steps, largest, returned, since, taken
+from streamcheck.core.detectors._bank import ALL_SLOTS, RESOLVED, Bank
+from streamcheck.core.detectors._grown import Usual
+from streamcheck.core.detectors._statistics import deviations, known, largest, returned, since
+from streamcheck.core.detectors._steps import TOTALS, Steps, taken
 from streamcheck.core.detectors._windows import LENGTHS, LEVEL_OF, LEVELS_MAX, SLOTS, levels_for, windows_of
 from streamcheck.core.types import BoolArray, FloatArray, IntArray, Verdict
 
@@ -26,7 +29,7 @@ class Course:
         if not bank.count[chart]:
             bank.levels[chart] = levels_for(float(steps.pane_rows[0]))
         while self.done < len(steps.share) and not (stop and self.drifting >= 0):
-            parts.append(self._stretch(taken(steps, slice(self.done, None))))
+            parts.append(self._stretch(taken(steps, slice(self.done, self._until()))))
         self.shown = np.concatenate([shown for shown, _ in parts])
         self._opened = np.concatenate([opened for _, opened in parts])
 
@@ -36,15 +39,24 @@ class Course:
             return self._last
         return Verdict(bool(self._opened[at]), float(self.shown[at]), self.h)
 
+    def _until(self) -> int | None:
+        """How far what is usual stays as it is: while an alarm is open, or until some more steps may join it."""
+        bank, chart = self._bank, self._chart
+        if bank.alarm[chart] or not bank.grown.on[chart]:
+            return None
+        return self.done + bank.grown.steps_left(chart, int(bank.levels[chart]))
+
     def _stretch(self, steps: Steps) -> tuple[FloatArray, BoolArray]:
         """As far as windows begin where they do now: until an alarm ends. Of each step what is shown, and the alarm."""
         bank, chart = self._bank, self._chart
+        usual = bank.grown.usual(np.full(len(steps.share), chart), known(steps))
         windows = _windows(bank, chart, len(steps.share))
         past = _Past.of(bank, chart, steps, windows)
         up, down = bank.up[chart].reshape(1, 1), bank.down[chart].reshape(1, 1)
-        score, best, z = largest(steps, past.sums, windows.length, windows.none, up, down)
+        score, best, z = largest(steps.share, usual, past.sums, windows.length, windows.none, up, down)
         slot = np.where(windows.none, -1, windows.ago)[np.arange(len(score)), best]
-        number, opened = self._decide(steps, past, score, slot, z)
+        number, opened = self._decide(steps, usual, past, score, slot, z)
+        self._learn(steps, opened, number)
         score, opened = score[:number], opened[:number]
         shown = np.where(opened, np.maximum(score, np.nextafter(self.h, np.inf)), np.minimum(score, self.h))
         if (drifting := np.flatnonzero(opened)).size:
@@ -54,8 +66,17 @@ class Course:
         self.done += number
         return shown, opened
 
+    def _learn(self, steps: Steps, opened: BoolArray, number: int) -> None:
+        """Quiet steps will count with the reference: those after an alarm, or those before none."""
+        bank, chart = self._bank, self._chart
+        if not bank.grown.on[chart] or bank.alarm[chart]:
+            return
+        after = np.flatnonzero(opened[:number])
+        quiet = taken(steps, slice(int(after[-1]) + 1 if len(after) else 0, number))
+        bank.grown.add_in_a_row(chart, int(bank.levels[chart]), deviations(quiet), quiet.sums[:, 1])
+
     def _decide(
-        self, steps: Steps, past: "_Past", score: FloatArray, slot: IntArray, z: FloatArray
+        self, steps: Steps, usual: Usual, past: "_Past", score: FloatArray, slot: IntArray, z: FloatArray
     ) -> tuple[int, BoolArray]:
         """Open the alarm, end it: how many steps were taken then, and after which of them it is open."""
         bank, chart, n = self._bank, self._chart, len(score)
@@ -65,32 +86,34 @@ class Course:
             if not len(over):
                 return n, opened
             at = int(over[0])
-            self._open(steps, past, int(slot[at]), at, float(z[at]))
+            self._open(steps, past, int(slot[at]), at, float(z[at]), float(usual.offset[at]))
             opened[at], at = True, at + 1
             if self._stop:
                 return at, opened
-        number = self._test_returns(steps, at, at + 1 if self._stop else n)
+        number = self._test_returns(steps, usual, at, at + 1 if self._stop else n)
         ended = not bank.alarm[chart]
         opened[at : number - int(ended)] = True
         if ended:
             bank.since[chart] = bank.count[chart] + number
         return number, opened
 
-    def _open(self, steps: Steps, past: "_Past", slot: int, at: int, z: float) -> None:
+    def _open(self, steps: Steps, past: "_Past", slot: int, at: int, z: float, offset: float) -> None:
         bank, chart = self._bank, self._chart
         held = past.held(slot, at)
         bank.alarm[chart] = self._direction = 1 if z > 0 else -1
         bank.alarm_at[chart] = bank.times[chart, slot] if slot < ALL_SLOTS else self._at_ms
         moved = held[0] - held[2] if steps.share[at] else held[0]
-        bank.shift[chart] = 0.5 * moved / held[1]
+        bank.shift[chart] = 0.5 * (moved / held[1] - offset)
         bank.evidence[chart] = 0.0
+        bank.grown.doubt(chart)
 
-    def _test_returns(self, steps: Steps, start: int, stop: int) -> int:
+    def _test_returns(self, steps: Steps, usual: Usual, start: int, stop: int) -> int:
         """Page's test through the steps from start to before stop: before which one it was decided, or stop."""
         bank, chart = self._bank, self._chart
         some = taken(steps, slice(start, stop))
         evidence = float(bank.evidence[chart])
-        for number, each in enumerate(returned(some, np.full(len(some.share), bank.shift[chart])).tolist()):
+        shift = np.full(len(some.share), bank.shift[chart])
+        for number, each in enumerate(returned(some, usual.taken(slice(start, stop)), shift).tolist()):
             gained = evidence + each
             evidence = max(gained, 0.0)
             if gained > RESOLVED:

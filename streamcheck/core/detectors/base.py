@@ -64,6 +64,9 @@ class PaneDetector(Detector):
         Called at the beginning, and again once it is known who shares the budget: what was learned so far stays.
         """
 
+    def settle(self, *, settled: bool) -> None:
+        """Whether the reference behind the signals stays as it is from now on, or goes on learning."""
+
     suspects: ClassVar[float] = 0.5
     """Part of the threshold beyond which a score is so rare that a change may have begun, though none is proved."""
 

@@ -22,7 +22,8 @@ class Scan(PaneDetector):
     two-sample binomial deviance, divided by g. Steps count by what their rows are worth (Background), g is what the
     correlation of neighbouring steps makes of a mean of so many; a visible correlation counts with its standard error,
     which is all the allowance for how little is known of it. z is taken for Student's t with the freedom of the
-    reference's panes. Small steps get longer windows, of up to 2,048.
+    reference's panes. Small steps get longer windows, of up to 2,048. Where the reference stays as it is (`first`,
+    `profile`), quiet steps that have left the longest window count with it: level, scatter, correlation and freedom.
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a
@@ -51,6 +52,7 @@ class Scan(PaneDetector):
         """Become a chart of this bank; before any step."""
         assert self._place is None, "in a bank already"
         self._place = bank, bank.enrol(up=self.side != "down", down=self.side != "up")
+        self.settle(settled=False)
         self._set_limit()
 
     def leave(self) -> None:
@@ -84,6 +86,11 @@ class Scan(PaneDetector):
         if self.h is None:
             self.limit = threshold(SAFETY * arl * (1.0 if self.side == "both" else 0.5))
             self._set_limit()
+
+    def settle(self, *, settled: bool) -> None:
+        """Old steps join a reference that stays as it is; one that goes on learning has them already."""
+        bank, number = self.chart
+        bank.grown.on[number] = settled
 
     def restart(self) -> None:
         """Forget all steps so far."""

@@ -27,6 +27,7 @@ class Auto(Reference):
 
     zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
+    hourly = True
     pools_max = 2 + WEEK_HOURS
 
     def setup(self) -> None:

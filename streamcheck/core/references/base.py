@@ -56,6 +56,8 @@ class Reference(Component):
 
     learns: ClassVar[bool] = True
     """Whether it becomes what it is by the panes that it sees."""
+    hourly: ClassVar[bool] = False
+    """Whether what is normal depends on the hour."""
     pools_max: ClassVar[int] = 1
     """How many accumulators it keeps at most."""
 

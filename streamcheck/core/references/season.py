@@ -28,6 +28,7 @@ class Season(Reference):
     over_ms: int = param(4 * WEEK_MS, gt=0, doc="How long the season is learned, in ms; one day or week at least.")
     zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
+    hourly = True
     pools_max = 2 + WEEK_HOURS
 
     def setup(self) -> None:
