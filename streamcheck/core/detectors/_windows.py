@@ -6,6 +6,7 @@ would be 257.
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ def levels_for(step_rows: float) -> int:
     return levels
 
 
+@lru_cache(maxsize=1_024)
 def threshold(arl: float) -> float:
     """Which h does the largest |z| of all windows exceed once in `arl` steps, for independent normal steps, two-sided?
 

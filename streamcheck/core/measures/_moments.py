@@ -236,13 +236,13 @@ class MomentAccumulator:
         """Take scatter and likeness of neighbours as known from so many panes, until others come."""
         self._dependence, self._mean_variance, self._known = tied, None, known
 
-    def background(self, rows: float, within: float) -> Background:
-        """What is to be known of the reference for a pane of so many rows."""
+    def background(self, rows: float, within: float, variance: float | None = None) -> Background:
+        """What is to be known of the reference for a pane of so many rows. variance: of those, where it is known."""
         lag1, decay = self.dependence()
         if within <= 0.0:
             return Background(self.known, self.moment.n / self.panes, float(self.moment.n), rows)
         worth = within / self.mean_variance(within)
-        weight = rows * within / self.variance(rows, within)
+        weight = rows * within / (self.variance(rows, within) if variance is None else variance)
         return Background(self.known, self.moment.n / self.panes, worth, weight, lag1, decay)
 
     # ------------------------------------------------------------------ state
@@ -279,11 +279,11 @@ def judged(signal: Signal) -> Signal:
 
 def mean_signal(now: Moment, reference: MomentAccumulator, within: float, level: float, baseline: float) -> Signal:
     """A pane's mean beside that of the reference. within: the variance of a row; level, baseline: what people see."""
-    own, center = reference.variance(now.n, within) / now.n, reference.mean_variance(within)
-    background = reference.background(now.n, within)
-    se, center_se = math.sqrt(own + center), math.sqrt(center)
+    variance, center = reference.variance(now.n, within), reference.mean_variance(within)
+    background = reference.background(now.n, within, variance)
+    se, center_se = math.sqrt(variance / now.n + center), math.sqrt(center)
     mean = reference.moment.mean
-    return judged(Signal(now.mean, mean, se, now.n, level, baseline, center_se=center_se, background=background))
+    return judged(Signal(now.mean, mean, se, now.n, level, baseline, None, center_se, background))
 
 
 class MeanMeasure(Measure):
@@ -357,8 +357,8 @@ def share_signal(events: int, rows: int, reference: MomentAccumulator) -> Signal
     """A pane's share (of rows >= 1) beside that of the reference's rows."""
     expected = expected_share(events, rows, reference)
     share, baseline = events / rows, reference.moment.mean
-    signal = Signal(share, expected.center, expected.se, rows, share, baseline, events)
-    return judged(replace(signal, center_se=expected.center_se, background=expected.background))
+    center, se, center_se, background = expected
+    return judged(Signal(share, center, se, rows, share, baseline, events, center_se, background))
 
 
 class Expected(NamedTuple):

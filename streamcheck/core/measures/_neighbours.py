@@ -43,8 +43,12 @@ class Neighbours:
         """The next pane, seen from the same origin as those before it."""
         y = math.sqrt(moment.n)
         x = moment.total / y
-        for at, pane in enumerate(self.newest):
-            self._pair(at, pane, (x, y))
+        sums, at = self.sums, 0
+        for x0, y0 in self.newest:  # as `_pair`, for every pane of every reference
+            sums[at] += x0 * x
+            sums[at + 1] += x0 * y + x * y0
+            sums[at + 2] += y0 * y
+            at += 3
         self.newest = [(x, y), *self.newest[: LAGS - 1]]
         if len(self.oldest) < LAGS:
             self.oldest.append((x, y))
