@@ -113,6 +113,19 @@ def test_few_beginnings_without_a_change_are_refused(measure):
     assert sum(bool(feed.cut) for feed in feeds) <= REFUSED_SHARE * trials
 
 
+def test_panes_that_resemble_their_neighbours_are_no_change():
+    """Panes with means of their own, sd .2, AR(1) .7 from one to the next: 30 of them wander far."""
+    trials, cut = 100, 0
+    for seed in range(trials):
+        rng, level, levels = np.random.default_rng(10_000 + seed), 0.0, []
+        for fresh in rng.normal(0.0, 0.2, 100):
+            level = 0.7 * level + np.sqrt(1 - 0.49) * fresh
+            levels.append(level)
+        effects = levels[-31:]
+        cut += bool(Feed(instance(first(100)), seed).go(31, level=effects.__getitem__).cut)
+    assert cut <= 0.15 * trials, "21 of them, where only the scatter within pieces counted"
+
+
 def test_it_says_that_it_began_anew_until_it_is_ready():
     feed = Feed(instance(first(100), "missing_rate"), 3, rows=200)
     feed.go(70, missing=lambda n: 0.1 if n < 50 else 0.4)

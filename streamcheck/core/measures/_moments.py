@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Interval
-from streamcheck.core.measures._neighbours import INDEPENDENT, LAGS, Dependence, Neighbours, dependence, inflation
+from streamcheck.core.measures._neighbours import INDEPENDENT, LAGS, Dependence, Neighbours, bare, dependence, inflation
 from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import Moment
@@ -133,14 +133,23 @@ class MomentAccumulator:
         self.forget_worked_out()
 
     def apart(self, other: "MomentAccumulator", scatter: "Within") -> float:
-        """By the larger of both variances; infinitely many where nothing scatters and the means differ."""
+        """By the larger of both variances, as far as neighbours of either side go together.
+
+        Infinitely many where nothing scatters and the means differ.
+        """
         if not self.moment.n or not other.moment.n:
             return 0.0
         gap = abs(self.moment.mean - other.moment.mean)
         variance = max(scatter.rows or 0.0, scatter.panes or 0.0)
         if gap <= ROUNDING * max(abs(self.moment.mean), abs(other.moment.mean)):
             return 0.0
-        return gap / math.sqrt(variance * (1 / self.moment.n + 1 / other.moment.n)) if variance > 0.0 else math.inf
+        if variance <= 0.0:
+            return math.inf
+        sides = (self, other)
+        squares = sum((side.across() or 0.0) * (side.panes - 1) for side in sides)
+        products = [side.neighbours.products(side.moment.mean) for side in sides]
+        tied = bare(products, squares, self.panes + other.panes)
+        return gap / math.sqrt(variance * sum(inflation(*tied, side.panes) / side.moment.n for side in sides))
 
     def scatter_within(self, slots: Sequence["MomentAccumulator"]) -> "Within":
         """The variance of rows within panes, and of panes within slots."""
