@@ -123,7 +123,7 @@ def test_one_mistake_one_line(old: str, new: str, mistake: str) -> None:
             "    task: binary\n    time: {field: ts, unit: ms}\n",
             "line 11: streams.predictions.time: this stream names a time field and the labels do not: field times and record timestamps may differ",
         ),
-        (", owner: me", "", "line 14: alerts: nobody owns the alerts of 25 of 25 monitors; write alerts: {owner: TEAM}"),
+        (", owner: me", "", "line 14: alerts: nobody owns the alerts of 37 of 37 monitors; write alerts: {owner: TEAM}"),
         ("topic: payments.alerts, ", "", "line 14: alerts: no topic for alerts is named, so they are shown but not published; write alerts: {topic: NAME}"),
         ("alerts: {", "time: {lateness: 1d, pane: 1s}\nalerts: {", "line 14: time.lateness: keeps 86,400 panes open at once; longer panes save memory"),
     ],
