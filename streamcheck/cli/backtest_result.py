@@ -15,8 +15,7 @@ from streamcheck.config.shown import without_connection
 from streamcheck.config.values import budget_text
 from streamcheck.core.truth import Incident
 from streamcheck.errors import StreamcheckError
-from streamcheck.report import as_json, terminal
-from streamcheck.report.html import page
+from streamcheck.report import terminal
 from streamcheck.report.result.compare import compare
 from streamcheck.report.result.result import ConfigResult, Result, Written
 from streamcheck.report.result.truth import fired, judge
@@ -72,8 +71,12 @@ def _judged(result: ConfigResult, incidents: Sequence[Incident] | None) -> Confi
 def write(result: Result, json: Path | None, html: Path | None) -> None:
     """The files that are wanted. Raises StreamcheckError."""
     if json is not None:
+        from streamcheck.report import as_json  # noqa: PLC0415 (most backtests want neither: a twentieth of a second)
+
         _write(json, as_json.render(result))
     if html is not None:
+        from streamcheck.report.html import page  # noqa: PLC0415
+
         _write(html, page.render(result))
 
 
