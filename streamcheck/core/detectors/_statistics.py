@@ -16,8 +16,8 @@ RETURN_STEPS = 32
 """The return test allows for the correlation of so many steps."""
 HALF = 0.5
 """Stands for a count of 0, where its logarithm is wanted."""
-Z_EXACT = 1.0
-"""Tails of counts are worked out beyond."""
+Z_EXACT = 2.0
+"""Tails of counts are worked out beyond; alarms of any budget that is kept lie far above."""
 
 
 
@@ -120,13 +120,22 @@ def _share_z(
     both = (held * share + reference * usual) / (held + reference)
     deviance = held * _divergence(share, both) + reference * _divergence(usual, both)
     z = np.sqrt(2.0 * np.maximum(deviance, 0.0) / g)
-    counts = (held * share, held * (1.0 - share), reference * usual, reference * (1.0 - usual))
+    far = z > Z_EXACT
+    if far.any():
+        wide = (np.broadcast_to(column, z.shape)[far] for column in (held, share, reference, usual, g))
+        z[far] = _tail(z[far], *wide)
+    return np.asarray(np.where(rows > 0.0, np.where(share >= usual, z, -z), 0.0))
+
+
+def _tail(
+    z: FloatArray, rows: FloatArray, share: FloatArray, reference: FloatArray, usual: FloatArray, g: FloatArray
+) -> FloatArray:
+    """Signed roots, (N,) all of them beyond Z_EXACT, as normal numbers of the tail that the counts have."""
+    counts = (rows * share, rows * (1.0 - share), reference * usual, reference * (1.0 - usual))
     odd, even, before, rest = (np.maximum(count, HALF) for count in counts)
     apart = -np.expm1(-np.abs(np.log(odd * rest / (even * before))))
     exact = apart / np.sqrt(g * (1.0 / odd + 1.0 / even + 1.0 / before + 1.0 / rest))
-    far = np.maximum(z, Z_EXACT)
-    z = np.where(z > Z_EXACT, np.maximum(z + np.log(np.maximum(exact, 1e-9) / far) / far, Z_EXACT), z)
-    return np.asarray(np.where(rows > 0.0, np.where(share >= usual, z, -z), 0.0))
+    return np.asarray(np.maximum(z + np.log(np.maximum(exact, 1e-9) / z) / z, Z_EXACT))
 
 
 def _divergence(p: FloatArray, q: FloatArray) -> FloatArray:
