@@ -73,7 +73,7 @@ def test_partitions_that_run_ahead_wait_for_one_that_is_behind_and_the_alerts_ar
     loop = run(rig, braked, open_bytes_max=OPEN_BYTES)
     batch = 2 * OPEN_BYTES / 4  # two batches more at most: that of the poll, and what the pane in question needs
     assert braked.source.most < OPEN_BYTES + batch < free.source.most, (braked.source.most, free.source.most)
-    assert dict(loop._limits(loop.engine.reading()))["open_memory"] > 3
+    assert dict(loop._limits())["open_memory"] > 3
     assert braked.records == free.records == undisturbed.records[: len(free.records)]
     assert len(free.records) > 5
 
@@ -97,7 +97,7 @@ def test_reading_waits_while_the_journal_cannot_be_copied(rig, monkeypatch):
 
     made.start(stop)
     assert made.loop.tally.events == 0
-    assert dict(made.loop._limits(made.loop.engine.reading()))["delivery"] == 1
+    assert dict(made.loop._limits())["delivery"] == 1
 
 
 def test_a_limit_is_named_at_once_then_at_most_every_ten_minutes(caplog):

@@ -17,6 +17,7 @@ from streamcheck.config.load import loads
 from streamcheck.config.zones import names, tzdata_version, zone, zones
 from streamcheck.core.components import build
 from streamcheck.core.engine import Engine
+from streamcheck.core.plan import Target
 from streamcheck.core.room import unlimited
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import SourcePartition
@@ -146,7 +147,8 @@ def test_the_database_is_the_package_s():
 def test_a_reference_for_each_model_version():
     made = plan("{first: 1h, per: model_version}")
     by = {spec.id: spec.by.name if spec.by else None for spec in made.monitors}
-    assert by.pop("volume-scan") is None
+    of_the_stream = {spec.id for spec in made.monitors if spec.target is Target.STREAM}
+    assert {by.pop(name) for name in of_the_stream} == {None}
     assert set(by.values()) == {"model_version"}
     assert "age-mean_shift-by-model_version" in by
     segments = "features: {age: numeric}, segments: [tier]}}\nmonitors: [{on: age, by: [tier]}]"
