@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamcheck.core.detectors._steps import LEVEL_MAX, PANE_SHARE_MAX, TOTALS, numbers
+from streamcheck.core.likeness import DISPERSION_EVENTS_MIN
 from streamcheck.core.measures._labelled_moments import LabelledMean, LabelledRate, Share
-from streamcheck.core.measures._moments import DISPERSION_EVENTS_MIN, ERRORS_MAX, ROUNDING, MomentAccumulator
+from streamcheck.core.measures._moments import ERRORS_MAX, ROUNDING, MomentAccumulator
 from streamcheck.core.measures._running import Running, Scatter, power
 from streamcheck.core.summaries import Moment
 from streamcheck.core.types import FloatArray, IntArray

@@ -87,6 +87,11 @@ class Field:
         )
 
     @property
+    def beside(self) -> bool:
+        """Whether it stands beside the event: the record's key, a header."""
+        return self.path.partition(".")[0] in {"$key", "$headers"}
+
+    @property
     def is_id(self) -> bool:
         """Whether each event has a value of its own."""
         return (

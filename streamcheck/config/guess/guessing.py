@@ -116,16 +116,25 @@ def guess(sample: Sample, labels: Sample | None = None, picks: Picks | None = No
 
 
 def label_topics(sample: Sample, others: Iterable[Sample]) -> list[tuple[str, int]]:
-    """Which streams may hold the labels: (name, ids that they share with the predictions), the likeliest first."""
-    ours = [set(f.values) for f in survey(sample.events).values() if f.is_id]
+    """Which streams may hold the labels: (name, ids that they share with the predictions), the likeliest first.
+
+    Where only keys of records are shared, they may be counters: such a stream comes after the others.
+    """
+    ours = [f for f in survey(sample.events).values() if f.is_id]
     ranked = []
     for other in others:
         fields = survey(other.events)
-        shared = max((len(mine & set(f.values)) for mine in ours for f in fields.values()), default=0)
+        pairs = ((mine, theirs) for mine in ours for theirs in fields.values())
+        found = [(len(set(a.values) & set(b.values)), a.beside and b.beside) for a, b in pairs]
+        shared, keys_only = min(((-count, keys) for count, keys in found if count), default=(0, False), key=_by_fields)
         named = bool(LABEL_TOPIC.search(other.name))
         if shared or (named and fields):
-            ranked.append((-shared, not named, other.name))
-    return [(name, -shared) for shared, _, name in sorted(ranked)]
+            ranked.append((keys_only, shared, not named, other.name))
+    return [(name, -shared) for _, shared, _, name in sorted(ranked)]
+
+
+def _by_fields(pair: tuple[int, bool]) -> tuple[bool, int]:
+    return pair[1], pair[0]
 
 
 def _lone_truth(label: Choice, labels: LabelGuess | None) -> list[str]:

@@ -96,7 +96,7 @@ def find_id(fields: Mapping[str, Field], theirs: Mapping[str, Field], said: str 
     candidates = [f for f in candidates if ID.search(f.name) or SOME_ID.search(f.name) or f.is_text or shared(f)]
     return ranked(
         candidates,
-        lambda f: (-shared(f), not ID.search(f.name), not SOME_ID.search(f.name), f.path.count(".")),
+        lambda f: (-shared(f), f.beside, not ID.search(f.name), not SOME_ID.search(f.name), f.path.count(".")),
         "every event has another one",
     )
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from streamcheck.core.components import State
 from streamcheck.core.detectors._windows import LEVELS_MIN, inflation
-from streamcheck.core.measures._moments import DISPERSION_EVENTS_MIN
-from streamcheck.core.measures._neighbours import LAG1_MAX, LAGS, VISIBLE
+from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAG1_MAX, LAGS, VISIBLE
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 BLOCKS = 4

@@ -7,15 +7,14 @@ from typing import Any, ClassVar, NamedTuple
 
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Interval
-from streamcheck.core.measures._neighbours import INDEPENDENT, LAGS, Dependence, Neighbours, bare, dependence, inflation
+from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAGS
+from streamcheck.core.measures._neighbours import INDEPENDENT, Dependence, Neighbours, bare, dependence, inflation
 from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import Moment
 from streamcheck.core.types import Background, Signal
 from streamcheck.core.wording import percent
 
-DISPERSION_EVENTS_MIN = 30
-"""A share with fewer events (or fewer non-events) in the reference says nothing about its scatter between panes."""
 BROKEN_MIN = 0.05
 """By so much a share of broken rows must have risen to explain what else has changed."""
 ERRORS_MAX = 1e9

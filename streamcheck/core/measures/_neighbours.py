@@ -4,14 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from streamcheck.core.likeness import LAG1_MAX, LAGS, PANES_MIN, VISIBLE
 from streamcheck.core.summaries import Moment
-
-LAGS = 3
-VISIBLE = 1.3
-"""Standard errors (1 / sqrt(panes)) from which a correlation of neighbours is believed."""
-LAG1_MAX = 0.95
-PANES_MIN = 10
-"""Panes below which nothing is said."""
 
 
 class Dependence(NamedTuple):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from streamcheck.core.likeness import LAGS, PANES_MIN, VISIBLE
 from streamcheck.core.measures._moments import MomentAccumulator
-from streamcheck.core.measures._neighbours import LAGS, PANES_MIN, VISIBLE, Neighbours, dependence, inflation
+from streamcheck.core.measures._neighbours import Neighbours, dependence, inflation
 from streamcheck.core.summaries import Moment
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.likeness import LAGS
 from streamcheck.core.measures._categories import held
 from streamcheck.core.measures._moments import MomentAccumulator, Within
-from streamcheck.core.measures._neighbours import INDEPENDENT, LAGS
+from streamcheck.core.measures._neighbours import INDEPENDENT
 from streamcheck.core.room import Room, name_bytes
 from streamcheck.core.summaries import CategoricalSummary, Moment
 from streamcheck.core.types import FloatArray
