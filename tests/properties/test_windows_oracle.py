@@ -68,6 +68,8 @@ def formula(name, rows):
             found = ratio(-sum(map(math.log, given)), len(given))
         case "brier":
             found = ratio(sum((s - y) ** 2 for s, y in scored), len(scored))
+        case "calibration_error":
+            found = ratio(sum((s - y) * (2 * s - 1) for s, y in scored), len(scored))
         case "mae":
             found = ratio(sum(map(abs, errors)), len(errors))
         case "rmse":

@@ -207,7 +207,8 @@ def test_an_enormous_event_has_an_end() -> None:
 
 def test_keys_that_count_up_in_every_topic_match_nothing() -> None:
     """Records of three topics have the numbers 0, 1, ... as keys: that says nothing, and the ids in the events do."""
-    events = sample("scores", [{"$key": f"{i}", "order_id": f"o{i}", "decision": i % 2} for i in range(200)])
+    said = [{"$key": f"{i}", "order_id": f"o{i}", "decision": i % 2, "basket": i} for i in range(200)]
+    events = sample("scores", said)
     clicks = sample("clicks", [{"$key": f"{i}", "click_id": f"c{i}"} for i in range(200)])
     verdicts = sample("verdicts", [{"$key": f"{i}", "order_id": f"o{i}", "outcome": i % 2} for i in range(200)])
     assert [name for name, _ in label_topics(events, [clicks, verdicts])] == ["verdicts", "clicks"]

@@ -118,14 +118,14 @@ def guess(sample: Sample, labels: Sample | None = None, picks: Picks | None = No
 def label_topics(sample: Sample, others: Iterable[Sample]) -> list[tuple[str, int]]:
     """Which streams may hold the labels: (name, ids that they share with the predictions), the likeliest first.
 
-    Where only keys of records are shared, they may be counters: such a stream comes after the others.
+    Where one of two fields is the key of records, it may be a counter: such a stream comes after the others.
     """
     ours = [f for f in survey(sample.events).values() if f.is_id]
     ranked = []
     for other in others:
         fields = survey(other.events)
         pairs = ((mine, theirs) for mine in ours for theirs in fields.values())
-        found = [(len(set(a.values) & set(b.values)), a.beside and b.beside) for a, b in pairs]
+        found = [(len(set(a.values) & set(b.values)), a.beside or b.beside) for a, b in pairs]
         shared, keys_only = min(((-count, keys) for count, keys in found if count), default=(0, False), key=_by_fields)
         named = bool(LABEL_TOPIC.search(other.name))
         if shared or (named and fields):
