@@ -3,10 +3,11 @@
 import click
 
 from streamcheck.cli.output import show_json, show_table
+from streamcheck.config import plugins
 from streamcheck.config.plugins import Known, enrol
 from streamcheck.core.components import Component, Param, components
 
-FAMILIES = {"detectors": "detector", "measures": "measure", "references": "reference"}
+FAMILIES = {f"{family}s": family for family in plugins.FAMILIES}
 
 
 @click.command("list")

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from streamcheck.core.summaries import (
 )
 from streamcheck.core.summaries.estimated import EstimateSummary, fold_estimated
 from streamcheck.core.summaries.stream import Form, Silence
-from streamcheck.core.types import SourcePartition
+from streamcheck.core.types import Signal, SourcePartition
 from streamcheck.errors import ParameterError
 
 PANE_ROWS, REFERENCE_PANES = 200, 100
@@ -50,6 +50,17 @@ def filled(measure: Measure, summaries: Sequence[Any]) -> Any:
     for summary in summaries:
         accumulator.add(summary)
     return accumulator
+
+
+def judged(measure: Measure, streams: int) -> Iterator[tuple[Signal, Any]]:
+    """Signals of stable panes, with the reference that each is judged by: 60 panes of each of so many streams."""
+    for seed in range(100, 100 + streams):
+        summaries = panes(measure, seed, REFERENCE_PANES + 60)
+        reference = filled(measure, summaries[:REFERENCE_PANES])
+        for pane in summaries[REFERENCE_PANES:]:
+            signal = measure.signal(pane, reference)
+            assert signal is not None
+            yield signal, reference
 
 
 def hostile(needs: Needs) -> list[Any]:  # noqa: PLR0911 - one of each kind
@@ -265,13 +276,7 @@ class MeasureContract:
         if limited(name):
             return  # it says how far a pane lies from its limit, not from what is usual
         measure = build("measure", name, {})
-        z = []
-        for seed in range(8):
-            summaries = panes(measure, 100 + seed, REFERENCE_PANES + 60)
-            reference = filled(measure, summaries[:REFERENCE_PANES])
-            for pane in summaries[REFERENCE_PANES:]:
-                signal = measure.signal(pane, reference)
-                z.append((signal.value - signal.center) / signal.se)
+        z = [(signal.value - signal.center) / signal.se for signal, _ in judged(measure, 8)]
         assert abs(np.mean(z)) < 0.25
         assert 0.8 < np.std(z) < 1.25
 
@@ -295,14 +300,10 @@ class MeasureContract:
             return  # it says how far a pane lies from its limit, not from what is usual
         measure = build("measure", name, {})
         within = []
-        for seed in range(4):
-            summaries = panes(measure, 100 + seed, REFERENCE_PANES + 60)
-            reference = filled(measure, summaries[:REFERENCE_PANES])
-            for pane in summaries[REFERENCE_PANES:]:
-                signal = measure.signal(pane, reference)
-                low, high = measure.usual(signal, reference)
-                assert low < high
-                within.append(low <= signal.level <= high)
+        for signal, reference in judged(measure, 4):
+            low, high = measure.usual(signal, reference)
+            assert low < high
+            within.append(low <= signal.level <= high)
         assert 0.88 < np.mean(within) < 0.995
         for pane in panes(measure, 2, 5, changed=True):
             signal = measure.signal(pane, reference)

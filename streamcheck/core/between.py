@@ -1,29 +1,16 @@
 """Two named segments side by side: a monitor of how far a quality of one lies above that of the other."""
 
-from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State
-from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.measures.segment_gap import SegmentGap, difference
 from streamcheck.core.monitors import PaneInstance
-from streamcheck.core.plan import MonitorSpec
-from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows, Moment
-from streamcheck.core.zones import Timing
 
 
 class BetweenInstance(PaneInstance):
     """Rows of both segments are summed up until both have `block_rows`: their difference is a signal."""
 
-    def __init__(
-        self,
-        spec: MonitorSpec,
-        segment: tuple[tuple[str, str], ...],
-        grant: Grant,
-        room: Room,
-        timing: Timing,
-        bank: Bank | None = None,
-    ) -> None:
-        super().__init__(spec, segment, grant, room, timing, bank)
+    def prepare(self) -> None:
+        """Nothing of either side yet."""
         self._sides = [Moment(), Moment()]
 
     def take(self, first: LabelledRows | None, second: LabelledRows | None) -> list[Moment]:

@@ -27,7 +27,7 @@ from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.making import pane_instance
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import Instance, PaneInstance, Span, segment_label
+from streamcheck.core.monitors import Instance, PaneInstance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Between, MonitorSpec, Plan, Segmentation, Target
 from streamcheck.core.pool import Pool
@@ -37,7 +37,7 @@ from streamcheck.core.readings import Reading
 from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
-from streamcheck.core.segments import SegmentTable
+from streamcheck.core.segments import SegmentTable, segment_label
 from streamcheck.core.shown import SHOWN_MAX, most_shown
 from streamcheck.core.silences import Silences
 from streamcheck.core.stepping import Stepping

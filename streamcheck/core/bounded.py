@@ -3,28 +3,15 @@
 from typing import Any
 
 from streamcheck.core.alerts import Finding
-from streamcheck.core.budgets import Grant
 from streamcheck.core.causes import told
-from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.monitors import Asked, Judged, PaneInstance, Span, finding
-from streamcheck.core.plan import MonitorSpec
-from streamcheck.core.room import Room
-from streamcheck.core.zones import Timing
 
 
 class BoundedInstance(PaneInstance):
     """Measure -> threshold -> alert."""
 
-    def __init__(
-        self,
-        spec: MonitorSpec,
-        segment: tuple[tuple[str, str], ...],
-        grant: Grant,
-        room: Room,
-        timing: Timing,
-        bank: Bank | None = None,
-    ) -> None:
-        super().__init__(spec, segment, grant, room, timing, bank)
+    def prepare(self) -> None:
+        """No reference."""
         self.normal = None
 
     def enter(self, span: Span) -> None:

@@ -102,16 +102,8 @@ def _auc(rows: EstimateSummary) -> Estimate | None:
 class EstimatedInstance(PaneInstance):
     """A pane monitor of calibrated scores that shows estimates over the newest ROWS rows."""
 
-    def __init__(
-        self,
-        spec: MonitorSpec,
-        segment: tuple[tuple[str, str], ...],
-        grant: Grant,
-        room: Room,
-        timing: Timing,
-        bank: Bank | None = None,
-    ) -> None:
-        super().__init__(spec, segment, grant, room, timing, bank)
+    def prepare(self) -> None:
+        """No rows yet."""
         self._parts: deque[EstimateSummary] = deque()
 
     @property

@@ -18,7 +18,6 @@ from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.readings import Reading
 from streamcheck.core.references.base import Readiness, Reference, Stage
 from streamcheck.core.room import Room
-from streamcheck.core.segments import SegmentTable
 from streamcheck.core.types import Signal, Verdict
 from streamcheck.core.watching import Step, Watcher
 from streamcheck.core.zones import Timing
@@ -223,6 +222,10 @@ class PaneInstance(Instance):
         self.detectors: list[PaneDetector] = []
         self.calibrate(grant)
         self.begin()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make what monitors of this kind keep beside; called once."""
 
     def calibrate(self, grant: Grant) -> None:
         """As for all, and set the thresholds to what is granted."""
@@ -393,8 +396,3 @@ def finding(
     named = ((PART, part),) if part else ()
     evidence = (*named, *numbers, *more)
     return Finding(since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)
-
-
-def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:
-    """Field and value pairs of a segment; empty for all rows together."""
-    return () if table is None else table.label(number)

@@ -132,3 +132,8 @@ def _distinct(cells: CodeArray | IntArray, n_cells: int) -> tuple[IntArray, IntA
     places = np.empty(n_cells, np.int64)
     places[found] = np.arange(len(found))
     return found, places[cells]
+
+
+def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:
+    """Field and value pairs of a segment; empty for all rows together."""
+    return () if table is None else table.label(number)

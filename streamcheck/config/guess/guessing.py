@@ -125,16 +125,12 @@ def label_topics(sample: Sample, others: Iterable[Sample]) -> list[tuple[str, in
     for other in others:
         fields = survey(other.events)
         pairs = ((mine, theirs) for mine in ours for theirs in fields.values())
-        found = [(len(set(a.values) & set(b.values)), a.beside or b.beside) for a, b in pairs]
-        shared, keys_only = min(((-count, keys) for count, keys in found if count), default=(0, False), key=_by_fields)
+        found = [(a.beside or b.beside, -len(set(a.values) & set(b.values))) for a, b in pairs]
+        by_key, shared = min((pair for pair in found if pair[1]), default=(False, 0))
         named = bool(LABEL_TOPIC.search(other.name))
         if shared or (named and fields):
-            ranked.append((keys_only, shared, not named, other.name))
+            ranked.append((by_key, shared, not named, other.name))
     return [(name, -shared) for _, shared, _, name in sorted(ranked)]
-
-
-def _by_fields(pair: tuple[int, bool]) -> tuple[bool, int]:
-    return pair[1], pair[0]
 
 
 def _lone_truth(label: Choice, labels: LabelGuess | None) -> list[str]:
