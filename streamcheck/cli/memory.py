@@ -38,6 +38,7 @@ from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import INSTANCE_BYTES
 from streamcheck.core.plan import Format, MonitorSpec, Plan, Target
 from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES
+from streamcheck.core.quantiles import WINDOW_BYTES as QUANTILE_BYTES
 from streamcheck.core.references._pools import POOL_BYTES
 from streamcheck.core.room import NAME_BYTES, WIDE
 from streamcheck.core.row_monitors import CLOCK_BYTES
@@ -324,10 +325,9 @@ def _search(plan: Plan) -> tuple[Part, ...]:
         return ()
     each = 24 + 4 * min(columns, FIELDS_MAX)
     held = min(plan.search_rows * each, plan.limits.monitor_bytes)
-    worked = plan.search_rows * SEARCHED_BYTES
     return (
         Part("labelled rows that are searched", held, f"search.rows {plan.search_rows:,} x {each} B"),
-        Part("a search", worked, f"{plan.search_rows:,} rows x {SEARCHED_BYTES} B"),
+        Part("a search", plan.search_rows * SEARCHED_BYTES, f"{plan.search_rows:,} rows x {SEARCHED_BYTES} B"),
     )
 
 
@@ -343,8 +343,9 @@ def _instance(spec: MonitorSpec) -> int:
     own = INSTANCE_BYTES + charts * int(detector.held_bytes) + 2 * 24 * spec.block_rows
     if spec.target is Target.ESTIMATED:
         own += ESTIMATE_BYTES
-    elif spec.measure is not None and spec.measure.name in CALIBRATED:
+    elif measure is not None and measure.name in CALIBRATED:
         own += BLOCK_BYTES * (ESTIMATE_ROWS // spec.block_rows + 1)
+    own += QUANTILE_BYTES if measure is not None and measure.name == "quantile" else 0
     return own + (CLOCK_BYTES if is_row(spec) else 0) + _pool(spec)[0]
 
 

@@ -34,9 +34,7 @@ class Draft:
 class Expansion:
     """Turns the entries of `monitors` into specs; what is wrong goes to `findings`."""
 
-    def __init__(
-        self, usable: Usable, surface: Surface, findings: Findings, profiles: Profiles | None = None
-    ) -> None:
+    def __init__(self, usable: Usable, surface: Surface, findings: Findings, profiles: Profiles | None = None) -> None:
         self.usable = usable
         self.profiles = profiles
         self.config = usable.config
@@ -257,9 +255,13 @@ def _per_version(segmentation: Segmentation | None) -> Segmentation:
 
 def _identity(spec: MonitorSpec, name: str | None, *, several: bool) -> str:
     """The monitor's id: its name, or column and measure (detector where that says no more), and the segmentation."""
-    what = spec.detector.name if spec.measure is None or spec.measure.name == spec.column else spec.measure.name
+    what = spec.detector.name if spec.measure is None or spec.measure.name == spec.column else _called(spec.measure)
     base = f"{spec.column}-{what}" if name is None else f"{name}-{what}" if several else name
     return f"{base}-by-{spec.by.name}" if spec.by else base
+
+
+def _called(measure: ComponentSpec) -> str:
+    return measures()[measure.name].called(dict(measure.params))
 
 
 def reference_spec(reference: Reference, profiles: Profiles | None = None) -> ComponentSpec:

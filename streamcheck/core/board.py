@@ -188,7 +188,7 @@ class Board:
             if instance is None:
                 continue
             needs = instance.measure.needs
-            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded and instance.measure.learns:
+            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded and instance.normal is not None:
                 continue  # no histogram yet: the signal begins once it is laid out
             look = pane.values_summary if needs is Needs.VALUES else pane.summary
             stepping.add(instance, [look(spec.column, spec.by, number, layout)])

@@ -67,8 +67,12 @@ def by_name(spec: MonitorSpec) -> str:
 
 
 def learns(spec: MonitorSpec) -> bool:
-    """Whether its measure takes a reference."""
-    return spec.measure is None or bool(getattr(find("measure", spec.measure.name), "learns", True))
+    """Whether its measure takes a reference: not where a limit judges what the measure says by itself."""
+    if spec.measure is None:
+        return True
+    cls = find("measure", spec.measure.name)
+    bare = spec.detector.name == "threshold" and bool(getattr(cls, "bare", False))
+    return not bare and bool(getattr(cls, "learns", True))
 
 
 def sees_nothing(measure: ComponentSpec) -> bool:

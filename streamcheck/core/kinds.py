@@ -9,6 +9,7 @@ from streamcheck.core.keys import learns
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.plan import MonitorSpec, Target
+from streamcheck.core.quantiles import QuantileInstance, QuantileLimit
 
 OWN: dict[str, type[PaneInstance]] = {
     "unit_change": GatheringInstance,
@@ -25,6 +26,8 @@ def kind(spec: MonitorSpec) -> type[PaneInstance]:
     if spec.target is Target.ESTIMATED:
         return EstimatedInstance
     assert spec.measure is not None, spec.id
+    if spec.measure.name == "quantile":
+        return QuantileInstance if learns(spec) else QuantileLimit
     if spec.target is Target.LABELLED and spec.measure.name not in OWN:
         return LabelledInstance
     return OWN.get(spec.measure.name, PaneInstance if learns(spec) else BoundedInstance)

@@ -288,10 +288,7 @@ class PaneInstance(Instance):
         return Asked(summary, content, [part for part, _ in said], [question for _, question in said])
 
     def hear(self, span: Span, asked: Asked, judged: Sequence[Judged], before: Finding | None) -> Finding | None:
-        """What was found, if anything; the pane's reference learns from it. before: found in the same pane already.
-
-        Of several parts the one that stands highest is shown.
-        """
+        """What was found, if anything; the pane's reference learns from it. before: found in the same pane already."""
         normal = self.normal
         assert normal is not None, self.spec.id
         found, cut = before, None
@@ -309,7 +306,7 @@ class PaneInstance(Instance):
         self.show(signal, verdict)
         self._note(span)
         if self.watcher is not None:
-            usual = self.measure.usual(signal, content)
+            usual = self.usual_of(signal, content)
             self.watcher.judged(self._step(span, usual, content, drifting=verdict.drifting))
 
     def find(self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = "") -> Finding:
@@ -362,7 +359,11 @@ class PaneInstance(Instance):
     def usual(self, start_ms: int) -> Interval | None:
         """As the measure sees it against the reference."""
         normal = None if self.normal is None else self.normal.reference.baseline(start_ms)
-        return None if normal is None or self.signal is None else self.measure.usual(self.signal, normal)
+        return None if normal is None or self.signal is None else self.usual_of(self.signal, normal)
+
+    def usual_of(self, signal: Signal, content: Any) -> Interval:
+        """Between which values lies what is shown of a signal, 95 times of 100, when nothing has changed?"""
+        return self.measure.usual(signal, content)
 
     def export(self) -> State:
         """The state, sharing no memory."""
@@ -393,6 +394,5 @@ def finding(
     numbers = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
     level = signal.level if verdict.level is None else verdict.level
     rows = signal.rows if verdict.rows is None else verdict.rows
-    named = ((PART, part),) if part else ()
-    evidence = (*named, *numbers, *more)
+    evidence = (*(((PART, part),) if part else ()), *numbers, *more)
     return Finding(since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)

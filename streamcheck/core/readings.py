@@ -31,7 +31,8 @@ class Reading:
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
     "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget;
     acknowledged_by: who said that the open alert is known; rows_needed: of a share of
-    labelled rows, about how many more it takes until it is known to +-2 points.
+    labelled rows, about how many more it takes until it is known to +-2 points; quantiles: of a column's newest values,
+    (0.5, value) …, where the measure is one.
     """
 
     monitor: str
@@ -51,6 +52,7 @@ class Reading:
     alarms_per_week: float | None = None
     acknowledged_by: str | None = None
     rows_needed: int | None = None
+    quantiles: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ AMOUNT = Reading(
     12.7,
     8.1,
     0.25,
+    quantiles=((0.5, 40.0), (0.99, 210.0)),
 )
 ACCURACY = Reading(
     "accuracy-ddm",
@@ -124,6 +125,7 @@ def test_accuracy_has_its_interval() -> None:
     assert samples["streamcheck_accuracy", at] == 0.91
     assert samples["streamcheck_accuracy_low", at] == 0.89
     assert samples["streamcheck_labelled_rows_needed", at] == 240
+    assert {value for (name, _), value in samples.items() if name == "streamcheck_quantile"} == {40.0, 210.0}
     assert samples["streamcheck_accuracy_high", at] == 0.925
     assert {key for key in samples if key[0].startswith("streamcheck_accuracy")} == {
         ("streamcheck_accuracy" + end, at) for end in ("", "_low", "_high")

@@ -81,6 +81,12 @@ def _searched(
         yield (scrape.snapshot.config, segment_text(each.segment)), getattr(each, number)
 
 
+def _quantiles(scrape: Scrape) -> Iterator[Sample]:
+    for labels, reading in scrape.readings:
+        for p, value in reading.quantiles:
+            yield (*labels, f"{p:g}"), value
+
+
 def _versions(scrape: Scrape) -> Iterator[Sample]:
     for each in scrape.snapshot.engine.versions:
         labels = (scrape.snapshot.config, segment_text(each.segment), each.champion, each.challenger)
@@ -159,6 +165,8 @@ GAUGES = (
           _of_readings(lambda reading: reading.threshold)),
     Gauge("streamcheck_promised_alarms_per_week", MONITOR, "False alarms that the budget grants; none outside it.",
           _of_readings(lambda reading: reading.alarms_per_week)),
+    Gauge("streamcheck_quantile", (*MONITOR, "quantile"), "Of a column's newest values: .5, .95, .99 and its own.",
+          _quantiles),
     Gauge("streamcheck_rows", MONITOR, "Rows behind streamcheck_value.",
           _of_readings(lambda reading: reading.rows)),
     Gauge("streamcheck_alert_state", MONITOR, "The monitor's alert: 0 quiet, 1 pending, 2 firing.",

@@ -25,6 +25,7 @@ from streamcheck.core.measures.out_of_range import OutOfRange
 from streamcheck.core.measures.outside import Outside
 from streamcheck.core.measures.precision import Precision
 from streamcheck.core.measures.psi import Psi
+from streamcheck.core.measures.quantile import Quantile
 from streamcheck.core.measures.recall import Recall
 from streamcheck.core.measures.reject_rate import RejectRate
 from streamcheck.core.measures.rmse import Rmse
@@ -64,6 +65,7 @@ __all__ = [
     "Outside",
     "Precision",
     "Psi",
+    "Quantile",
     "Recall",
     "RejectRate",
     "Rmse",

@@ -330,7 +330,7 @@ class RateMeasure(Measure):
     def told(self, summary: Any, reference: Any) -> tuple[Mapping[str, Any], str]:
         """How many are broken, where they have become many."""
         events, rows = self.count(summary)
-        share, before = events / max(rows, 1), reference.moment.mean
+        share, before = events / max(rows, 1), 0.0 if reference is None else reference.moment.mean
         if not self.broken or share < before + BROKEN_MIN:
             return {}, ""
         return {}, f"{self.broken} in {percent(share)} of rows ({percent(before)} before)"

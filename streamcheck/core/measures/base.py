@@ -78,8 +78,15 @@ class Measure(Component):
     """Whether it takes a reference; False: `signal` is given None for it, and judges from the first pane on."""
     limit: ClassVar[float | None] = None
     """Above which it is too much, whatever is usual: the detector is then `threshold`, outside the budget."""
+    bare: ClassVar[bool] = False
+    """Whether the detector `threshold` judges a number of the pane itself, without any reference."""
     unit: ClassVar[str] = "value"
     """What `level` and `baseline` are, in a few words for an alert's summary: "mean", "share of missing values"."""
+
+    @classmethod
+    def called(cls, params: Mapping[str, Any]) -> str:  # noqa: ARG003
+        """What a monitor's id calls it, where the parameters decide what it says."""
+        return cls.name
 
     def accumulator(self) -> Accumulator:
         """An empty reference content for this measure."""
