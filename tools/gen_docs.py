@@ -103,6 +103,8 @@ def description(cls: type[Component]) -> str:
 def parameter(declared: Param) -> str:
     """One row of a table."""
     default = "chosen by the component" if declared.default is None else f"`{plain(declared.default)}`"
+    if isinstance(declared.default, tuple):
+        default = f"`[{', '.join(declared.default)}]`"
     return f"| `{declared.name}` | {cell(declared.expected())} | {default} | {cell(declared.doc)} |"
 
 

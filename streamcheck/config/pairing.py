@@ -57,7 +57,7 @@ class Pairing:
             if problem is None:
                 picks.append(
                     Pick(
-                        spec,
+                        self._completed(subject, spec),
                         _sided(detector or defaults.detector(cls), side(cls)),
                         measure is None and detector is None,
                     )
@@ -90,6 +90,14 @@ class Pairing:
         if measure == "out_of_range" and column is not None and column.range is None:
             return f"out_of_range needs a range: {subject.name}: {{kind: numeric, range: [LOW, HIGH]}}"
         return None
+
+    def _completed(self, subject: Subject, measure: ComponentSpec) -> ComponentSpec:
+        """With the limits that the column's declared range gives, unless the entry gives some."""
+        column, given = self.surface.column(subject.name), dict(measure.params)
+        if measure.name != "edge_rate" or column is None or column.range is None or "low" in given:
+            return measure
+        low, high = map(float, column.range)
+        return replace(measure, params=tuple(sorted({**given, "low": low, "high": high}.items())), auto=False)
 
     def _row_pick(self, subject: Subject, rank: int, detector: ComponentSpec, here: Path) -> list[Pick]:
         cls = find("detector", detector.name)

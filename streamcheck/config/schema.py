@@ -89,7 +89,12 @@ def param_schema(param: Param) -> dict[str, Any]:
     1
     """
     bounds = {"exclusiveMinimum": param.gt, "minimum": param.ge, "exclusiveMaximum": param.lt, "maximum": param.le}
-    kind: dict[str, Any] = {"type": _JSON_TYPES[param.type], **{k: v for k, v in bounds.items() if v is not None}}
+    texts = {"type": ["string", "integer"]}
+    kind: dict[str, Any] = (
+        {"anyOf": [texts, {"type": "array", "items": texts, "minItems": 1}]}
+        if param.type is tuple
+        else {"type": _JSON_TYPES[param.type], **{k: v for k, v in bounds.items() if v is not None}}
+    )
     if param.choices:
         kind["enum"] = list(param.choices)
     alternatives = [kind, VARIABLE] + ([{"type": "null"}] if param.nullable else [])

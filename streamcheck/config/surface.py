@@ -108,9 +108,9 @@ class Surface:
             signals += [Signals.RANGED] if column.range else []
             signals += [Signals.NUMERIC_FEATURE] if column.kind is Kind.NUMERIC else []
         needs = (
-            (Needs.NUMERIC, Needs.VALUES, Needs.FIELD)
+            (Needs.NUMERIC, Needs.VALUES, Needs.CODES, Needs.FIELD)
             if column.kind is Kind.NUMERIC
-            else (Needs.CATEGORICAL, Needs.FIELD)
+            else (Needs.CATEGORICAL, Needs.CODES, Needs.TOP, Needs.FIELD)
         )
         score = column.role is Role.SCORE and self.task is Task.BINARY
         domain = {Kind.NUMERIC: Domain.UNIT if score else Domain.REAL, Kind.BINARY: Domain.BINARY}.get(column.kind)

@@ -82,6 +82,8 @@ def reborn(name: str, detector: Detector) -> Detector:
 
 def bad_values(declared: Param) -> list[Any]:
     """Values that a parameter must refuse."""
+    if declared.type is tuple:
+        return [object(), None, [], [[1]], [True], [0.5]]
     wrong: list[Any] = [object(), [1]]
     wrong += [] if declared.nullable else [None]
     wrong += ["a text"] if declared.type is not str or declared.choices else [1]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamcheck.contracts.detectors import bad_values, spoil
-from streamcheck.contracts.panes import KINDS, LAYOUT, together
+from streamcheck.contracts.panes import KINDS, LAYOUT, hostile_tops, together
 from streamcheck.core.codec import decode, encode
 from streamcheck.core.components import build, components
 from streamcheck.core.measures.base import LabelledMeasure, Measure, Needs
@@ -74,8 +74,10 @@ def hostile(needs: Needs) -> list[Any]:  # noqa: PLR0911 - one of each kind
         return [usable, *(Moment.of(np.array(held)) for held in ([1.0], [7.0] * 3, [1.7e308] * 3, [0.0] * 3))]
     if needs is Needs.ESTIMATED:
         return [usable, *_hostile_estimates()]
-    if needs is Needs.CATEGORICAL:
+    if needs in (Needs.CATEGORICAL, Needs.CODES):
         return [usable, *_hostile_categories()]
+    if needs is Needs.TOP:
+        return [usable, *hostile_tops()]
     huge = 1.7e308
     columns = [[1.0], [7.0] * 3, [huge] * 3, [-huge, huge, 0.0], [5e-324, -5e-324, 0.0], [0.0] * 3]
     if needs is Needs.VALUES:

@@ -15,10 +15,12 @@ from streamcheck.core.summaries import (
     Moment,
     NumericSummary,
     StreamSummary,
+    TopSummary,
     ValuesSummary,
     fold_categorical,
     fold_features,
     fold_numeric,
+    fold_top,
 )
 from streamcheck.core.summaries.estimated import BINS, FINE, EstimateSummary, fold_estimated
 from streamcheck.core.summaries.stream import Form, Silence
@@ -55,6 +57,26 @@ def categorical(rng: np.random.Generator, rows: int, changed: bool) -> Categoric
         names += [f"new{k}" for k in range(5)]
         codes = np.where(rng.random(rows) < 0.4, rng.integers(2_000, 2_005, rows), codes)
     return fold_categorical(codes.astype(np.int32), np.zeros(rows, np.uint8), tuple(names)).summary(0)
+
+
+def codes(rng: np.random.Generator, rows: int, changed: bool) -> CategoricalSummary:  # noqa: FBT001 - as MakePane
+    """Answers with a code; changed: more failures."""
+    names = ("200", "404", "503", "timeout")
+    share = [0.5, 0.1, 0.3, 0.1] if changed else [0.85, 0.1, 0.03, 0.02]
+    return fold_categorical(rng.choice(4, rows, p=share).astype(np.int32), np.zeros(rows, np.uint8), names).summary(0)
+
+
+def top(rng: np.random.Generator, rows: int, changed: bool) -> TopSummary:  # noqa: FBT001 - as MakePane
+    """Keys of which one in five rows has the most frequent; changed: one key bursts."""
+    keys = np.where(rng.random(rows) < 0.2, 0, rng.integers(1, 5_000, rows)).astype(np.int32)
+    keys = np.where(rng.random(rows) < (0.6 if changed else 0.0), 5_000, keys)
+    return fold_top(keys, rng.random(rows) < 0.5, [f"k{k}" for k in range(5_001)])
+
+
+def hostile_tops() -> list[TopSummary]:
+    """No row, no value, one value, the same one twice."""
+    none, two = np.full(3, -1, np.int32), np.array([0, 0], np.int32)
+    return [fold_top(held, np.arange(len(held)) > 0, ("a",)) for held in (none[:0], none, two[:1], two)]
 
 
 def features(rng: np.random.Generator, rows: int, changed: bool) -> FeaturesSummary:  # noqa: FBT001 - as MakePane
@@ -112,6 +134,8 @@ KINDS: dict[Needs, MakePane] = {
     Needs.FIELD: numeric,
     Needs.VALUES: one_by_one,
     Needs.CATEGORICAL: categorical,
+    Needs.CODES: codes,
+    Needs.TOP: top,
     Needs.FEATURES: features,
     Needs.STREAM: stream,
     Needs.ESTIMATED: estimated,

@@ -190,8 +190,7 @@ class Board:
             needs = instance.measure.needs
             if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded and instance.normal is not None:
                 continue  # no histogram yet: the signal begins once it is laid out
-            look = pane.values_summary if needs is Needs.VALUES else pane.summary
-            stepping.add(instance, [look(spec.column, spec.by, number, layout)])
+            stepping.add(instance, [pane.look(needs, spec.column, spec.by, number, layout)])
 
     def _add_labelled_monitor(
         self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane, stepping: Stepping

@@ -19,6 +19,7 @@ from streamcheck.core.join import CONTENT, Join
 from streamcheck.core.joining import UNUSABLE, Correction, Joined, Labels, Predictions, first_of_each
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.monitors import Span
+from streamcheck.core.pace import Pace
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Column, Kind, Plan, Role, Target
@@ -54,6 +55,7 @@ class Closing:
         """Who joins while the board judges columns."""
         self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
+        self.pace = Pace(plan.time.pane_ms)
         self.memory: Memory | None = None
         """What is remembered for pages; None where nothing is."""
         self._classes: dict[str, int] = {}
@@ -74,6 +76,7 @@ class Closing:
         predictions = self._parts(buffers, StreamRole.PREDICTIONS)
         pane = PaneRows(self.plan.predictions, predictions) if predictions else None
         del predictions  # the pane has copied them: up to limits.pane_memory for each source partition
+        self.pace.add(span.start_ms, 0 if pane is None else len(pane))
         segments = self.board.number_segments(pane) if pane is not None else None
         if self.board.watcher is not None and pane is not None:
             self.board.watcher.pane(span, pane, self.board.layouts)
@@ -84,7 +87,7 @@ class Closing:
         met = meeting() if meeting is not None else None
         if complete and self.watches_silence:
             heard = [p.source for p, b in buffers if p.role is StreamRole.PREDICTIONS and (b.n_rows or b.late)]
-            changes += self.board.step_stream(span, _stream_summary(buffers, pane, met), heard)
+            changes += self.board.step_stream(span, _stream_summary(span, buffers, pane, met), heard)
         if met is not None:
             changes += self._labelled(span, met.joined, met.corrections)
         elif self._label is not None and pane is not None:
@@ -94,7 +97,7 @@ class Closing:
 
     def step_empty(self, span: Span) -> list[Change]:
         """One pane without events."""
-        return self.board.step_stream(span, StreamSummary(0, 0, 0))
+        return self.board.step_stream(span, StreamSummary(0, 0, 0, span_ms=span.end_ms - span.start_ms))
 
     def _parts(
         self, buffers: Sequence[tuple[Partition, PaneBuffer]], role: StreamRole
@@ -294,7 +297,7 @@ def _place(plan: Plan, role: Role) -> tuple[Column, int] | None:
 
 
 def _stream_summary(
-    buffers: Sequence[tuple[Partition, PaneBuffer]], pane: PaneRows | None, met: Met | None
+    span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], pane: PaneRows | None, met: Met | None
 ) -> StreamSummary:
     """met: what came of the join; without it (None) ids are compared within the pane."""
     of_predictions = [b for p, b in buffers if p.role is StreamRole.PREDICTIONS]
@@ -308,4 +311,5 @@ def _stream_summary(
         identified=identified,
         repeated=repeated,
         forms=() if pane is None else pane.forms(),
+        span_ms=span.end_ms - span.start_ms,
     )

@@ -20,6 +20,16 @@ None, bool, int, float, str, bytes, numpy arrays, and lists or str-keyed dicts o
 """
 
 
+TEXTS_MAX = 100
+_NOUNS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "a text",
+    tuple: "a list of texts or whole numbers",
+}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Param:
     """One declared parameter. A `nullable` one may be None (the component then chooses for itself)."""
@@ -43,7 +53,7 @@ class Param:
         """
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        noun = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}[self.type]
+        noun = _NOUNS[self.type]
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">", self.gt), (">=", self.ge), ("<", self.lt), ("<=", self.le))
@@ -57,11 +67,21 @@ class Param:
             return None
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if self.type is tuple:
+            return self._texts(value)
         wrong_type = type(value) is not self.type
         wrong_choice = bool(self.choices) and value not in (self.choices or ())
         if wrong_type or wrong_choice or (isinstance(value, int | float) and not self._within(value)):
             raise ParameterError(f"{self.name} must be {self.expected()}, not {value!r}", self.name)
         return value
+
+    def _texts(self, value: object) -> tuple[str, ...]:
+        """Texts and whole numbers as texts, one of them or several."""
+        several = value if isinstance(value, list | tuple) else [value]
+        sound = all(isinstance(v, str | int) and not isinstance(v, bool) and str(v) for v in several)
+        if not sound or not 1 <= len(several) <= TEXTS_MAX:
+            raise ParameterError(f"{self.name} must be {self.expected()}, not {value!r}", self.name)
+        return tuple(dict.fromkeys(map(str, several)))
 
     def _within(self, value: float) -> bool:
         return (
@@ -111,7 +131,7 @@ class Component:
 
 ComponentType = TypeVar("ComponentType", bound=type[Component])
 _REGISTRY: dict[str, dict[str, type[Component]]] = {}
-_TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str}
+_TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool, "str": str, "tuple": tuple}
 
 
 @dataclass_transform(field_specifiers=(param,), kw_only_default=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamcheck.core.measures.base import Needs
 from streamcheck.core.plan import Column, Kind, Schema, Segmentation
 from streamcheck.core.rows import Rows, concatenate
 from streamcheck.core.segments import PaneGroups, group
@@ -24,6 +25,7 @@ from streamcheck.core.summaries import (
     fold_numeric,
 )
 from streamcheck.core.summaries.stream import Form
+from streamcheck.core.summaries.top import TopSummary, fold_top, halves
 from streamcheck.core.types import (
     OTHER_SEGMENT,
     BoolArray,
@@ -34,6 +36,8 @@ from streamcheck.core.types import (
     SourcePartition,
     StatusArray,
 )
+
+Summary = NumericSummary | CategoricalSummary | ValuesSummary | TopSummary
 
 FOLD_ROWS = 65_536
 """Rows that are summed in one go.
@@ -185,6 +189,22 @@ class PaneRows:
         ]
 
     # ------------------------------------------------------------------ summaries
+    def look(self, needs: Needs, column: str, by: Segmentation | None, segment: int, layout: Layout | None) -> Summary:
+        """What a measure with these needs is to see."""
+        if needs is Needs.TOP:
+            return self.top_summary(column, by, segment)
+        by_value = needs is Needs.VALUES or (needs is Needs.CODES and column in self._numeric)
+        return (self.values_summary if by_value else self.summary)(column, by, segment, layout)
+
+    def top_summary(self, column: str, by: Segmentation | None, segment: int) -> TopSummary:
+        """Which value of a coded column comes most often in one segment that occurs."""
+        place, offsets = self._coded[column], self.rows.offsets
+        codes, values = self.rows.codes[place], self.rows.dictionaries[place].values
+        if by is not None:
+            mine = self._groups[by.name].groups == self._group_of(by, segment)
+            codes, offsets = codes[mine], offsets[mine]
+        return fold_top(codes, halves(offsets), values)
+
     def summary(
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
     ) -> NumericSummary | CategoricalSummary:

@@ -144,7 +144,8 @@ def _profile(held: _File) -> Profile:
     layouts = {name: _layout(layout) for name, layout in held.layouts.items()}
     contents: dict[Key, Content] = {}
     for each in held.contents:
-        params = tuple(sorted(each.params.items()))
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in each.params.items()}
+        params = tuple(sorted(given.items()))
         segment: Label = tuple(each.segment.items())
         if tuple(each.segment) != tuple(each.by):
             raise ValueError(f"{each.column}: a segment of {list(each.segment)}, by {each.by}")

@@ -251,7 +251,7 @@ class VersionsCompared:
 class EngineReading:
     """Everything the engine shows at one moment. limits: how often each limit has bitten, by name.
 
-    lately: None where nobody has asked for it to be kept.
+    lately: None where nobody has asked for it to be kept. events_per_second: predictions, of the newest closed minute.
     """
 
     monitors: tuple[Reading, ...]
@@ -269,3 +269,4 @@ class EngineReading:
     biased: tuple[BiasedSegment, ...] = ()
     versions: tuple[VersionsCompared, ...] = ()
     lately: Lately | None = None
+    events_per_second: float | None = None

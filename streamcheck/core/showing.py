@@ -26,12 +26,14 @@ def reading_of(engine: "Engine") -> EngineReading:
         for source, p in engine.partitions.items()
     )
     memory = engine.closing.memory
+    closed_ms = None if engine.open_from is None else engine.open_from * engine.plan.time.pane_ms
     return EngineReading(
         monitors=engine.board.readings(),
         partitions=shown,
         join=engine.closing.join_reading(),
         watermark_ms=None if watermark == NEVER else watermark,
-        closed_until_ms=None if engine.open_from is None else engine.open_from * engine.plan.time.pane_ms,
+        closed_until_ms=closed_ms,
+        events_per_second=None if closed_ms is None else engine.closing.pace.per_second(closed_ms),
         open_rows=sum(p.open_rows for p in engine.partitions.values()),
         alerts=engine.sequence,
         incidents=engine.incidents.total,

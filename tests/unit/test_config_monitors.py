@@ -225,7 +225,7 @@ def test_segments_of_monitors_join_those_declared() -> None:
 
 
 MISTAKES = [
-    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, late_rate, reject_rate, schema_changes, volume, dependence, entropy, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
+    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, late_rate, reject_rate, schema_changes, throughput, volume, dependence, entropy, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
     ("  - {on: amount, by: [teir]}\n", "monitors[0].by: unknown segment 'teir'; known: tier (did you mean 'tier'?)"),
     ("  - {on: volume, by: [tier]}\n", "monitors[0].by: volume is counted for all rows together; leave by out"),
     ("  - {on: amount, detector: adwinn}\n", "monitors[0].detector: unknown detector 'adwinn'; known: DETECTORS (did you mean 'adwin'?)"),
@@ -266,7 +266,7 @@ def test_one_mistake(entries: str, mistake: str) -> None:
     from streamcheck.core.components import components  # noqa: PLC0415
     from streamcheck.core.measures.base import Needs  # noqa: PLC0415
 
-    fitting = [name for name, cls in measures().items() if cls.needs in (Needs.NUMERIC, Needs.VALUES, Needs.FIELD)]
+    fitting = [name for name, cls in measures().items() if cls.needs in (Needs.NUMERIC, Needs.VALUES, Needs.CODES, Needs.FIELD)]
     for mark, names in (("QUALITIES", qualities()), ("DETECTORS", components("detector")), ("MEASURES", measures()), ("FITTING", fitting)):
         mistake = mistake.replace(mark, ", ".join(names))
     (found,) = mistakes(entries)

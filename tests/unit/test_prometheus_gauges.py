@@ -75,7 +75,7 @@ VERSIONS = VersionsCompared(PREMIUM, "v1", "v2", 900, 800, 0.9, 0.93, 0.03, 0.01
 FULL = Snapshot(
     "payments", "0.1.0", 1_000_000, 5.0, Phase.LIVE,
     EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),),
-                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,)),
+                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), events_per_second=12.5),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
     1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
 )  # fmt: skip

@@ -211,6 +211,8 @@ GAUGES = (
           lambda scrape: (((s.topic, str(s.partition)), lag) for s, lag in scrape.snapshot.lag)),
     Gauge("streamcheck_closed_until_seconds", (), "Event time up to which all panes have been judged, as Unix time.",
           _of_service(lambda snapshot: _seconds(snapshot.engine.closed_until_ms))),
+    Gauge("streamcheck_events_per_second", (), "Predictions on time of the newest minute that was judged.",
+          _of_service(lambda snapshot: snapshot.engine.events_per_second)),
     Gauge("streamcheck_open_rows", (), "Rows that wait for their pane to close.",
           _of_service(lambda snapshot: snapshot.engine.open_rows)),
     Gauge("streamcheck_join_pending", ("stream",), "Predictions without a label yet, labels without a prediction yet.",

@@ -227,11 +227,12 @@ def _causes(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
-    commit = snapshot.last_commit_ms
+    commit, pace = snapshot.last_commit_ms, snapshot.engine.events_per_second
     return (
         ("phase", snapshot.phase.value),
         ("broker", "connected" if snapshot.broker.connected else "not connected"),
         ("judged until", moment(snapshot.engine.closed_until_ms)),
+        ("events", NOTHING if pace is None else f"{number(pace)} a second"),
         ("last commit", NOTHING if commit is None else f"{span((now_ms - commit) / 1000)} ago"),
         ("lag", counted(sum(lag for _, lag in snapshot.lag), "record")),
         ("outbox", counted(snapshot.outbox, "alert") if snapshot.outbox else "empty"),

@@ -9,6 +9,7 @@ from streamcheck.core.measures.category_share import CategoryShare
 from streamcheck.core.measures.category_shift import CategoryShift
 from streamcheck.core.measures.dependence import Dependence
 from streamcheck.core.measures.duplicate_rate import DuplicateRate
+from streamcheck.core.measures.edge_rate import EdgeRate
 from streamcheck.core.measures.entropy import Entropy
 from streamcheck.core.measures.error_rate import ErrorRate
 from streamcheck.core.measures.estimate_gap import EstimateGap
@@ -32,7 +33,10 @@ from streamcheck.core.measures.rmse import Rmse
 from streamcheck.core.measures.scale import Scale
 from streamcheck.core.measures.schema_changes import SchemaChanges
 from streamcheck.core.measures.segment_gap import SegmentGap
+from streamcheck.core.measures.share_of import ShareOf
 from streamcheck.core.measures.stuck import Stuck
+from streamcheck.core.measures.throughput import Throughput
+from streamcheck.core.measures.top_share import TopShare
 from streamcheck.core.measures.unit_change import UnitChange
 from streamcheck.core.measures.unseen import Unseen
 from streamcheck.core.measures.volume import Volume
@@ -50,6 +54,7 @@ __all__ = [
     "CategoryShift",
     "Dependence",
     "DuplicateRate",
+    "EdgeRate",
     "Entropy",
     "ErrorRate",
     "EstimateGap",
@@ -72,7 +77,10 @@ __all__ = [
     "Scale",
     "SchemaChanges",
     "SegmentGap",
+    "ShareOf",
     "Stuck",
+    "Throughput",
+    "TopShare",
     "UnitChange",
     "Unseen",
     "Volume",

@@ -354,8 +354,10 @@ class RateMeasure(Measure):
         return MomentAccumulator(self.moment)
 
     def signal(self, summary: Any, reference: Any) -> Signal | None:
-        """The pane's share; center smoothed, so that it is never 0 or 1."""
+        """The pane's share; center smoothed, so that it is never 0 or 1. Without a reference: the share alone."""
         events, rows = self.count(summary)
+        if rows and reference is None:
+            return Signal(events / rows, events / rows, 1.0, rows, events / rows, events / rows)
         if not rows or not reference.moment.n:
             return None
         return share_signal(events, rows, reference)

@@ -17,6 +17,8 @@ class Needs(StrEnum):
     NUMERIC = "numeric"                    # NumericSummary
     CATEGORICAL = "categorical"            # CategoricalSummary (binary columns too)
     VALUES = "values"                      # ValuesSummary: a numeric column, value by value
+    CODES = "codes"                        # ValuesSummary of a numeric column, CategoricalSummary of any other
+    TOP = "top"                            # TopSummary of a categorical column
     FIELD = "field"                        # any column's summary: missing, wrong type
     FEATURES = "features"                  # FeaturesSummary: the numeric features together
     STREAM = "stream"                      # StreamSummary

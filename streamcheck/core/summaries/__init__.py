@@ -8,6 +8,7 @@ from streamcheck.core.summaries.layout import Layout
 from streamcheck.core.summaries.moments import VALUE_MAX, Moment
 from streamcheck.core.summaries.numeric import NumericPane, NumericSummary, fold_numeric
 from streamcheck.core.summaries.stream import StreamSummary
+from streamcheck.core.summaries.top import TopSummary, fold_top
 from streamcheck.core.summaries.values import ValuesSummary
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "NumericPane",
     "NumericSummary",
     "StreamSummary",
+    "TopSummary",
     "ValuesSummary",
     "fold_categorical",
     "fold_features",
     "fold_numeric",
+    "fold_top",
 ]

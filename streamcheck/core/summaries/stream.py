@@ -29,7 +29,7 @@ class StreamSummary:
     """How many events came? rows: on time; late and rejected: accounted to this pane.
 
     identified, repeated: predictions with an id, and those whose id had come before. forms: of each field by name,
-    where there are rows enough to tell. silences: of the partitions of predictions.
+    where there are rows enough to tell. silences: of the partitions of predictions. span_ms: of the pane.
     """
 
     rows: int
@@ -39,6 +39,7 @@ class StreamSummary:
     repeated: int = 0
     forms: tuple[tuple[str, Form], ...] = ()
     silences: tuple[Silence, ...] = ()
+    span_ms: int = 1_000
 
     @property
     def any(self) -> bool:
