@@ -75,7 +75,7 @@ class Board:
         self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._chances = Chances(plan, self.room, self._exporters, self._touched)
         self.pool = Pool(plan, self.tables, self.room, self._exporters, self._touched)
-        self.versus = Versus(plan, self.tables, self._exporters, self._touched)
+        self.versus = Versus(plan, self.tables, self.room, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
         self._layouts = Layouts(binned_columns(plan), plan.layouts)

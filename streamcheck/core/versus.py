@@ -11,6 +11,7 @@ from streamcheck.core.joining import UNUSABLE
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.plan import Plan, Task
 from streamcheck.core.readings import VersionsCompared
+from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.types import FloatArray, IntArray
 
@@ -22,6 +23,8 @@ SEGMENT_CONFIDENCE = 0.995
 EFFECT_SD = 0.1
 """The interval is narrowest for differences of about so many standard deviations of a row: .03 of an accuracy of .9."""
 SHOWN_MAX = 200
+CELL_BYTES = 2 * 3 * 8
+"""Of a segment: three sums of each version. One that finds no room is not compared."""
 VERSION = "model_version"
 Label = tuple[tuple[str, str], ...]
 _KEY = "versus"
@@ -53,6 +56,7 @@ class Versus:
         self,
         plan: Plan,
         tables: Mapping[str, SegmentTable],
+        room: Room,
         exporters: dict[str, Callable[[], State]],
         touched: set[str],
     ) -> None:
@@ -60,7 +64,7 @@ class Versus:
         self._active = plan.task is not None and VERSION in names
         self._number = plan.task is Task.REGRESSION
         self._names = [name for name in names if name != VERSION]
-        self._tables, self._touched = tables, touched
+        self._tables, self._room, self._touched = tables, room, touched
         self._pair = (0, 0)
         """Numbers of the version before, and of the newest; 0: there is none yet."""
         self._sums: list[FloatArray] = []
@@ -68,7 +72,13 @@ class Versus:
             exporters[_KEY] = self.export
         self._clear()
 
+    @property
+    def held_bytes(self) -> int:
+        """What was asked for: the sums of segments, beside those of the first."""
+        return sum(CELL_BYTES * (sums.shape[2] - 1) for sums in self._sums)
+
     def _clear(self) -> None:
+        self._room.give(self.held_bytes)
         self._sums = [np.zeros((2, 3, 1)) for _ in range(1 + len(self._names))]
 
     def add(self, labelled: LabelledPane) -> None:
@@ -86,7 +96,7 @@ class Versus:
         arms = np.where(version == self._pair[1], 1, np.where(version == self._pair[0], 0, -1))
         index, arms = index[(arms >= 0) & (version > 0)], arms[(arms >= 0) & (version > 0)]
         rows = labelled.rows(index)
-        value = np.minimum(rows.error(), -UNUSABLE**0.25) if self._number else 1.0 - rows.error()
+        value = np.minimum(rows.error(), -(UNUSABLE**0.25)) if self._number else 1.0 - rows.error()
         self._fold(0, arms, np.zeros(len(index), np.int64), value)
         for place, name in enumerate(self._names):
             segments = joined.segments[labelled.segmentations.index(name)][index].astype(np.int64)
@@ -95,6 +105,9 @@ class Versus:
     def _fold(self, place: int, arms: IntArray, segments: IntArray, value: FloatArray) -> None:
         held = self._sums[place]
         width = max(held.shape[2], int(segments.max(initial=0)) + 1)
+        width = held.shape[2] + self._room.take_some(width - held.shape[2], CELL_BYTES)
+        known = segments < width
+        arms, segments, value = arms[known], segments[known], value[known]
         cell, size = arms * width + segments, 2 * width
         new = [np.bincount(cell, weights, size).reshape(2, width) for weights in (None, value, value * value)]
         grown = np.zeros((2, 3, width))
@@ -141,4 +154,6 @@ class Versus:
         state = states.get(_KEY) if self._active else None
         if state is not None and state["names"] == self._names:
             self._pair = state["pair"][0], state["pair"][1]
+            self._room.give(self.held_bytes)
             self._sums = [np.array(sums) for sums in state["sums"]]
+            self._room.force(self.held_bytes)

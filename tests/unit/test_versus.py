@@ -79,3 +79,32 @@ def test_a_restart_changes_nothing():
         feed(parts, {name: column[last] for name, column in held.items()})
     assert compared(parts) == compared(whole)
     assert len(compared(whole)) == 3
+
+
+def test_what_it_holds_is_charged_to_the_room_of_monitors():
+    streams = {**STREAMS, "segments": ["model_version", "tier", "shop"]}
+    names = {**NAMES, "shop": tuple(f"s{k}" for k in range(500))}
+
+    def made(seed=5):
+        run = Run(plan_of(config(streams, [{"on": "accuracy"}], 60)), names)
+        rng = np.random.default_rng(seed)
+        feed(run, rows(rng, 4_000, (0.9, 0.9)) | {"shop": rng.integers(0, 500, 4_000)})
+        return run
+
+    run = made()
+    board = run.engine.board
+    before, held = board.room.used, board.versus.held_bytes
+    assert held > 480 * 48
+    board.versus._clear()
+    assert before - board.room.used == held
+    assert board.versus.held_bytes == 0
+
+    full = Run(plan_of(config(streams, [{"on": "accuracy"}], 60)), names)
+    room = full.engine.board.room
+    room.force(room.bytes_max - room.used - 1_000)
+    rng = np.random.default_rng(5)
+    feed(full, rows(rng, 4_000, (0.9, 0.9)) | {"shop": rng.integers(0, 500, 4_000)})
+    assert full.engine.board.versus.held_bytes <= 1_000
+    assert room.used <= room.bytes_max
+    assert room.refused
+    assert () in compared(full), "all rows together need no room"
