@@ -20,13 +20,13 @@ TEMPLATE_BYTES_MAX = 64 << 10
 
 
 @contextmanager
-def notifying(settings: Settings, config: Path, telemetry: Telemetry, clock: Clock) -> Iterator[None]:
+def notifying(settings: Settings, config: Path, telemetry: Telemetry, clock: Clock) -> Iterator[Notifying]:
     """Tell people for as long as this lasts. config: templates lie beside it. Raises StreamcheckError."""
     directory = Path(settings.state_dir)
     tellers = [_teller(notify, config, directory, clock) for notify in settings.notify]
     silences = Silences(SilenceFile(directory).read, segment_text)
-    with Notifying(tellers, silences, telemetry, clock):
-        yield
+    with Notifying(tellers, silences, telemetry, clock) as told:
+        yield told
 
 
 def _teller(notify: Notify, config: Path, directory: Path, clock: Clock) -> Teller:

@@ -103,6 +103,7 @@ def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, r
     from streamcheck.adapters.sqlite.aside import allow_takeover, reset  # noqa: PLC0415
     from streamcheck.cli.kafka_wiring import wire  # noqa: PLC0415 (numpy, kafka: only when something runs)
     from streamcheck.cli.notify_wiring import notifying  # noqa: PLC0415
+    from streamcheck.cli.operations_wiring import watched  # noqa: PLC0415
     from streamcheck.cli.page_wiring import desk  # noqa: PLC0415
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
@@ -128,14 +129,15 @@ def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, r
     with (
         stop.on_signals(),
         pages(settings, telemetry, clock, desk=desk(settings, config)) as address,
-        notifying(settings, Path(config), telemetry, clock),
+        notifying(settings, Path(config), telemetry, clock) as told,
     ):
         if address is not None:
             log.info("status page and gauges at %s", address)
         lifeline = Lifeline(lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
         wiring = _unlocked(lambda: wire(loaded.plan, settings), stop)
         wiring = replace(wiring, opened=lifeline.opened)
-        tally = run_service(loaded.plan, wiring, rules, clock, telemetry, stop)
+        with watched(settings, telemetry, clock, told.troubles):
+            tally = run_service(loaded.plan, wiring, rules, clock, telemetry, stop)
     return {"events": tally.events, "alerts": tally.alerts, "panes": tally.panes, "commits": tally.commits}
 
 

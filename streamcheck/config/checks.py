@@ -198,6 +198,8 @@ def _check_outputs(usable: Usable, findings: Findings) -> None:
             "other machines can read the pages, which have no password; listen on 127.0.0.1 behind a proxy with one",
         )
     _check_page(usable, findings)
+    if config.alerts.operations_topic is not None and not config.operations.enabled and usable.sure("operations"):
+        findings.warning(("alerts", "operations_topic"), "gets nothing, for operations is not enabled")
     if config.kafka is not None and config.alerts.topic is None and usable.sure("alerts"):
         findings.warning(
             ("alerts",),

@@ -6,6 +6,7 @@ from streamcheck.config.formats import located, own_id, own_time
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
 from streamcheck.config.models import Config, Prometheus
 from streamcheck.config.notify import compile_notify
+from streamcheck.config.operations import compile_operations
 from streamcheck.config.registry import compile_registry
 from streamcheck.config.settings import JoinStorage, Page, Settings, Topics
 from streamcheck.config.streams import TimeSource
@@ -150,7 +151,7 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         idle_after_ms=config.time.idle_after,
         predictions_step_ms=steps[0],
         labels_step_ms=steps[1],
-        owner=config.alerts.owner,
+        operations=compile_operations(config.operations, config.alerts.owner, config.state.commit_every),
         open_bytes=config.limits.open_memory,
         workers=config.workers,
         kafka_client=client,  # type: ignore[arg-type]  # checked: one of CLIENTS

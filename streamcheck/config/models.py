@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from streamcheck.config.notify import NotifySection
+from streamcheck.config.operations import OperationsSection
 from streamcheck.config.registry import SchemaRegistrySection
 from streamcheck.config.streams import Section, Segmentations, Streams, Times
 from streamcheck.config.values import (
@@ -306,6 +307,9 @@ class Config(Section):
     alerts: Alerts = Field(default_factory=Alerts, description="Where alerts go, and who answers for them.")
     notify: tuple[NotifySection, ...] = Field(
         (), description="Who is told beside the topic: Alertmanager, webhooks, Slack, mail; an incident is one message."
+    )
+    operations: OperationsSection = Field(
+        default_factory=OperationsSection, description="When the service itself is in trouble, and who answers for it."
     )
     journal: TopicSection | None = Field(
         None, description="Topic for a copy of the journal: what a replay needs beside the events."

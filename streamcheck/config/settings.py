@@ -77,6 +77,29 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Operations:
+    """When the service itself is in trouble; times in s.
+
+    lag_records: left to be read in all partitions, for lag_s; growing_s: how long that may grow. commit_s: how long a
+    closed pane may wait for its commit; stalled_s: how long a partition may hold records without progress; delivery_s:
+    how long something may not be delivered; broker_s: how long the broker may be away. resolve_s: how long all must be
+    well for an alert to end.
+    """
+
+    lag_records: int = 1_000_000
+    lag_s: float = 300.0
+    growing_s: float = 900.0
+    commit_s: float = 60.0
+    stalled_s: float = 120.0
+    delivery_s: float = 60.0
+    broker_s: float = 30.0
+    resolve_s: float = 60.0
+    severity: str = "warning"
+    owner: str | None = None
+    runbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaRegistry:
     """Where the schemas of events are, and how to log in there. ca_file: what its certificate is checked by."""
 
@@ -105,7 +128,8 @@ class Settings:
     kafka: options for kafka-python (group_id included), None for a config of files; not in repr: it holds secrets.
     start: where a first run begins, a number being event time in ms. listen: host and port of the page, None for none.
     step_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
-    owner: who answers for alerts about the service itself. open_bytes: rows of open panes at which those ahead wait.
+    operations: when the service itself is in trouble, None where nobody watches.
+    open_bytes: rows of open panes at which those ahead wait.
     workers: processes that decode; with 1, the one that does everything else. kafka_client: who reads the topics.
     """
 
@@ -121,7 +145,7 @@ class Settings:
     idle_after_ms: int
     predictions_step_ms: int | None = None
     labels_step_ms: int | None = None
-    owner: str | None = None
+    operations: Operations | None = None
     open_bytes: int = 512 << 20
     workers: int = 1
     kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"

@@ -147,7 +147,7 @@ class StrayPost:
     def __init__(self, dead_letters: StraySink | None, late: StraySink | None) -> None:
         self._dead_letters = dead_letters
         self._late = late
-        self._trouble = ""
+        self.trouble = ""
         self.full = False
         self.sent = 0
 
@@ -174,15 +174,15 @@ class StrayPost:
                 except DeliveryError as error:
                     self._note(error)
                     return False
-        if self._trouble:
+        if self.trouble:
             log.info("dead letters and late events arrive again")
-        self.full, self._trouble = False, ""
+        self.full, self.trouble = False, ""
         return True
 
     def _note(self, error: DeliveryError) -> None:
-        if not self._trouble:
+        if not self.trouble:
             log.warning("commits wait for dead letters and late events (tried again; said once): %s", error)
-        self._trouble = str(error)
+        self.trouble = str(error)
 
     def close(self) -> None:
         """Release the connections."""

@@ -32,7 +32,7 @@ class JournalLog:
 
     Silence that goes on takes one line, not one a pane: an entry about it that directly follows another of its kind
     replaces it, under the same number. `copied`: how many lines are in the topic; what lies beyond is copied again
-    after a crash.
+    after a crash. trouble: why the last attempt failed.
     """
 
     def __init__(self, sink: JournalSink | None, saved: Mapping[str, bytes]) -> None:
@@ -43,6 +43,7 @@ class JournalLog:
         self.copied = min(int(saved.get(COPIED, b"0")), len(lines))
         self._uncopied: list[bytes] = lines[self.copied :]
         self._retry_at_s = 0.0
+        self.trouble = ""
 
     def commit(self, entries: Sequence[JournalEntry]) -> dict[str, bytes]:
         """Number entries; the keyed state to be committed with them."""
@@ -74,9 +75,9 @@ class JournalLog:
             try:
                 self._sink.send(self.copied, self._uncopied)
             except DeliveryError as error:
-                self._retry_at_s = now_s + RETRY_S
+                self._retry_at_s, self.trouble = now_s + RETRY_S, str(error)
                 waiting = counted(len(self._uncopied), "journal entry waits", "journal entries wait")
                 log.warning("%s to be copied to the topic: %s", waiting, error)
                 return
         self.copied += len(self._uncopied)
-        self._uncopied = []
+        self._uncopied, self.trouble = [], ""

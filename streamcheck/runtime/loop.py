@@ -326,6 +326,10 @@ class Loop:
     def _limits(self) -> tuple[tuple[str, int], ...]:
         return (("open_memory", self._brake.hits), ("delivery", self._stops), ("firing_shown", self._book.hidden))
 
+    def _undelivered(self) -> tuple[tuple[str, str], ...]:
+        troubles = (("alerts", self._outbox), ("dead letters", self._strays), ("journal", self._journal_log))
+        return tuple((name, post.trouble) for name, post in troubles if post.trouble)
+
     def _at_end(self) -> bool:
         if not self._rules.until_end or self._ends is None:
             return False
@@ -384,6 +388,9 @@ class Loop:
             self._limits(),
             lag=tuple(sorted(lag.items())),
             commit_waiting_since_s=self._dirty_since_s,
+            positions=tuple(sorted((source, s.position) for source, s in self._status.items())),
+            held_back=self._brake.paused,
+            undelivered=self._undelivered(),
             alerts=self._book,
             delivered=self._outbox.delivered,
             outbox=len(self._outbox),

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from streamcheck.runtime.notices import Heard, Silences, Status
 from streamcheck.runtime.ports import Clock
-from streamcheck.runtime.telemetry import Phase, Telemetry
+from streamcheck.runtime.telemetry import AlertBook, Phase, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +55,22 @@ class Notifying:
             self.turn()
 
     def turn(self) -> None:
-        """Tell what is due, once the state has been restored."""
+        """Tell what is due: of alerts once the state has been restored, of the service itself at any time."""
         snapshot = self._telemetry.read()
-        if snapshot.phase in (Phase.STARTING, Phase.RESTORING):
+        begun = snapshot.phase not in (Phase.STARTING, Phase.RESTORING)
+        book = snapshot.alerts if begun else AlertBook()
+        if not begun and not snapshot.operations.book.recent:
             return
-        heard = self._silences.heard(snapshot.alerts, snapshot.config, self._clock.now_ms())
+        told = book.beside(snapshot.operations.book)
+        heard = self._silences.heard(told, snapshot.config, self._clock.now_ms())
         self._say("silences", heard.trouble)
         for teller in self._tellers:
             teller.turn(heard, self._clock.monotonic())
             self._say(teller.name, teller.status.trouble)
+
+    def troubles(self) -> tuple[tuple[str, str], ...]:
+        """Who could tell nothing at the last attempt, and why."""
+        return tuple((f"notify: {teller.name}", teller.status.trouble) for teller in self._tellers)
 
     def _say(self, name: str, trouble: str) -> None:
         """What is wrong, once, and once that it is no more."""

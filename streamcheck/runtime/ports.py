@@ -351,6 +351,16 @@ class JournalSink(Protocol):
         """Release the connection."""
 
 
+class OperationsSink(Protocol):
+    """Where alerts about the service itself go: at least once, keyed by the alert's id."""
+
+    def send(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        """Return once all (key, value) have arrived. Raises DeliveryError."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
 class OrderBox(Protocol):
     """Where people leave orders for a running service."""
 

@@ -19,6 +19,8 @@ FIRING_MAX = 5_000
 """Firing alerts kept for pages, the newest; at about 3 KB each, 15 MB."""
 RECENT_MAX = 200
 """Transitions kept for pages: at about 1 KB each, 200 KB."""
+OPERATIONAL = "operational-"
+"""How names of alerts about the service itself begin where monitors are named."""
 
 SEGMENT_VALUE_CHARS_MAX = 128
 """Longer segment values are cut in gauges and pages, with a digest that keeps them apart."""
@@ -104,7 +106,9 @@ class AlertReading:
             seen = _DECODER.decode(record)
         except msgspec.DecodeError as error:
             raise StateError(f"expected a published alert record, found {record[:80]!r} ({error})") from error
-        shown = {name: getattr(seen, name) for name in _Record.__struct_fields__ if name not in ("segment", "evidence")}
+        shown = {name: getattr(seen, name) for name in _Record.__struct_fields__ if name not in _NOT_SHOWN}
+        if seen.since:  # operational: by the real clock, and without a pane
+            shown |= {"pane_end": seen.since, "change_at": seen.since, "threshold": seen.limit, "detector": "threshold"}
         cause = None if seen.evidence.cause is None else seen.evidence.cause.monitor
         segment, fault = tuple(seen.segment.items()), seen.evidence.fault
         return AlertReading(record=record, segment=segment, fault=fault, cause=cause, **shown)
@@ -146,8 +150,11 @@ class _Record(msgspec.Struct, frozen=True):
     owner: str | None = None
     runbook: str | None = None
     evidence: _Evidence = _Evidence()
+    since: str = ""
+    limit: float | None = None
 
 
+_NOT_SHOWN = ("segment", "evidence", "since", "limit")
 _DECODER = msgspec.json.Decoder(_Record)
 
 
@@ -179,6 +186,10 @@ class AlertBook:
             total=tuple(sorted(total.items())),
             hidden=self.hidden + max(0, len(firing) - FIRING_MAX),
         )
+
+    def beside(self, other: "AlertBook") -> "AlertBook":
+        """What fires and has changed here, and there."""
+        return AlertBook((*self.recent, *other.recent), (*self.firing, *other.firing))
 
     def export(self) -> bytes:
         """The book as bytes, to be committed with the state."""
@@ -216,12 +227,21 @@ NOTHING_READ = EngineReading(
 
 
 @dataclass(frozen=True, slots=True)
+class OperationsReading:
+    """Alerts about the service itself: the names of all there may be (none where nobody watches), and their book."""
+
+    names: tuple[str, ...] = ()
+    book: AlertBook = field(default_factory=AlertBook)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that is shown, as of one moment of the loop.
 
     *_ms: wall clock, since 1970-01-01 UTC. beat_s: the loop's last sign of life, on the monotonic clock.
     commit_waiting_since_s: since when (monotonic) a closed pane waits for its commit; None when none does.
-    lag: records between the position and the high watermark, per source partition.
+    lag: records between the position and the high watermark, per source partition; positions: the next offsets to read;
+    held_back: partitions that wait for others; undelivered: who could deliver nothing at the last attempt, and why.
     delivered: the last sequence number that has arrived; outbox: entries that have not.
     """
 
@@ -241,6 +261,10 @@ class Snapshot:
     dead_letters: int = 0
     owners: tuple[Ownership, ...] = ()
     samples: tuple[Sample, ...] = ()
+    positions: tuple[tuple[SourcePartition, int], ...] = ()
+    held_back: frozenset[SourcePartition] = frozenset()
+    undelivered: tuple[tuple[str, str], ...] = ()
+    operations: OperationsReading = field(default_factory=OperationsReading)
 
 
 class Telemetry:
@@ -253,6 +277,8 @@ class Telemetry:
         self._newest = first
         self._asked: tuple[tuple[str, Segment], ...] = ()
         self._asking = threading.Lock()
+        self.operations = first.operations
+        """What is wrong with the service itself; who watches it swaps this reference, beside the loop."""
         self.asked_anew = False
         """Somebody looks at what nobody has looked at; the loop takes it back."""
 
@@ -277,7 +303,8 @@ class Telemetry:
 
     def read(self) -> Snapshot:
         """The newest snapshot; it never changes."""
-        return self._newest
+        newest, operations = self._newest, self.operations
+        return newest if newest.operations is operations else replace(newest, operations=operations)
 
 
 @dataclass(frozen=True, slots=True)

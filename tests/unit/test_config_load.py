@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamcheck.config.load import load, loads
-from streamcheck.config.settings import JoinStorage, Topics
+from streamcheck.config.settings import JoinStorage, Operations, Topics
 from streamcheck.core.plan import (
     Budget,
     Column,
@@ -109,7 +109,8 @@ def test_what_the_runtime_gets() -> None:
     assert made.topics == Topics(
         "payments.alerts", "payments.alerts.ops", "payments.journal", "payments.rejects", "payments.late"
     )
-    assert (made.start, made.on_gap, made.owner) == ("earliest", "refuse", "ml-platform")
+    assert (made.start, made.on_gap) == ("earliest", "refuse")
+    assert made.operations == Operations(owner="ml-platform", commit_s=60.0)
     assert (made.state_dir, made.commit_every_ms, made.listen, made.idle_after_ms) == (
         "var/payments",
         5_000,
@@ -117,6 +118,19 @@ def test_what_the_runtime_gets() -> None:
         30_000,
     )
     assert made.join == JoinStorage(512 * 2**20, 20 * 2**30)
+
+
+def test_what_the_service_says_of_itself() -> None:
+    own = "{lag_records: 5000, commit_intervals: 20, stalled_after: 5m, severity: page, owner: platform, runbook: R}"
+    text = SMALL + f"operations: {own}\nstate: {{commit_every: 1s}}\n"
+    assert loads(text, {}).settings.operations == Operations(
+        lag_records=5_000, commit_s=20.0, stalled_s=300.0, severity="page", owner="platform", runbook="R"
+    )
+    off = SMALL.replace("owner: me", "owner: me, operations_topic: ops") + "operations: {enabled: false}\n"
+    assert loads(off, {}).settings.operations is None
+    assert any("operations is not enabled" in str(each) for each in loads(off, {}).warnings)
+    with pytest.raises(ConfigError, match=r"stalled_aftr: unknown key.*did you mean 'stalled_after'"):
+        loads(SMALL + "operations: {stalled_aftr: 1m}\n", {})
 
 
 SMALL = "version: 1\nname: n\nstreams: {predictions: {topic: t, features: {a: numeric}}}\nalerts: {owner: me}\n"

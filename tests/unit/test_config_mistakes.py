@@ -105,7 +105,7 @@ SEMANTICS = [
 
 @pytest.mark.parametrize(("old", "new", "mistake"), STRUCTURE + SEMANTICS, ids=range(len(STRUCTURE + SEMANTICS)))
 def test_one_mistake_one_line(old: str, new: str, mistake: str) -> None:
-    known = "version, name, kafka, start, schema_registry, streams, time, reference, alarm_budget, monitors, alerts, notify, journal, dead_letter, late, "
+    known = "version, name, kafka, start, schema_registry, streams, time, reference, alarm_budget, monitors, alerts, notify, operations, journal, dead_letter, late, "
     known += "state, prometheus, limits, search, workers, on_gap"
     assert mistakes(changed(old, new)) == [mistake.replace("KNOWN", known)]
 

@@ -22,7 +22,16 @@ from streamcheck.core.readings import (
     WeakSegment,
 )
 from streamcheck.core.types import SourcePartition
-from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Ownership, Phase, Snapshot, Telemetry, segment_text
+from streamcheck.runtime.telemetry import (
+    AlertBook,
+    BrokerReading,
+    OperationsReading,
+    Ownership,
+    Phase,
+    Snapshot,
+    Telemetry,
+    segment_text,
+)
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -68,6 +77,8 @@ PARTITIONS = (
     PartitionReading(SourcePartition("p", 1), None, None, True, 0, 0, ()),
 )
 BOOK = AlertBook(total=((("firing", "page"), 3), (("resolved", "page"), 2)))
+LAGS = b'{"id": "a", "sequence": 1, "state": "firing", "monitor": "operational-lag", "since": "2026-03-01T10:00:00Z"}'
+OPERATIONS = AlertBook().after([LAGS])
 PREMIUM = (("tier", "premium"),)
 WEAK = WeakSegment(PREMIUM, 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)
 BIASED = BiasedSegment(PREMIUM, 900, 8.0, 7.0, 9.0, 0.08, 0.926, 0.0, 400, 8.2, 0.4, 15.0, 12.0)
@@ -78,6 +89,7 @@ FULL = Snapshot(
                   weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), events_per_second=12.5),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
     1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
+    operations=OperationsReading(("lag", "broker"), OPERATIONS),
 )  # fmt: skip
 
 

@@ -15,10 +15,10 @@ SILENCES_MAX = 1_000
 
 
 class NotebookFile:
-    """What one route has told, in a file that is replaced as a whole."""
+    """What one route has told, or other notes of this `kind`, in a file that is replaced as a whole."""
 
-    def __init__(self, directory: Path, name: str) -> None:
-        self._path = directory / f"told-{name}.bin"
+    def __init__(self, directory: Path, name: str, kind: str = "told") -> None:
+        self._path = directory / f"{kind}-{name}.bin"
 
     def load(self) -> bytes | None:
         """What was saved last; None where nothing was."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamcheck.core.readings import BiasedSegment, PartitionReading, Reading, WeakSegment
-from streamcheck.runtime.telemetry import Phase, Snapshot, segment_text
+from streamcheck.runtime.telemetry import OPERATIONAL, Phase, Snapshot, segment_text
 
 Sample = tuple[tuple[str, ...], float | None]
 """Label values, in the order of the gauge's labels, and the number (None: no sample)."""
@@ -145,6 +145,12 @@ def _alerts(scrape: Scrape) -> Iterator[Sample]:
         yield (scrape.snapshot.config, state, severity), count
 
 
+def _operational(scrape: Scrape) -> Iterator[Sample]:
+    firing = {alert.monitor for alert in scrape.snapshot.operations.book.firing}
+    for name in scrape.snapshot.operations.names:
+        yield (name,), float(f"{OPERATIONAL}{name}" in firing)
+
+
 def _owners(scrape: Scrape) -> Iterator[Sample]:
     for one in scrape.snapshot.owners:
         yield (scrape.snapshot.config, one.monitor, one.severity, one.owner or "", one.runbook or ""), 1.0
@@ -235,6 +241,8 @@ GAUGES = (
           _of_service(lambda snapshot: snapshot.delivered)),
     Gauge("streamcheck_dead_letters", (), "Rejected events sent to the dead-letter topic by this process.",
           _of_service(lambda snapshot: snapshot.dead_letters), "counter"),
+    Gauge("streamcheck_operational_alert", ("name",), "1 while this alert about the service itself fires, else 0.",
+          _operational),
     Gauge("streamcheck_broker_connected", (), "1 while the broker answers, 0 while it does not.",
           _of_service(lambda snapshot: float(snapshot.broker.connected))),
     Gauge("streamcheck_phase", ("phase",), "1 for what the service is doing, 0 for what it is not.",

@@ -18,6 +18,7 @@ def alerts(snapshot: Snapshot) -> bytes:
             "firing": [orjson.Fragment(alert.record) for alert in book.firing],
             "recent": [orjson.Fragment(alert.record) for alert in book.recent],
             "total": total,
+            "operational": [orjson.Fragment(alert.record) for alert in snapshot.operations.book.firing],
         }
     )
 

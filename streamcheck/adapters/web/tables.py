@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
 from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
-from streamcheck.core.wording import NOTHING, moment, percent, share, span
+from streamcheck.core.wording import NOTHING, instant, moment, percent, share, span
 from streamcheck.runtime.telemetry import Snapshot
 
 PARTITIONS_MAX = 100
+OPERATIONS_MAX = 20
+OPERATIONS_HEADS = ("since", "state", "severity", "alert", "owner", "what")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,17 @@ def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
         SearchTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
     )
     return tuple(table for table in tables if table.rows)
+
+
+def operations_table(snapshot: Snapshot) -> tuple[SearchTable, ...]:
+    """What was wrong with the service itself lately, newest first, where anything was."""
+    rows = tuple(
+        (instant(alert.pane_end), alert.state, alert.severity, alert.monitor, alert.owner or NOTHING, alert.summary)
+        for alert in snapshot.operations.book.recent[:OPERATIONS_MAX]
+    )
+    about = "by the real clock, no part of the alert log"
+    table = SearchTable("operations", "The service itself", about, OPERATIONS_HEADS, rows)
+    return (table,) if rows else ()
 
 
 def input_table(snapshot: Snapshot) -> InputTable:

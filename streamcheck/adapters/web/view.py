@@ -17,6 +17,7 @@ from streamcheck.adapters.web.tables import (
     delays,
     input_table,
     join_tables,
+    operations_table,
     sample_rows,
     search_tables,
 )
@@ -178,7 +179,7 @@ def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = No
         inputs=input_table(snapshot),
         joins=join_tables(snapshot.engine.join),
         limits=tuple((name, f"{hits:,}") for name, hits in snapshot.engine.limits if hits),
-        searched=search_tables(snapshot),
+        searched=(*operations_table(snapshot), *search_tables(snapshot)),
     )
 
 
@@ -215,6 +216,10 @@ def _notices(snapshot: Snapshot, health: Health, now_ms: int) -> tuple[str, ...]
         notices.append(f"The broker {silence}: {broker.message or 'no reason known'}")
     if not health.ok:
         notices.append(f"Not healthy: {health.reason}")
+    for alert in snapshot.operations.book.firing:
+        whose = f" ({alert.owner})" if alert.owner else ""
+        told = f", see {alert.runbook}" if alert.runbook else ""
+        notices.append(f"{alert.severity}: {alert.summary}, since {instant(alert.pane_end)}{whose}{told}")
     if snapshot.phase is Phase.CATCHING_UP:
         notices.append(f"Catching up: {counted(sum(lag for _, lag in snapshot.lag), 'record')} to go")
     return tuple(notices)
