@@ -120,12 +120,14 @@ def test_labels_inside_the_prediction_event_are_labels_too() -> None:
     assert plan.join is None
 
 
-def test_a_share_is_equal_per_column_then_per_monitor() -> None:
+def test_a_share_is_equal_per_column_then_by_weight() -> None:
+    """Two monitors of drift and six of rare things: 2.6; one of drift and three of rare things: 1.3."""
     made = specs("  - on: features\n  - {on: volume}\n  - {name: raw, on: amount, detector: {adwin: {delta: 0.01}}}\n")
     shares = {spec.id: spec.share for spec in made}
     assert shares["volume-scan"] == pytest.approx(1 / 3)
-    assert shares["amount-outside"] == pytest.approx(1 / 3 / 8)
-    assert shares["country-unseen"] == pytest.approx(1 / 3 / 4)
+    assert shares["amount-mean_shift"] == pytest.approx(1 / 3 / 2.6)
+    assert shares["amount-outside"] == pytest.approx(1 / 3 / 26)
+    assert shares["country-unseen"] == pytest.approx(1 / 3 / 13)
     assert shares["raw"] == 0.0
     assert shares["amount-unit_change"] == 0.0
     assert sum(shares.values()) == pytest.approx(1.0)
@@ -134,6 +136,11 @@ def test_a_share_is_equal_per_column_then_per_monitor() -> None:
 def test_what_goes_wrong_with_events_of_the_stream_has_the_share_of_one_column() -> None:
     shares = {spec.id: spec.share for spec in specs("  - on: [volume, late_rate, reject_rate, duplicate_rate, freshness]\n")}
     assert shares == {STREAM[0]: 1 / 2, **dict.fromkeys(STREAM[1:4], pytest.approx(1 / 6)), STREAM[4]: 0.0}
+
+
+def test_rare_things_alone_share_all_that_their_column_has() -> None:
+    made = specs("  - {on: amount, measure: missing_rate}\n  - {on: amount, measure: zeros}\n")
+    assert [spec.share for spec in made] == [pytest.approx(1 / 2)] * 2
 
 
 def test_given_thresholds_stand_outside_the_budget() -> None:

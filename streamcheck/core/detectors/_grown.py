@@ -12,7 +12,7 @@ import numpy as np
 
 from streamcheck.core.components import State
 from streamcheck.core.detectors._windows import LEVELS_MIN, inflation
-from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAG1_MAX, LAGS, VISIBLE
+from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAG1_MAX, LAGS, SCATTER_VISIBLE, VISIBLE
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 BLOCKS = 4
@@ -132,7 +132,7 @@ class Grown:
         if len(which):
             found = _together(Known(*(column[which] for column in known)), self.joined[charts[which]])
             usual = Usual(*(_placed(column, which, each) for column, each in zip(usual, found, strict=True)))
-        return usual
+        return _believed(usual, known)
 
     def export(self, chart: int) -> State:
         """A chart's state, sharing no memory."""
@@ -159,6 +159,21 @@ def _placed(column: FloatArray, which: IntArray, values: FloatArray) -> FloatArr
     made = column.copy()
     made[which] = values
     return made
+
+
+def _believed(usual: Usual, known: Known) -> Usual:
+    """Panes scatter more than their rows say only where that shows: else the rows' own scatter counts.
+
+    How far rows scatter is known by all of them, how far panes do by so many panes, and by fewer where they resemble
+    their neighbours: of squares of an AR(1), (1 - lag1^2) / (1 + lag1^2) as many are worth as much (Bartlett 1946).
+    """
+    alike = usual.lag1 * usual.lag1
+    panes = usual.freedom * (1.0 - alike) / (1.0 + alike)
+    plain = usual.scatter <= known.floor * (1.0 + SCATTER_VISIBLE * np.sqrt(2.0 / np.maximum(usual.freedom, 1.0)))
+    rows = np.where(np.isnan(usual.worth), known.worth, usual.worth) - usual.freedom - 1.0
+    return usual._replace(
+        scatter=np.where(plain, known.floor, usual.scatter), freedom=np.where(plain, np.maximum(rows, panes), panes)
+    )
 
 
 def _together(known: Known, joined: FloatArray) -> Usual:

@@ -102,3 +102,13 @@ def freed(z: FloatArray, freedom: FloatArray) -> FloatArray:
     [4.709]
     """
     return np.asarray((8.0 * freedom + 1.0) / (8.0 * freedom + 3.0) * np.sqrt(freedom * np.log1p(z * z / freedom)))
+
+
+def needed(h: float, freedom: float) -> float:
+    """Which statistic of Student's t with this freedom is as rare as a normal number h? The inverse of `freed`.
+
+    >>> round(needed(4.709, 99), 3)
+    5.0
+    """
+    root = h * (8.0 * freedom + 3.0) / (8.0 * freedom + 1.0)
+    return math.sqrt(freedom * math.expm1(root * root / freedom))

@@ -6,11 +6,12 @@ import numpy as np
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.detectors._bank import CHART_BYTES, Bank
-from streamcheck.core.detectors._windows import threshold
+from streamcheck.core.detectors._statistics import FREEDOM_MIN
+from streamcheck.core.detectors._windows import needed, threshold
 from streamcheck.core.detectors.base import DETECTOR_BYTES, PaneDetector
 from streamcheck.core.types import Signal, Verdict
 
-SAFETY = 2.0
+SAFETY = 1.5
 """calibrate(arl) aims at so many times arl: a reference's dispersion and correlations are estimates."""
 
 
@@ -21,13 +22,14 @@ class Scan(PaneDetector):
     Of a mean, z = (mean - reference) / sqrt(g s^2 / n + the reference's variance); of a share, the signed root of the
     two-sample binomial deviance, divided by g. Steps count by what their rows are worth (Background), g is what the
     correlation of neighbouring steps makes of a mean of so many; a visible correlation counts with its standard error,
-    which is all the allowance for how little is known of it. z is taken for Student's t with the freedom of the
-    reference's panes. Small steps get longer windows, of up to 2,048. Where the reference stays as it is (`first`,
-    `profile`), quiet steps that have left the longest window count with it: level, scatter, correlation and freedom.
+    which is all the allowance for how little is known of it. Where panes visibly scatter more than their rows do, z is
+    taken for Student's t with the freedom of the reference's panes, else of its rows. Small steps get longer windows,
+    up to 2,048. Where the reference stays as it is (`first`, `profile`), quiet steps that have left the longest window
+    count with it: level, scatter, correlation and freedom.
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a
-    factor of 2 to spare. No window reaches back before the end of an alarm. `score`: the largest |z|, as a normal
+    factor of 1.5 to spare. No window reaches back before the end of an alarm. `score`: the largest |z|, as a normal
     number of the same tail, above h while an alarm is open. `change_at`: where the window of the alarm begins.
 
     >>> detector = Scan(h=4.0)
@@ -86,6 +88,10 @@ class Scan(PaneDetector):
         if self.h is None:
             self.limit = threshold(SAFETY * arl * (1.0 if self.side == "both" else 0.5))
             self._set_limit()
+
+    def statistic(self, panes: int) -> float | None:
+        """The |z| that reaches h where panes scatter visibly and so many of them tell how far; None without h."""
+        return None if self.limit is None or panes <= FREEDOM_MIN else needed(self.limit, panes - 1.0)
 
     def settle(self, *, settled: bool) -> None:
         """Old steps join a reference that stays as it is; one that goes on learning has them already."""

@@ -11,6 +11,7 @@ class ScoreMeasure(Measure):
     """The mean of one of the layout's two scores against the reference; subclasses say which, and what people see."""
 
     needs = Needs.NUMERIC
+    binned = True
     column: int
 
     def moment(self, summary: NumericSummary) -> Moment | None:

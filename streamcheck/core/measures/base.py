@@ -78,10 +78,15 @@ class Measure(Component):
     """How many signals a measure of this kind may give, each with a chart of its own (categories)."""
     learns: ClassVar[bool] = True
     """Whether it takes a reference; False: `signal` is given None for it, and judges from the first pane on."""
+    binned: ClassVar[bool] = False
+    """Whether its reference holds bins or scores of a column's histogram, and is of no use with another one."""
     limit: ClassVar[float | None] = None
     """Above which it is too much, whatever is usual: the detector is then `threshold`, outside the budget."""
     bare: ClassVar[bool] = False
     """Whether the detector `threshold` judges a number of the pane itself, without any reference."""
+    rare: ClassVar[bool] = False
+    """Whether it is the share of what hardly ever happens where all is well, and of which a fault makes much: next to
+    other monitors of a column it does with a small part of the budget."""
     unit: ClassVar[str] = "value"
     """What `level` and `baseline` are, in a few words for an alert's summary: "mean", "share of missing values"."""
 

@@ -133,6 +133,7 @@ class Dependence(Measure):
     """
 
     needs = Needs.FEATURES
+    binned = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "correlation of the pair that moved most"
 

@@ -16,6 +16,7 @@ class DuplicateRate(RateMeasure):
     """
 
     needs = Needs.STREAM
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of repeated ids"
     broken: ClassVar[str] = "with an id that came before"

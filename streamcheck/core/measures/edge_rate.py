@@ -22,6 +22,7 @@ class EdgeRate(RateMeasure):
     """
 
     needs = Needs.VALUES
+    binned = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values at the edge"
 

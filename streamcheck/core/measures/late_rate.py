@@ -13,6 +13,7 @@ class LateRate(RateMeasure):
     """Which share of the predictions comes late, and is left out of the statistics?"""
 
     needs = Needs.STREAM
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of late events"
     broken: ClassVar[str] = "late"

@@ -16,6 +16,7 @@ class MissingRate(RateMeasure):
     """
 
     needs = Needs.FIELD
+    rare = True
     unit: ClassVar[str] = "share of missing values"
     broken: ClassVar[str] = "missing"
 

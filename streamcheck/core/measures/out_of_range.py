@@ -13,6 +13,7 @@ class OutOfRange(RateMeasure):
     """Which share of the usable values lies outside the declared range? Zero for a column without one."""
 
     needs = Needs.NUMERIC
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values out of range"
 

@@ -65,6 +65,8 @@ class Outside(RateMeasure):
     """
 
     needs = Needs.NUMERIC
+    binned = True
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values outside the usual range"
 

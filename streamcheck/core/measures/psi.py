@@ -101,6 +101,7 @@ class Psi(Measure):
     """
 
     needs = Needs.NUMERIC
+    binned = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "population stability index"
 

@@ -13,6 +13,7 @@ class RejectRate(RateMeasure):
     """Which share of the events on the topics of predictions is rejected?"""
 
     needs = Needs.STREAM
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of rejected events"
     broken: ClassVar[str] = "rejected"

@@ -23,6 +23,7 @@ class Stuck(RateMeasure):
     """
 
     needs = Needs.VALUES
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values that repeat the one before"
 

@@ -26,6 +26,7 @@ class Unseen(Measure):
     """
 
     needs = Needs.CATEGORICAL
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of unseen categories"
 

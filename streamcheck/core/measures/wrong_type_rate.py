@@ -13,6 +13,7 @@ class WrongTypeRate(RateMeasure):
     """Which share of the rows holds something else than the declared kind? NaN and infinities count as well."""
 
     needs = Needs.FIELD
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values of a wrong type"
     broken: ClassVar[str] = "of the wrong type"

@@ -13,6 +13,7 @@ class Zeros(RateMeasure):
     """Which share of the usable values is zero?"""
 
     needs = Needs.VALUES
+    rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of zeros"
     broken: ClassVar[str] = "zero"
