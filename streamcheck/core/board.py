@@ -13,7 +13,6 @@ from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.estimates import EstimatedInstance, GapInstance
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
-    binned_columns,
     fingerprint,
     instance_key,
     is_row,
@@ -34,6 +33,7 @@ from streamcheck.core.pool import Pool
 from streamcheck.core.profiles import fill, key_of
 from streamcheck.core.qualities import labelled_readings
 from streamcheck.core.readings import Reading
+from streamcheck.core.relaying import Relaying
 from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
@@ -78,7 +78,8 @@ class Board:
         self.versus = Versus(plan, self.tables, self.room, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
-        self._layouts = Layouts(binned_columns(plan), plan.layouts)
+        self._layouts = Layouts.of(plan)
+        self._relaying = Relaying(plan, self._layouts, self.instances)
         self.layouts = self._layouts.ready
         for name, table in self.tables.items():
             self._exporters[f"segments/{name}"] = table.export
@@ -123,7 +124,7 @@ class Board:
         changes = stepping.finish()
         self._call_rolls(Target.COLUMN)
         self._call_rolls(Target.ESTIMATED)
-        self._touched |= {f"layout/{column}" for column in self._layouts.add(pane)}
+        self._touched |= self._relaying.add(span, pane)
         self.cut_categories += pane.overflowed
         return changes
 
@@ -275,7 +276,8 @@ class Board:
 
     def _enrol(self, place: int, spec: MonitorSpec, number: int, instance: Instance) -> None:
         self._instances[place][number], instance.watcher = instance, self.watcher
-        instance.notes, instance.judged, instance.key = self.notes, self.judged, instance_key(spec, number)
+        instance.notes, instance.judged, instance.renewed = self.notes, self.judged, self._relaying.renewed
+        instance.key = instance_key(spec, number)
         fill(instance, self.plan.profiles)
         mark = fingerprint(spec, self.plan)
         made_of = [part and part.name for part in (spec.detector, spec.measure, spec.reference)]
@@ -303,7 +305,7 @@ class Board:
     def mark(self, changed: Iterable[Instance]) -> None:
         """These have changed beside a pane."""
         touched = list(changed)
-        self._touched |= {instance.key for instance in touched}
+        self._touched |= {instance.key for instance in touched} | self._relaying.doubt()
         if any(isinstance(each, GapInstance) and each.anew for each in touched):
             self._chances.forget()
 

@@ -110,6 +110,14 @@ def binned_columns(plan: Plan) -> list[str]:
     return sorted(numeric & wanted | {*together})
 
 
+def on_bins(spec: MonitorSpec, plan: Plan) -> tuple[str, ...]:
+    """The columns whose histograms give the monitor's reference its meaning."""
+    measure = reference_measure(spec, plan)
+    if measure is None or not getattr(find("measure", measure), "binned", False):
+        return ()
+    return watched_together(plan) if spec.target is Target.FEATURES else (spec.column,)
+
+
 def watched_together(plan: Plan) -> tuple[str, ...]:
     """The numeric features whose dependence is watched, in the order of the plan."""
     numeric = [c.name for c in plan.predictions.numeric if c.role is Role.FEATURE]

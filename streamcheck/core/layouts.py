@@ -1,17 +1,33 @@
-"""Which histogram does each numeric column have? Laid out once, from its first values, or given by a profile."""
+"""Which histogram does each numeric column have? Laid out once, from its first values, or given by a profile.
+
+And once more where it has come to say nothing: a column that was constant has left its value, or normal begins anew
+where most values lie beyond the range that was laid out.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.keys import binned_columns
 from streamcheck.core.panes import PaneRows
+from streamcheck.core.plan import Plan
 from streamcheck.core.summaries import Layout
 from streamcheck.core.types import FloatArray
 
 LAYOUT_ROWS = 1_000
 """Values from which a column's histogram is laid out: enough for 254 quantiles to mean something."""
+OUTSIDE_MIN = 0.5
+"""A column is laid out anew if more of LAYOUT_ROWS values lie beyond the range that it was laid out for."""
+
+
+class Added(NamedTuple):
+    """What a pane did: columns that took values, and those whose histogram is another one from the next pane on."""
+
+    took: list[str]
+    anew: list[str]
 
 
 class Layouts:
@@ -25,17 +41,42 @@ class Layouts:
         self._given = given
         self.ready: dict[str, Layout] = {name: given[name] for name in columns if name in given}
         self._first_values: dict[str, list[FloatArray]] = {}
+        """Of columns without a histogram, and of those whose histogram is in doubt."""
 
-    def add(self, pane: PaneRows) -> list[str]:
-        """Columns without a histogram collect values until there are enough to lay one out; which took some."""
-        waiting = [name for name in self.columns if name not in self.ready]
-        for column in waiting:
+    @staticmethod
+    def of(plan: Plan) -> "Layouts":
+        """Those that the plan's monitors need."""
+        return Layouts(binned_columns(plan), plan.layouts)
+
+    def add(self, pane: PaneRows) -> Added:
+        """Columns without a histogram collect values until there are enough to lay one out; so do those in doubt."""
+        took, anew = [], []
+        for column in self.columns:
+            layout = self.ready.get(column)
+            if column not in self._first_values and not self._begins(column, layout, pane):
+                continue
+            took.append(column)
             held = self._first_values.setdefault(column, [])
             held.append(pane.select(column).values)
             if sum(map(len, held)) >= LAYOUT_ROWS:
-                self.ready[column] = Layout.build(np.concatenate(held))
+                values = np.concatenate(held)
                 del self._first_values[column]
-        return waiting
+                if layout is None or layout.beyond(values) > OUTSIDE_MIN * len(values):
+                    self.ready[column] = Layout.build(values)
+                    anew += [] if layout is None else [column]
+        return Added(took, anew)
+
+    def _begins(self, column: str, layout: Layout | None, pane: PaneRows) -> bool:
+        """Whether the column begins to collect values: it has no histogram, or has left the one value that it had."""
+        if layout is None:
+            return True
+        leaves = layout.constant and column not in self._given
+        return leaves and layout.beyond(pane.select(column).values) > 0
+
+    def doubt(self, column: str) -> None:
+        """What is normal for the column begins anew: from the next pane on it is seen whether its range still fits."""
+        if column in self.ready and column not in self._given:
+            self._first_values[column] = []
 
     def lack(self, columns: Iterable[str]) -> bool:
         """Whether one of them is not laid out yet."""
@@ -53,11 +94,11 @@ class Layouts:
         return {f"layout/{column}": partial(self._export, column) for column in self.columns}
 
     def _export(self, column: str) -> State:
-        layout = self.ready.get(column)
-        held = self._first_values.get(column, [])
+        layout, held = self.ready.get(column), self._first_values.get(column)
         return {
             "layout": None if layout is None else layout.export(),
             "first_values": np.concatenate(held) if held else np.empty(0),
+            "doubt": layout is not None and held is not None,
         }
 
     def restore(self, states: Mapping[str, State]) -> None:
@@ -68,5 +109,5 @@ class Layouts:
                 continue
             if state["layout"] is not None:
                 self.ready[column] = Layout.restore(state["layout"])
-            else:
+            if state["layout"] is None or state["doubt"]:
                 self._first_values[column] = [np.asarray(state["first_values"])]

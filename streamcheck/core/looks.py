@@ -74,7 +74,8 @@ class Look:
         elif summary.counts is None or summary.low is None or summary.high is None:
             return
         else:
-            self.layout = summary.layout
+            if summary.layout is not self.layout:  # the first, or the column was laid out anew
+                self.layout, self.halves = summary.layout, [half := _Half(start_ms)]
             half.bins = summary.counts.astype(np.float64) if half.bins is None else half.bins + summary.counts
             half.low, half.high = min(half.low, summary.low), max(half.high, summary.high)
         half.rows += summary.ok

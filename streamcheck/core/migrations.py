@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 7
+VERSION = 8
 """In which every part of the state is written now."""
 
 OLDEST = 1
@@ -85,6 +85,11 @@ def _monitor_6(old: State) -> State:
     return {**old, "instance": {**old["instance"], "detectors": scans}}
 
 
+def _layout_7(old: State) -> State:
+    """A column was laid out once and for all."""
+    return {**old, "doubt": False}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -107,6 +112,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (4, "monitor"): _monitor_4,
     (5, "monitor"): _monitor_5,
     (6, "monitor"): _monitor_6,
+    (7, "layout"): _layout_7,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

@@ -54,6 +54,7 @@ class Instance:
         self.normal: Normal | None = None
         self.notes: list[str] = []
         """What there is to be told beside alerts; the board shares one list with all."""
+        self.renewed: list[Instance] = []  # whose reference has begun anew; the board shares one list with all
         self.watcher: Watcher | None = None
         self.key = ""
         """Under which its state is kept."""
@@ -109,6 +110,7 @@ class Instance:
             return False
         self.begin()
         self.tracker.accept(why)
+        self.renewed.append(self)
         where = "".join(f", {field}={value}" for field, value in self.segment)
         self.notes.append(f"{self.spec.id}{where}: the reference begins anew: {why}")
         return True

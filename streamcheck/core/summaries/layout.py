@@ -95,11 +95,14 @@ class Layout:
     _grid: _Grid | None = field(init=False, repr=False)
     inside: slice = field(init=False, repr=False)
     """The bins from the least to the largest of the first values: those beyond score as the outermost of them."""
+    constant: bool = field(init=False, repr=False)
+    """Whether the first values were all the same."""
     calm: float = field(init=False, repr=False)
     """How far below 0 a scale score can lie: that of values in the middle. 0.0 where all score alike."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_grid", _Grid.over(self.edges))
+        object.__setattr__(self, "constant", bool(self.weights[0, 0] == self.weights[-1, 0]))
         object.__setattr__(self, "inside", _inside(self))
         object.__setattr__(self, "calm", max(-float(self.weights[:, 1].min()), 0.0))
 
@@ -131,6 +134,15 @@ class Layout:
         cuts = range(0, len(values), _GRID_ROWS)  # what fits into the cache
         return np.concatenate([grid.bins(values[at : at + _GRID_ROWS]) for at in cuts])
 
+    def beyond(self, values: FloatArray) -> int:
+        """How many of these finite values (n,) lie below the least or above the largest of the first values.
+
+        >>> Layout.build(np.array([7.0, 7.0])).beyond(np.array([7.0, 6.9, 7.1, 7.0]))
+        2
+        """
+        bins = self.bins(values)
+        return int(np.count_nonzero((bins < self.inside.start) | (bins >= self.inside.stop)))
+
     def counts(self, ordered: FloatArray) -> IntArray:
         """How many of these finite values (n,), ascending, each bin holds: (n_bins,)."""
         below = np.searchsorted(ordered, self.edges, side="left")
@@ -151,7 +163,7 @@ class Layout:
 
 def _inside(layout: Layout) -> slice:
     location = layout.weights[:, 0]
-    if location[0] == location[-1]:  # a constant
+    if layout.constant:
         at = int(np.searchsorted(layout.edges, layout.origin, side="right"))
         return slice(at, at + 1)
     below, above = (int(np.count_nonzero(location == location[end])) for end in (0, -1))

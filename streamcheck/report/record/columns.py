@@ -42,7 +42,8 @@ class ColumnHistory:
     """One column: `ages` by segment, and all rows over time. Numbers are summed from `origin`, the first pane's mean.
 
     bins: sums by time, as in a Look; extremes: minus the lowest, and the highest number by time; names: of categories,
-    with their places in counts, where 0 is for names without one.
+    with their places in counts, where 0 is for names without one. layout: the first; panes counted in the bins of
+    another one, the column having been laid out anew, are not in counts.
     """
 
     def __init__(self, column: Column, pane_ms: int) -> None:
@@ -72,7 +73,8 @@ class ColumnHistory:
         moment = summary.moment.about(self.origin or 0.0)
         status = (summary.ok, summary.missing, summary.wrong_type, summary.non_finite, summary.out_of_range)
         head = [summary.rows, *status, moment.total, moment.square]
-        counts = np.zeros(0) if summary.counts is None else summary.counts
+        same = summary.counts is not None and summary.layout is self.layout
+        counts = summary.counts if same and summary.counts is not None else np.zeros(0)
         self._add(start_ms, end_ms, label, np.concatenate([head, counts]))
 
     def add_categories(self, start_ms: int, end_ms: int, label: Label, summary: CategoricalSummary) -> None:
