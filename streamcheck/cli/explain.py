@@ -60,7 +60,7 @@ def _row(view: MonitorView) -> tuple[str, ...]:
     measure = view.measure + _params(view.measure_params)
     threshold = view.threshold
     if view.panes_per_alarm is not None:
-        above = "" if view.limit is None else f"; drift above {view.limit:.4g}" + (" and more" if view.split else "")
+        above = _above(view)
         threshold += f": {view.share:.2%}, a false alarm in {view.panes_per_alarm:,} panes"
         threshold += f" ({view.alarms_per_week:.3g} a week){above}" + (f"; {view.split}" if view.split else "")
     alert = (
@@ -78,6 +78,18 @@ def _row(view: MonitorView) -> tuple[str, ...]:
         view.window or "none",
         alert + (f" ({view.runbook})" if view.runbook else ""),
     )
+
+
+def _above(view: MonitorView) -> str:
+    """The threshold as a number, as far as it is known."""
+    if view.limit is None:
+        return ""
+    said = f"; drift above h = {view.limit:.4g}"
+    if view.limit_of_ten is not None:
+        said += f" for one segment, {view.limit_of_ten:.4g} for each of ten"
+    if view.limit_of_panes is not None:
+        said += f" ({view.limit_of_panes:.4g} where {view.reference_panes:,} panes tell how far panes scatter)"
+    return said
 
 
 def _params(params: dict[str, object]) -> str:

@@ -7,16 +7,18 @@ from typing import Any
 from streamcheck.config.kafka_options import FAST_CLIENT
 from streamcheck.config.load import Loaded
 from streamcheck.config.models import LimitsSection
-from streamcheck.config.shares import calibrated
+from streamcheck.config.shares import RARE_WEIGHT, calibrated
 from streamcheck.config.values import budget_text, duration_text, size_text
 from streamcheck.config.zones import tzdata_version
-from streamcheck.core.budgets import KNOWN_SHARE, Grant, granted
+from streamcheck.core.budgets import KNOWN_SHARE, Grant, Roll, granted
 from streamcheck.core.calibration import PANES_MIN
 from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
+from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.keys import reference_measure, standard_measure
 from streamcheck.core.plan import ComponentSpec, Format, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
+from streamcheck.core.references.base import Reference
 from streamcheck.core.row_monitors import ERRORS, SCORED
 from streamcheck.core.types import Signal
 from streamcheck.core.wording import counted, moment
@@ -31,7 +33,10 @@ class MonitorView:
 
     input: what the detector is fed; threshold: where it comes from; share: of the budget, 0 outside it;
     panes_per_alarm, alarms_per_week: what the share comes to, all segments together, None outside the budget;
-    split: how segments share it; limit: the score above which it drifts, were all of the share one segment's.
+    split: how segments share it; limit: the score h above which it drifts, were all of the share one segment's, and of
+    ten (limit_of_ten). h is in standard errors for `scan`; where panes visibly scatter more than their rows do, and the
+    reference's own panes tell how far, its statistic must exceed limit_of_panes. None what is not known before there
+    are data.
     """
 
     id: str
@@ -56,6 +61,9 @@ class MonitorView:
     alarms_per_week: float | None
     split: str | None
     limit: float | None
+    limit_of_ten: float | None
+    limit_of_panes: float | None
+    reference_panes: int | None
     default: bool
 
 
@@ -94,6 +102,8 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
     rows = issubclass(find("detector", spec.detector.name), RowDetector)
     in_budget = calibrated(spec)
     grant = granted(spec, plan.budget, plan.time.pane_ms)
+    judged = _detector(spec, grant) if spec.share and not rows else None
+    panes = _reference_panes(spec, plan)
     return MonitorView(
         id=spec.id,
         column=spec.column,
@@ -116,7 +126,10 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         panes_per_alarm=math.floor(grant.steps) if spec.share else None,
         alarms_per_week=grant.alarms_per_week if spec.share else None,
         split=_split(spec),
-        limit=_limit(spec, grant) if spec.share and not rows else None,
+        limit=None if judged is None else _limit(judged),
+        limit_of_ten=_limit_of(10, spec, plan) if judged is not None and spec.by is not None else None,
+        limit_of_panes=judged.statistic(panes) if isinstance(judged, Scan) and panes is not None else None,
+        reference_panes=panes,
         default=spec.default,
     )
 
@@ -127,10 +140,29 @@ def _split(spec: MonitorSpec) -> str | None:
     return f"segments known when its reference is ready: {KNOWN_SHARE:.0%}, equally; later ones: the rest"
 
 
-def _limit(spec: MonitorSpec, grant: Grant) -> float | None:
-    """The threshold that the detector chooses for all rows; segments share the grant, and theirs is higher."""
+def _detector(spec: MonitorSpec, grant: Grant) -> PaneDetector:
+    """The detector as it is calibrated to a grant."""
     detector: PaneDetector = build("detector", spec.detector.name, dict(spec.detector.params))
     detector.calibrate(grant.steps)
+    return detector
+
+
+def _limit_of(segments: int, spec: MonitorSpec, plan: Plan) -> float | None:
+    """The threshold of each of so many segments, known when the reference is ready."""
+    part = Roll(segments).share(1, plan.limits.segments)
+    return _limit(_detector(spec, granted(spec, plan.budget, plan.time.pane_ms, part)))
+
+
+def _reference_panes(spec: MonitorSpec, plan: Plan) -> int | None:
+    """How many panes the reference learns from, if none is empty; None for blocks of labels, and for a profile."""
+    if spec.target is Target.LABELLED or not spec.share or reference_measure(spec, plan) is None:
+        return None
+    reference: Reference = build("reference", spec.reference.name, dict(spec.reference.params))
+    return reference.learning_ms // plan.time.pane_ms or None
+
+
+def _limit(detector: PaneDetector) -> float | None:
+    """The threshold that the detector has chosen."""
     limit = detector.step(Signal(0.0, 0.0, 1.0, 1, 0.0, 0.0), 0).threshold
     return limit if math.isfinite(limit) else None
 
@@ -190,7 +222,8 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
         ("segments", ", ".join(s.name for s in plan.segmentations) or "none"),
         (
             "budget",
-            f"{budget_text(plan.budget)} for {inside} monitors" + (f"; {outside} outside it" if outside else ""),
+            f"{budget_text(plan.budget)} for {inside} monitors" + (f"; {outside} outside it" if outside else "")
+            + f"; split equally over columns, then over monitors: what hardly ever happens counts {RARE_WEIGHT:g}",
         ),
         ("alerts", f"topic {settings.topics.alerts}" if settings.topics.alerts else "shown, not published"),
         ("state", f"{settings.state_dir}, committed at least every {duration_text(settings.commit_every_ms)}"),

@@ -24,9 +24,9 @@ def test_a_calibrated_monitor() -> None:
     assert (view.detector, view.params["h"], view.params["side"]) == ("scan", None, "both")
     assert (view.input, view.threshold) == ("one value per pane", "chosen by its share of the budget")
     assert view.reference.startswith("first span=1h")
-    assert view.share == pytest.approx(1 / 14 / 8)
-    # one alarm per week over 60,480 panes a week, split into 112 equal parts
-    assert view.panes_per_alarm == pytest.approx(60_480 * 112, abs=1)
+    assert view.share == pytest.approx(1 / 14 / 2.6)
+    # one alarm per week over 60,480 panes a week, 14 columns, in each two monitors of drift and six that count a tenth
+    assert view.panes_per_alarm == pytest.approx(60_480 * 14 * 2.6, abs=1)
     assert (view.alert_for, view.cooldown, view.severity, view.owner) == ("0s", "5m", "warning", "ml-platform")
 
 
