@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from streamcheck.core.types import FloatArray
 
 POWERS = (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 9, -9)
@@ -46,3 +48,6 @@ UNITS: tuple[Unit, ...] = (
     _times(-1.0, "x-1", "the sign"),
 )
 """Factors near 1 (miles, pounds, inches) are left out: with few rows any growth by a half would look like one."""
+
+FACTORS: FloatArray = np.array([unit.factor for unit in UNITS])
+OFFSETS: FloatArray = np.array([unit.offset for unit in UNITS])

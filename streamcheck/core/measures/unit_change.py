@@ -3,12 +3,12 @@
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import chdtri
+from scipy.special import chdtri, xlogy
 
 from streamcheck.core.components import State, register
 from streamcheck.core.measures._moments import RateMeasure
 from streamcheck.core.measures._shares import near_equal_groups
-from streamcheck.core.measures._units import UNITS, Unit
+from streamcheck.core.measures._units import FACTORS, OFFSETS, UNITS, Unit
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.summaries import Layout, ValuesSummary
@@ -26,6 +26,10 @@ BETTER = 2.0
 PLAINER = 10.0
 """A unit with a zero of its own (°F) is told from growth, or a shift, by so much less deviance: both may look alike."""
 PARTITIONS_MAX = 20
+SIFTED = 512
+"""Values by which units are sifted before all values are looked at: one in which p < CHANCE_OFF is left out."""
+
+_UP = FACTORS > 0
 
 
 class Found(NamedTuple):
@@ -143,37 +147,52 @@ def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
     if layout is None or not suspicious(summary, reference):
         return []
     group, shares = reference.groups()
-    off, fits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)
-    ordered = np.sort(summary.values)
-    here = _deviance(layout.counts(ordered), group, shares)
-    unit = _unit(ordered, here, layout, group, shares, (off, fits)) if summary.ok >= ROWS_MIN else None
+    limits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)
+    unit = _unit(summary.values, layout, group, shares, limits)
     if unit is not None:
         return [Found(None, summary.ok, unit)]
     made = []
     for source, values in summary.parts():
-        if len(values) >= ROWS_MIN:
-            ordered = np.sort(values)
-            own = _deviance(layout.counts(ordered), group, shares)
-            unit = _unit(ordered, own, layout, group, shares, (off, fits))
-            made += [Found(str(source), len(values), unit)] if unit is not None else []
+        unit = _unit(values, layout, group, shares, limits)
+        made += [Found(str(source), len(values), unit)] if unit is not None else []
     return made
 
 
 def _unit(
-    ordered: FloatArray, here: float, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
+    values: FloatArray, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
 ) -> Unit | None:
-    """The unit in which ascending values fit the reference best, if they do not as they are (deviance `here`)."""
+    """The unit in which the values fit the reference best, if they do not as they are. limits: of p OFF and p FITS."""
     off, fits = limits
+    if len(values) < ROWS_MIN:
+        return None
+    may = _sifted(values, layout, group, shares, off)
+    if not may:
+        return None
+    ordered = np.sort(values)
+    here = _deviance(layout.counts(ordered), group, shares)
     if here <= off:
         return None
-    deviances = [_deviance(layout.counts(_ascending(unit.undone(ordered))), group, shares) for unit in UNITS]
+    deviances = [_deviance(layout.counts(_ascending(unit.undone(ordered))), group, shares) for unit in may]
     best = int(np.argmin(deviances))
     if deviances[best] > min(fits, here / BETTER):
         return None
-    if UNITS[best].offset and UNITS[best].factor != 1.0:
+    if may[best].offset and may[best].factor != 1.0:
         plainer = min(_deviance(layout.counts(_ascending(v)), group, shares) for v in _moved(ordered, layout.origin))
-        return UNITS[best] if plainer > deviances[best] + PLAINER else None
-    return UNITS[best]
+        return may[best] if plainer > deviances[best] + PLAINER else None
+    return may[best]
+
+
+def _sifted(values: FloatArray, layout: Layout, group: IntArray, shares: FloatArray, off: float) -> list[Unit]:
+    """The units that SIFTED of the values, evenly spaced, may have come in: p of all groups, as each unit has them."""
+    some = np.sort(values if len(values) <= SIFTED else values[np.arange(SIFTED) * len(values) // SIFTED])
+    edges = layout.edges[np.flatnonzero(np.diff(group))] * FACTORS[:, None] + OFFSETS[:, None]
+    below = np.zeros((len(UNITS), len(shares) + 1), np.int64)
+    below[_UP, 1:-1] = np.searchsorted(some, edges[_UP])
+    below[~_UP, 1:-1] = len(some) - np.searchsorted(some, edges[~_UP], "right")
+    below[:, -1] = len(some)
+    held = below[:, 1:] - below[:, :-1]
+    deviances = 2.0 * xlogy(held, held / (shares * len(some))).sum(axis=1)
+    return [UNITS[place] for place in np.flatnonzero(deviances <= off).tolist()]
 
 
 def _ascending(values: FloatArray) -> FloatArray:
