@@ -6,8 +6,9 @@ An encoded state is, little-endian throughout:
     BLAKE2b-128 of everything before it
 
 The payload is MessagePack. Arrays are extension 1: [dtype, shape, raw little-endian bytes in C order]; whole numbers
-beyond 64 bits are extension 2 (two's complement). Decoding builds plain values only: it executes nothing, and
-allocates in proportion to the bytes it was given.
+beyond 64 bits are extension 2 (two's complement). From format 2 on, a long array of whole numbers that lie close to one
+another may be extension 3: [dtype, shape, least number, dtype of what each is above it, raw bytes]. Decoding builds
+plain values only: it executes nothing, and allocates in proportion to the bytes it was given.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from streamcheck.core.components import State
 from streamcheck.errors import StateError
 
-FORMAT = 1
+FORMAT, FORMATS = 2, (1, 2)
 DTYPES = frozenset({"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8"})
 NDIM_MAX = 8
 
@@ -31,6 +32,11 @@ _HEADER = struct.Struct("<4sHHIQ")
 _DIGEST_BYTES = 16
 _EXT_ARRAY = 1
 _EXT_INT = 2
+_EXT_NARROW = 3
+NARROW_MIN = 1_024
+"""Numbers of an array that is worth a look at how few bytes would do."""
+_NARROW = (np.dtype("u1"), np.dtype("<u2"), np.dtype("<u4"))
+_EXACT_MAX = 2**53
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 
 
@@ -59,9 +65,9 @@ def decode(kind: str, data: bytes) -> tuple[int, State]:
     if data[:4] != _MAGIC or len(data) < _HEADER.size:
         raise StateError(f"state of {kind}: these {len(data)} bytes are no streamcheck state (damaged, another file)")
     _, fmt, name_bytes, version, payload_bytes = _HEADER.unpack_from(data)
-    if fmt != FORMAT:
+    if fmt not in FORMATS:
         raise StateError(
-            f"state of {kind} is in format {fmt}, this streamcheck reads format {FORMAT}: "
+            f"state of {kind} is in format {fmt}, this streamcheck reads formats up to {FORMAT}: "
             "it was written by a newer release (use that one), or is damaged"
         )
     start = _HEADER.size + name_bytes
@@ -107,7 +113,7 @@ def _plain(value: Any, path: str) -> Any:
     if kind is int:
         return value if _INT64_MIN <= value <= _UINT64_MAX else msgspec.msgpack.Ext(_EXT_INT, _int_bytes(value))
     if kind is np.ndarray:
-        return msgspec.msgpack.Ext(_EXT_ARRAY, _array_bytes(value, path))
+        return _array(value, path)
     assert value is None or kind in (bool, str, bytes), f"{path}: {kind.__name__} has no place in a state"
     return value
 
@@ -116,24 +122,58 @@ def _int_bytes(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
 
 
-def _array_bytes(array: npt.NDArray[Any], path: str) -> bytes:
+def _array(array: npt.NDArray[Any], path: str) -> msgspec.msgpack.Ext:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     assert little.dtype.str in DTYPES, f"{path}: arrays of dtype {array.dtype} have no place in a state"
     assert little.ndim <= NDIM_MAX, f"{path}: {little.ndim} dimensions, at most {NDIM_MAX} are kept"
     assert little.dtype.kind != "f" or not np.isnan(little).any(), f"{path}: a NaN never enters a state"
-    return msgspec.msgpack.encode((little.dtype.str, little.shape, little.tobytes()))
+    narrow = _narrowed(little) if little.size >= NARROW_MIN and little.dtype.itemsize == 8 else None
+    if narrow is not None:
+        least, above = narrow
+        parts = (little.dtype.str, little.shape, least, above.dtype.str, above.tobytes())
+        return msgspec.msgpack.Ext(_EXT_NARROW, msgspec.msgpack.encode(parts))
+    return msgspec.msgpack.Ext(_EXT_ARRAY, msgspec.msgpack.encode((little.dtype.str, little.shape, little.tobytes())))
+
+
+def _narrowed(array: npt.NDArray[Any]) -> tuple[int, npt.NDArray[Any]] | None:
+    """The least of 64-bit numbers and what each is above it, in fewer bytes; None where that cannot be, exactly."""
+    least, most = array.min(), array.max()
+    if array.dtype.kind == "f" and not -_EXACT_MAX <= least <= most <= _EXACT_MAX:
+        return None
+    base = int(least)
+    wide = next((dtype for dtype in _NARROW if int(most) - base <= np.iinfo(dtype).max), None)
+    if wide is None:
+        return None
+    above = (array - least).astype(wide)
+    exact = array.dtype.kind != "f" or _widened(array.dtype, base, above).tobytes() == array.tobytes()
+    return (base, above) if exact else None
+
+
+def _widened(dtype: npt.DTypeLike, base: int, above: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = above.astype(dtype)
+    found += np.array(base, dtype)
+    return found
 
 
 def _ext(code: int, data: memoryview) -> Any:
     if code == _EXT_INT:
         return int.from_bytes(data, "little", signed=True)
-    if code != _EXT_ARRAY:
+    if code not in (_EXT_ARRAY, _EXT_NARROW):
         raise ValueError(f"unknown extension {code}")
+    if code == _EXT_NARROW:
+        dtype, shape, base, held, raw = msgspec.msgpack.decode(data, type=tuple[str, tuple[int, ...], int, str, bytes])
+        if dtype not in {"<i8", "<u8", "<f8"} or held not in {each.str for each in _NARROW}:
+            raise ValueError(f"numbers of dtype {dtype!r} in {held!r} cannot be")
+        return _widened(np.dtype(dtype).newbyteorder("="), base, _held(held, shape, raw))
     dtype, shape, raw = msgspec.msgpack.decode(data, type=tuple[str, tuple[int, ...], bytes])
+    array = _held(dtype, shape, raw)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _held(dtype: str, shape: tuple[int, ...], raw: bytes) -> npt.NDArray[Any]:
     if dtype not in DTYPES or len(shape) > NDIM_MAX or any(side < 0 for side in shape):
         raise ValueError(f"an array of dtype {dtype!r} and shape {shape} cannot be")
     # math.prod counts in unbounded ints: an enormous declared shape is a mismatch, never an allocation.
     if math.prod(shape) * np.dtype(dtype).itemsize != len(raw):
         raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have {len(raw)} bytes")
-    array = np.empty(shape, dtype) if not raw else np.frombuffer(raw, dtype).reshape(shape).copy()
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return np.empty(shape, dtype) if not raw else np.frombuffer(raw, dtype).reshape(shape).copy()

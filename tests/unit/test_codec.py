@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from streamcheck.core.codec import DTYPES, FORMAT, decode, encode
+from streamcheck.core.codec import DTYPES, FORMAT, NARROW_MIN, decode, encode
 from streamcheck.errors import StateError
 
 ARRAYS = st.sampled_from(sorted(DTYPES)).flatmap(
@@ -53,6 +53,11 @@ def forged_array(dtype: str, shape: list[int], raw: bytes) -> bytes:
     return forged(msgspec.msgpack.encode({"a": ext}))
 
 
+def forged_narrow(dtype: str, shape: list[int], base: int, held: str, raw: bytes) -> bytes:
+    ext = msgspec.msgpack.Ext(3, msgspec.msgpack.encode([dtype, shape, base, held, raw]))
+    return forged(msgspec.msgpack.encode({"a": ext}))
+
+
 @settings(max_examples=150, deadline=None)
 @given(state=STATES, version=st.integers(0, 2**32 - 1))
 def test_every_state_comes_back_exactly(state: dict[str, Any], version: int) -> None:
@@ -67,6 +72,35 @@ def test_special_floats_and_big_numbers() -> None:
     floats = [float("inf"), -float("inf"), -0.0, 5e-324, 0.1]
     state = {"floats": floats, "ints": [2**64, -(2**63) - 1, 2**64 - 1, 2**20000, -(2**200)]}
     assert same(state, decode("k", encode("k", 1, state))[1])
+
+
+ROWS = np.arange(NARROW_MIN)
+
+
+@pytest.mark.parametrize(
+    ("array", "bytes_each"),
+    [
+        (ROWS % 2 * 1.0, 1),
+        (ROWS % 256 - 1000, 1),
+        (1_767_225_600_000 + ROWS, 2),
+        (np.uint64(2**64 - 1) - ROWS.astype(np.uint64), 2),
+        (np.where(ROWS, ROWS - 2**62, 2**31 - 2**62), 4),
+        (ROWS % 2 * 2.0**53, 8),
+        (np.where(ROWS, 0.0, -0.0), 8),
+        (np.where(ROWS, 1.0, np.inf), 8),
+        (np.where(ROWS, 0, 2**62), 8),
+        (ROWS / 7, 8),
+        (ROWS.reshape(4, -1) * 1.0, 2),
+    ],
+)
+def test_long_arrays_of_whole_numbers_take_the_bytes_they_need(array: np.ndarray[Any, Any], bytes_each: int) -> None:
+    data = encode("k", 1, {"a": array})
+    assert same(decode("k", data)[1], {"a": array})
+    assert 0 <= len(data) - bytes_each * array.size < 200
+
+
+def test_states_of_the_first_format_are_read() -> None:
+    assert decode("k", forged(msgspec.msgpack.encode({"rows": 3}), fmt=1)) == (1, {"rows": 3})
 
 
 def test_arrays_are_kept_whatever_their_layout() -> None:
@@ -137,6 +171,11 @@ def test_errors_say_what_is_wrong(data: bytes, message: str) -> None:
         forged_array("<f8", [2**32, 2**32], bytes(0)),      # a product that 64 bits would wrap to 0
         forged_array("<f8", [-1, -1], bytes(8)),
         forged_array("<f8", [1] * 60, bytes(8)),
+        forged_narrow("<f4", [1], 0, "|u1", b"a"),
+        forged_narrow("<f8", [1], 0, "<i8", bytes(8)),
+        forged_narrow("<i8", [1], 2**64 - 1, "|u1", b"a"),
+        forged_narrow("<u8", [1], -1, "|u1", b"a"),
+        forged_narrow("<f8", [2**40], 0, "|u1", b"a"),
         forged_array("<f8", [0, 2**63], b""),
     ],
 )

@@ -58,7 +58,8 @@ def checksum(*parts: bytes) -> bytes:
     """
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
     return digest.digest()
 
 
