@@ -23,21 +23,29 @@ _MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(_WORD + 1)], np.uint64)
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def keys_of(ids: Sequence[str]) -> KeyArray:
+def keys_of(ids: Sequence[str], lengths: IntArray | None = None) -> KeyArray:
     """The keys of n ids: (n, 2) uint64. A lone surrogate in an id is kept apart from what it could be mistaken for.
+
+    lengths: of the ids, in characters, where they are known.
 
     >>> keys_of(["a", "a" * 16]).tobytes().hex()
     '6100000000000000000000000000000121c355a26ef59b2ba6e77dee994d9fff'
     """
     joined = "".join(ids)
     if joined.isascii():
-        data, lengths = joined.encode(), list(map(len, ids))
+        data = joined.encode()
+        lengths = lengths_of(ids) if lengths is None else lengths
     else:
         texts = [each.encode("utf-8", "surrogatepass") for each in ids]
-        data, lengths = b"".join(texts), list(map(len, texts))
+        data, lengths = b"".join(texts), lengths_of(texts)
     starts = np.zeros(len(ids) + 1, np.int64)
     np.cumsum(lengths, out=starts[1:])
     return keys_of_texts(np.frombuffer(data, np.uint8), starts)
+
+
+def lengths_of(texts: Sequence[str] | Sequence[bytes]) -> IntArray:
+    """How long each is: (n,)."""
+    return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
 def keys_of_texts(data: npt.NDArray[np.uint8], starts: IntArray) -> KeyArray:

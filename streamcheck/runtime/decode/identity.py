@@ -1,8 +1,9 @@
 """Which event is this? The id that predictions and labels are joined by."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from streamcheck.core.ids import keys_of
+from streamcheck.core.ids import keys_of, lengths_of
 from streamcheck.core.types import KeyArray
 
 MISSING_ID = "missing id"
@@ -16,6 +17,10 @@ _ID_BITS = 1024
 
 def read_keys(values: Sequence[object]) -> tuple[KeyArray, dict[int, str]]:
     """The keys of the ids (of "" where there is none), and position -> reason of those."""
+    with suppress(TypeError):  # where some are no texts
+        lengths = lengths_of(values)  # type: ignore[arg-type]
+        if lengths.min(initial=1) > 0 and lengths.max(initial=0) <= ID_LENGTH_MAX:
+            return keys_of(values, lengths), {}  # type: ignore[arg-type]
     ids, doubts = _read_ids(values)
     return keys_of(ids), doubts
 
@@ -26,10 +31,6 @@ def _read_ids(values: Sequence[object]) -> tuple[Sequence[str], dict[int, str]]:
     >>> _read_ids(["a", 7, None, 1.5])
     (['a', '7', '', ''], {2: 'missing id', 3: 'bad id'})
     """
-    if set(map(type, values)) == {str}:
-        lengths = list(map(len, values))  # type: ignore[arg-type]  # all are str
-        if min(lengths) > 0 and max(lengths) <= ID_LENGTH_MAX:
-            return values, {}  # type: ignore[return-value]
     ids: list[str] = []
     doubts: dict[int, str] = {}
     # Per row: ids of several types, or some that are none.
