@@ -105,7 +105,7 @@ class Show:
             seen = orjson.loads(alert.record)
             at_ms = _ms(seen["pane_end"]) - self.stream.start_ms
             self._tell(at_ms)
-            if seen["state"] == "firing":
+            if seen["state"] == "firing" and "escalated" not in seen["evidence"]:
                 self.fired.append(Fired(seen["monitor"], seen["column"], tuple(seen["segment"].items()), at_ms))
             self._line(at_ms, seen["state"], brief(seen["summary"]), seen["monitor"])
 

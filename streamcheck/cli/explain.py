@@ -63,9 +63,9 @@ def _row(view: MonitorView) -> tuple[str, ...]:
         above = _above(view)
         threshold += f": {view.share:.2%}, a false alarm in {view.panes_per_alarm:,} panes"
         threshold += f" ({view.alarms_per_week:.3g} a week){above}" + (f"; {view.split}" if view.split else "")
-    alert = (
-        f"{view.severity} after {view.alert_for}, resolved {view.cooldown} after the last drift, to {view.owner or '-'}"
-    )
+    rises = f" ({view.escalates} acknowledged by nobody)" if view.escalates else ""
+    over = f"resolved {view.cooldown} after the last drift"
+    alert = f"{view.severity} after {view.alert_for}{rises}, {over}, to {view.owner or '-'}"
     return (
         view.id,
         view.column,

@@ -54,6 +54,7 @@ class MonitorView:
     alert_for: str
     cooldown: str
     severity: str
+    escalates: str | None
     owner: str | None
     runbook: str | None
     share: float
@@ -120,6 +121,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         alert_for=duration_text(spec.rule.for_ms),
         cooldown=duration_text(spec.rule.cooldown_ms),
         severity=spec.rule.severity,
+        escalates=_escalates(spec),
         owner=spec.rule.owner,
         runbook=spec.rule.runbook,
         share=spec.share,
@@ -132,6 +134,11 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         reference_panes=panes,
         default=spec.default,
     )
+
+
+def _escalates(spec: MonitorSpec) -> str | None:
+    rule = spec.rule
+    return None if rule.escalate_ms is None else f"{rule.escalate_to} after {duration_text(rule.escalate_ms)}"
 
 
 def _split(spec: MonitorSpec) -> str | None:

@@ -127,6 +127,13 @@ class LabelWindow(Section):
     time: PositiveDuration | None = Field(None, description="The labelled rows of the newest event time.")
 
 
+class Escalate(Section):
+    """When an alert that nobody acknowledges becomes more urgent, and how urgent."""
+
+    after: PositiveDuration = Field(description="Event time for which it fires, acknowledged by nobody.")
+    to: Word = Field("page", description="Its severity from then on; who is told of that one is told then.")
+
+
 class Alert(Section):
     """When a drifting monitor becomes an alert, and whose it is."""
 
@@ -136,6 +143,9 @@ class Alert(Section):
     severity: Word = Field("warning", description="How urgent: a lower-case word, such as info, warning or page.")
     owner: Text | None = Field(None, description="Who answers for it; left out: alerts.owner.")
     runbook: Text | None = Field(None, description="Where it says what to do.")
+    escalate: Escalate | None = Field(
+        None, description="Severity that rises where nobody acknowledges it; left out: alerts.escalate."
+    )
 
 
 class Monitor(Section):
@@ -183,6 +193,9 @@ class Alerts(Section):
     topic: Topic | None = Field(None, description="Topic for alert transitions.")
     operations_topic: Topic | None = Field(None, description="Topic for alerts about the service itself.")
     owner: Text | None = Field(None, description="Who answers for alerts of monitors that name nobody.")
+    escalate: Escalate | None = Field(
+        None, description="Severity that rises, of alerts of monitors that do not say it themselves."
+    )
 
 
 class TopicSection(Section):

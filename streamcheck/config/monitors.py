@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from streamcheck.config.defaults import BLOCK_ROWS, DETECTOR, WINDOW_ROWS
 from streamcheck.config.document import Findings, Path
-from streamcheck.config.models import Monitor, Reference
+from streamcheck.config.models import Alert, Monitor, Reference
 from streamcheck.config.pairing import Pairing, Pick
 from streamcheck.config.profiles import Profiles
 from streamcheck.config.shares import shared
@@ -117,6 +117,9 @@ class Expansion:
         measure, detector = self.pairing.chosen(entry, here)
         if len(self.findings.mistakes) > before:
             return
+        if entry.alert.escalate is not None and entry.alert.escalate.to == entry.alert.severity:
+            same = f"its severity is {entry.alert.severity} from the beginning; name one that is more urgent"
+            self.findings.mistake((*here, "alert", "escalate", "to"), same)
         self._check_labelled_settings(entry, subjects, detector, here)
         picks = [
             (subject, rank, self.pairing.picks(subject, rank, measure, detector, here)) for subject, rank in subjects
@@ -224,7 +227,6 @@ class Expansion:
             else subject.name
         )
         window = Window(entry.window.rows, entry.window.time) if entry.window else Window(rows=WINDOW_ROWS)
-        alert = entry.alert
         return MonitorSpec(
             id="",
             target=subject.target,
@@ -235,10 +237,17 @@ class Expansion:
             window=window if labelled and not calibrated(pick) else None,
             block_rows=entry.block or BLOCK_ROWS,
             reference=reference_spec(entry.reference or self.config.reference, self.profiles),
-            rule=AlertRule(
-                alert.for_, alert.cooldown, alert.severity, alert.owner or self.config.alerts.owner, alert.runbook
-            ),
+            rule=self._rule(entry.alert),
         )
+
+    def _rule(self, alert: Alert) -> AlertRule:
+        """What the entry leaves out, the config says for all; what is as urgent already does not rise."""
+        general = self.config.alerts
+        rises = alert.escalate or general.escalate
+        known = (alert.for_, alert.cooldown, alert.severity, alert.owner or general.owner, alert.runbook)
+        if rises is None or rises.to == alert.severity:
+            return AlertRule(*known)
+        return AlertRule(*known, rises.after, rises.to)
 
 
 def calibrated(pick: Pick) -> bool:

@@ -11,8 +11,11 @@ from streamcheck.core.causes import FAULT
 from streamcheck.core.components import State
 from streamcheck.core.plan import AlertRule, MonitorSpec
 from streamcheck.core.readings import AlertState
+from streamcheck.core.wording import span
 
 SCHEMA = 1
+ESCALATED = "escalated"
+"""The evidence that says from which severity an alert has risen, since when it fires, and after how many seconds."""
 PART = "category"
 """The evidence that names the part of a measure that an alert is about."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,7 +40,8 @@ class Finding:
 class Transition:
     """An alert changes its state at the end of a pane.
 
-    `opened_ms`: start of the pane that opened it (part of its id).
+    `opened_ms`: start of the pane that opened it (part of its id). `severity`: how urgent it is now. An alert that
+    nobody acknowledges may become more urgent: it fires once more then.
     """
 
     state: str
@@ -45,6 +49,7 @@ class Transition:
     start_ms: int
     end_ms: int
     finding: Finding
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,9 @@ class AlertTracker:
         self.opened_ms = 0
         self.last_drift_end_ms = 0
         self.finding: Finding | None = None
+        self.fired_ms: int | None = None
+        """Since when the open alert fires."""
+        self.escalated = False
         self.acknowledged: str | None = None
         """By whom the open alert is known to be known."""
         self.accepted: str | None = None
@@ -114,7 +122,22 @@ class AlertTracker:
                 self._go(AlertState.FIRING, "firing", start_ms, end_ms, transitions)
         elif self.state is AlertState.FIRING and over:
             self._go(AlertState.QUIET, "resolved", start_ms, end_ms, transitions)
+        elif self._due(end_ms):
+            self.escalated = True
+            self._go(AlertState.FIRING, "firing", start_ms, end_ms, transitions)
         return transitions
+
+    @property
+    def severity(self) -> str:
+        """How urgent the open alert is."""
+        return self.rule.escalate_to or self.rule.severity if self.escalated else self.rule.severity
+
+    def _due(self, end_ms: int) -> bool:
+        """Whether it has fired for so long, unknown to anybody, that it becomes more urgent."""
+        after_ms, fired_ms = self.rule.escalate_ms, self.fired_ms
+        if after_ms is None or fired_ms is None or self.escalated or self.acknowledged is not None:
+            return False
+        return end_ms - fired_ms >= after_ms
 
     def _remember(self, drifting: Finding) -> None:
         """The newest numbers, with the start of the change as it was first estimated."""
@@ -134,11 +157,24 @@ class AlertTracker:
     def _go(self, state: AlertState, word: str, start_ms: int, end_ms: int, transitions: list[Transition]) -> None:
         assert self.finding is not None
         self.state = state
-        said = (("acknowledged_by", self.acknowledged), ("accepted_because", self.accepted))
+        if state is AlertState.FIRING and self.fired_ms is None:
+            self.fired_ms = end_ms
+        said = (
+            ("acknowledged_by", self.acknowledged),
+            ("accepted_because", self.accepted),
+            (ESCALATED, self._escalation()),
+        )
         finding = replace(self.finding, evidence=(*self.finding.evidence, *(each for each in said if each[1])))
-        transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, finding))
+        transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, finding, self.severity))
         if state is AlertState.QUIET:
-            self.finding = self.acknowledged = self.accepted = None
+            self.finding = self.acknowledged = self.accepted = self.fired_ms = None
+            self.escalated = False
+
+    def _escalation(self) -> dict[str, Any] | None:
+        if not self.escalated or self.fired_ms is None or self.rule.escalate_ms is None:
+            return None
+        after_s = self.rule.escalate_ms / 1_000
+        return {"from": self.rule.severity, "fired_at": iso(self.fired_ms), "after_s": after_s}
 
     def export(self) -> State:
         """The state, sharing no memory."""
@@ -162,6 +198,8 @@ class AlertTracker:
             "finding": finding,
             "acknowledged": self.acknowledged,
             "accepted": self.accepted,
+            "fired_ms": self.fired_ms,
+            "escalated": self.escalated,
         }
 
     def restore(self, state: State) -> None:
@@ -170,6 +208,7 @@ class AlertTracker:
         self.opened_ms = state["opened_ms"]
         self.last_drift_end_ms = state["last_drift_end_ms"]
         self.acknowledged, self.accepted = state["acknowledged"], state["accepted"]
+        self.fired_ms, self.escalated = state["fired_ms"], state["escalated"]
         f = state["finding"]
         self.finding = None if f is None else Finding(*f[:7], *[tuple((k, v) for k, v in f[7])])
 
@@ -226,7 +265,7 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
             "monitor": spec.id,
             "column": spec.column,
             "segment": dict(segment),
-            "severity": spec.rule.severity,
+            "severity": transition.severity or spec.rule.severity,
             "owner": spec.rule.owner,
             "runbook": spec.rule.runbook,
             "pane_start": iso(transition.start_ms),
@@ -238,10 +277,18 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
             "threshold": finding.threshold,
             "rows": finding.rows,
             "detector": spec.detector.name,
-            "summary": "; ".join(filter(None, (summarise(change), change.detail))),
+            "summary": "; ".join(filter(None, (summarise(change), _risen(change), change.detail))),
             "evidence": dict(finding.evidence),
         }
     )
+
+
+def _risen(change: Change) -> str:
+    """That nobody has acknowledged it, where it has become more urgent."""
+    told = dict(change.transition.finding.evidence).get(ESCALATED)
+    if told is None or change.transition.state == "resolved":
+        return ""
+    return f"acknowledged by nobody for {span(told['after_s'])}: {told['from']} becomes {change.transition.severity}"
 
 
 def _recovery(change: Change) -> str:

@@ -334,7 +334,7 @@ class Engine:
             if change.transition.state == "resolved":
                 self.incidents.close(key)
             outcome.alerts.append(
-                Alert(self.sequence, key, change.transition.state, change.spec.rule.severity, change.spec.id, record)
+                Alert(self.sequence, key, change.transition.state, change.transition.severity, change.spec.id, record)
             )
 
     # ------------------------------------------------------------------ shown

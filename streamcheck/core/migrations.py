@@ -13,8 +13,11 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 8
+VERSION = 9
 """In which every part of the state is written now."""
+
+FIRING = 2
+"""An alert's state, as it has always been written."""
 
 OLDEST = 1
 """The oldest version that can still be read."""
@@ -90,6 +93,13 @@ def _layout_7(old: State) -> State:
     return {**old, "doubt": False}
 
 
+def _monitor_8(old: State) -> State:
+    """Alerts did not become more urgent; those that fire count from the pane that opened them."""
+    tracker = old["instance"]["tracker"]
+    fired_ms = tracker["opened_ms"] if tracker["state"] == FIRING else None
+    return {**old, "instance": {**old["instance"], "tracker": {**tracker, "fired_ms": fired_ms, "escalated": False}}}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -113,6 +123,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (5, "monitor"): _monitor_5,
     (6, "monitor"): _monitor_6,
     (7, "layout"): _layout_7,
+    (8, "monitor"): _monitor_8,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

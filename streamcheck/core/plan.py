@@ -218,7 +218,8 @@ class AlertRule:
     """When a drifting monitor becomes an alert, and whose it is.
 
     for_ms: event time from the first drifting step to firing; cooldown_ms: event time without drift until it is
-    resolved.
+    resolved. escalate_ms: event time for which it fires, and nobody acknowledges it, until its severity becomes
+    escalate_to; None: it stays as it is.
     """
 
     for_ms: int = 0
@@ -226,6 +227,8 @@ class AlertRule:
     severity: str = "warning"
     owner: str | None = None
     runbook: str | None = None
+    escalate_ms: int | None = None
+    escalate_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ def _monitor(spec: MonitorSpec, plan: Plan) -> dict[str, Any]:
         "share": spec.share,
         "alarms_per_week": None if grant is None else grant.alarms_per_week,
         "severity": spec.rule.severity,
+        "escalate_ms": spec.rule.escalate_ms,
+        "escalate_to": spec.rule.escalate_to,
         "owner": spec.rule.owner,
         "runbook": spec.rule.runbook,
     }

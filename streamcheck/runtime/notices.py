@@ -90,7 +90,9 @@ class Notice:
     @property
     def digest(self) -> str:
         """Another one as soon as there is something new to tell."""
-        told = "\n".join(f"{alert.id} {alert.state}" for alert in sorted(self.alerts, key=lambda alert: alert.id))
+        ordered = sorted(self.alerts, key=lambda alert: alert.id)
+        risen = {alert.id: f" {alert.severity}" for alert in ordered if alert.escalated}
+        told = "\n".join(f"{alert.id} {alert.state}{risen.get(alert.id, '')}" for alert in ordered)
         return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
     def document(self) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class AlertReading:
     """What is broken, where the alert says so."""
     cause: str | None = None
     """The monitor of the fault that a drift follows from."""
+    fired_at: str = ""
+    """Since when it fires."""
+    escalated: bool = False
+    """Whether nobody has acknowledged it for so long that it has become more urgent."""
 
     @staticmethod
     def parse(record: bytes) -> "AlertReading":
@@ -110,8 +114,17 @@ class AlertReading:
         if seen.since:  # operational: by the real clock, and without a pane
             shown |= {"pane_end": seen.since, "change_at": seen.since, "threshold": seen.limit, "detector": "threshold"}
         cause = None if seen.evidence.cause is None else seen.evidence.cause.monitor
-        segment, fault = tuple(seen.segment.items()), seen.evidence.fault
-        return AlertReading(record=record, segment=segment, fault=fault, cause=cause, **shown)
+        segment, fault, risen = tuple(seen.segment.items()), seen.evidence.fault, seen.evidence.escalated
+        fired_at = seen.pane_end if risen is None else risen.fired_at
+        return AlertReading(
+            record=record,
+            segment=segment,
+            fault=fault,
+            cause=cause,
+            fired_at=fired_at,
+            escalated=risen is not None,
+            **shown,
+        )
 
 
 class _Cause(msgspec.Struct, frozen=True):
@@ -120,11 +133,18 @@ class _Cause(msgspec.Struct, frozen=True):
     monitor: str = ""
 
 
+class _Escalated(msgspec.Struct, frozen=True):
+    """Since when an alert fires that has become more urgent."""
+
+    fired_at: str = ""
+
+
 class _Evidence(msgspec.Struct, frozen=True):
     """What pages need of an alert's evidence."""
 
     fault: str | None = None
     cause: _Cause | None = None
+    escalated: _Escalated | None = None
 
 
 class _Record(msgspec.Struct, frozen=True):

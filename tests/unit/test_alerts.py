@@ -43,6 +43,7 @@ def told(drifts, rule, **more):
 
 FOR_3S = AlertRule(for_ms=3_000, cooldown_ms=2_000)
 AT_ONCE = AlertRule(for_ms=0, cooldown_ms=2_000)
+RISES = AlertRule(for_ms=0, cooldown_ms=2_000, escalate_ms=4_000, escalate_to="page")
 LIVES = [
     ("at once", AT_ONCE, False, "..d..", "  F r"),
     ("no second alarm while open", AT_ONCE, False, "dddd..", "F    r"),
@@ -57,6 +58,10 @@ LIVES = [
     ("pulsed again while open", AT_ONCE, True, "d.d..", "F   r"),
     ("pulsed counts as drifting until the cooldown", AlertRule(3_000, 5_000), True, "d.......", "p F  r  "),
     ("pulsed and over before it was long enough", FOR_3S, True, "d....", "p r  "),
+    ("more urgent after a while, once", RISES, False, "ddddddddd..", "F   F     r"),
+    ("more urgent from firing on, not from pending", replace(RISES, for_ms=2_000), False, "dddddddd", "pF   F"),
+    ("over before it is more urgent", RISES, False, "ddd..d", "F   rF"),
+    ("more urgent with the next step, after a silence", RISES, False, "d      d", "F      F"),
 ]
 
 
@@ -72,6 +77,28 @@ def test_the_change_is_dated_as_first_estimated_and_the_numbers_are_the_newest()
     (_, fired), (_, resolved) = play("ddd..", AT_ONCE)
     assert (fired.finding.change_at_ms, fired.finding.value) == (0, 0.0)
     assert (resolved.finding.change_at_ms, resolved.finding.value) == (0, 2.0)
+
+
+def test_an_alert_that_nobody_acknowledges_rises_and_its_record_says_so():
+    spec = MonitorSpec("m", Target.COLUMN, "x", ComponentSpec("scan"), ComponentSpec("mean"), rule=RISES)
+    records = [orjson.loads(record("c", "l", 1, "i", Change(spec, (), "mean", t))) for _, t in play("ddddddd..", RISES)]
+    assert [(r["state"], r["severity"]) for r in records] == [
+        ("firing", "warning"), ("firing", "page"), ("resolved", "page")
+    ]
+    assert len({r["id"] for r in records}) == 1
+    said = {"from": "warning", "fired_at": "1970-01-01T00:00:01.000Z", "after_s": 4.0}
+    assert ["escalated" in r["evidence"] for r in records] == [False, True, True]
+    assert records[1]["evidence"]["escalated"] == said
+    assert records[1]["summary"].endswith("; acknowledged by nobody for 4 s: warning becomes page")
+    assert "becomes page" not in records[2]["summary"]
+
+
+def test_what_somebody_knows_does_not_rise():
+    tracker = AlertTracker(RISES, pulsed=False)
+    tracker.step(0, PANE_MS, FOUND)
+    tracker.acknowledged = "kim"
+    assert [tracker.step(at * PANE_MS, (at + 1) * PANE_MS, FOUND) for at in range(1, 20)] == [[]] * 19
+    assert tracker.severity == "warning"
 
 
 def test_all_transitions_of_one_alert_open_in_the_same_pane_and_the_next_alert_in_another():

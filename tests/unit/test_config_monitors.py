@@ -207,6 +207,16 @@ def test_everything_an_entry_can_say() -> None:
     assert (rule.for_ms, rule.cooldown_ms, rule.severity, rule.owner, rule.runbook) == (60_000, 120_000, "page", "you", "https://wiki.example")
 
 
+def test_alerts_rise_as_the_entry_or_the_config_says() -> None:
+    base = BINARY.replace("{owner: me}", "{owner: me, escalate: {after: 1h}}")
+    own = "alert: {escalate: {after: 10m, to: emergency}}"
+    entries = f"  - {{on: amount, measure: mean, {own}}}\n  - {{on: amount, measure: psi}}\n"
+    made = specs(entries + "  - {on: amount, measure: scale, alert: {severity: page}}\n", base)
+    told = [(spec.rule.escalate_ms, spec.rule.escalate_to) for spec in made]
+    assert told == [(600_000, "emergency"), (3_600_000, "page"), (None, None)], "what is as urgent already stays"
+    assert {spec.rule.escalate_ms for spec in specs("")} == {None}
+
+
 @pytest.mark.parametrize("written", ["adwin", "{adwin: auto}", "{adwin: {}}", "{adwin: }"])
 def test_a_detector_without_parameters_is_auto(written: str) -> None:
     (made,) = specs(f"  - {{on: amount, detector: {written}}}\n")
@@ -232,6 +242,7 @@ def test_segments_of_monitors_join_those_declared() -> None:
 
 
 MISTAKES = [
+    ("  - {on: amount, alert: {severity: page, escalate: {after: 30m}}}\n", "monitors[0].alert.escalate.to: its severity is page from the beginning; name one that is more urgent"),
     ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, late_rate, reject_rate, schema_changes, throughput, volume, dependence, entropy, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
     ("  - {on: amount, by: [teir]}\n", "monitors[0].by: unknown segment 'teir'; known: tier (did you mean 'tier'?)"),
     ("  - {on: volume, by: [tier]}\n", "monitors[0].by: volume is counted for all rows together; leave by out"),

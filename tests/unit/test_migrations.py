@@ -214,7 +214,7 @@ def test_nobody_had_ordered_anything_in_format_4() -> None:
 def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
     calendar = {"overall": {}, "slots": {}}
     instance = {"tracker": {}, "reference": {"first_ms": 0, "calendar": calendar}, "shown": [], "detector": {"a": 1}}
-    new = migrated("monitor/a/0", 3, {"instance": instance, "made_of": ["cusum", "psi", "auto"]})["instance"]
+    new = migrated("monitor/a/0", 3, {"instance": instance, "made_of": ["cusum", "psi", "auto"]}, newest=7)["instance"]
     assert (new["parts"], new["detectors"]) == ([""], [{"a": 1}])
     assert new["tracker"] == {"acknowledged": None, "accepted": None}
     assert new["normal"]["reference"]["calendar"] == {**calendar, "open": None}
@@ -224,8 +224,15 @@ def test_the_calendar_of_format_3_had_closed_its_hours() -> None:
 
 def test_nothing_had_joined_a_reference_in_format_6() -> None:
     chart, other = {"before": np.zeros((5, 85)), "count": 3}, {"positive": 0.5}
-    new = migrated("monitor/a/0", 6, {"instance": {"detectors": [chart, other]}, "made_of": []})["instance"]
+    new = migrated("monitor/a/0", 6, {"instance": {"detectors": [chart, other]}, "made_of": []}, newest=7)["instance"]
     fresh = build("detector", "scan", {}).export()["grown"]
     assert str(new["detectors"][0]["grown"]) == str(fresh)
     assert new["detectors"][1] == other
     assert "grown" not in chart
+
+
+def test_alerts_of_format_8_have_fired_since_they_opened() -> None:
+    for state, fired_ms in ((2, 5_000), (1, None), (0, None)):
+        tracker = {"state": state, "opened_ms": 5_000}
+        new = migrated("monitor/a/0", 8, {"instance": {"tracker": tracker}}, newest=9)["instance"]["tracker"]
+        assert new == {**tracker, "fired_ms": fired_ms, "escalated": False}

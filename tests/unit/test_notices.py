@@ -91,6 +91,22 @@ def test_an_incident_is_told_once_and_again_when_it_changes() -> None:
     assert post.status.sent == 2
 
 
+def test_an_alert_that_becomes_more_urgent_is_told_again_by_the_way_of_its_new_severity() -> None:
+    slack, pager = Told(), Told()
+    ways = [IncidentPost(Route("slack", wait_s=0), slack, Notebook())]
+    ways.append(IncidentPost(Route("pager", ("page",), wait_s=0), pager, Notebook()))
+    warning = record(1, "a", severity="warning")
+    risen = orjson.loads(record(2, "a", severity="page"))
+    risen["evidence"] = {"escalated": {"from": "warning", "fired_at": "2026-03-01T10:00:00.000Z", "after_s": 1800.0}}
+    for now_s, records in ((0, [warning]), (5, [warning]), (1_800, [warning, orjson.dumps(risen)]), (1_900, [])):
+        for way in ways:
+            way.turn(heard(*records), now_s)
+    assert slack.said == [("i1", "firing", 1, None), ("i1", "firing", 1, "ref-i1")]
+    assert pager.said == [("i1", "firing", 1, None)]
+    (notice,) = heard(warning, orjson.dumps(risen)).notices
+    assert notice.alerts[0].fired_at == "2026-03-01T10:00:00.000Z"
+
+
 def test_an_alert_that_comes_later_changes_the_message() -> None:
     told = Told()
     post = IncidentPost(Route("r", wait_s=10), told, Notebook())

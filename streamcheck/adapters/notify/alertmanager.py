@@ -32,7 +32,7 @@ class AlertmanagerTeller:
         """Tell what fires when that has changed, or when it is time again."""
         firing = {alert.id: alert for alert in heard.firing if self._route.takes(alert)}
         over = self._over(heard, firing)
-        changed = frozenset(firing) != self._seen
+        changed = _told(firing) != self._seen
         if self.status.waits(now_s) or not (changed or (firing and now_s - self._told_s >= self._every_s)):
             return
         until = iso(heard.now_ms + int(LIVES * self._every_s * 1000))
@@ -45,7 +45,7 @@ class AlertmanagerTeller:
             self.status.missed(error, now_s, min(RETRY_MAX_S, self._every_s))
             return
         self.status.arrived(len(bodies))
-        self._seen, self._told_s = frozenset(firing), now_s
+        self._seen, self._told_s = _told(firing), now_s
 
     def _over(self, heard: Heard, firing: dict[str, AlertReading]) -> list[AlertReading]:
         """What was told as firing and is so no more; after a restart, what has been resolved lately."""
@@ -57,6 +57,11 @@ class AlertmanagerTeller:
             for alert in newest.values()
             if alert.id not in firing and alert.state == "resolved" and self._route.takes(alert)
         ]
+
+
+def _told(firing: dict[str, AlertReading]) -> frozenset[str]:
+    """What fires; another one, to Alertmanager too, once it is more urgent."""
+    return frozenset(f"{alert.id} {alert.severity}" for alert in firing.values())
 
 
 def _alert(alert: AlertReading, config: str, ends_at: str) -> dict[str, Any]:
@@ -75,6 +80,6 @@ def _alert(alert: AlertReading, config: str, ends_at: str) -> dict[str, Any]:
     return {
         "labels": {name: text for name, text in labels.items() if text},
         "annotations": {name: text for name, text in annotations.items() if text},
-        "startsAt": alert.pane_end,
+        "startsAt": alert.fired_at or alert.pane_end,
         "endsAt": ends_at,
     }

@@ -248,7 +248,7 @@ def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
 def card(alert: AlertReading, closed_until_ms: int | None, known_to: str | None, desk: Desk) -> Card:
     """What there is to be said of an alert that fires, and to be done about it."""
     link = alert.runbook if alert.runbook and alert.runbook.startswith(("https://", "http://")) else None
-    since = instant(alert.change_at or alert.pane_end)
+    since, fired = instant(alert.change_at or alert.pane_end), alert.fired_at or alert.pane_end
     judged = (
         ("reference", number(alert.reference)),
         ("score / threshold", f"{number(alert.score)} / {number(alert.threshold)}"),
@@ -273,7 +273,7 @@ def card(alert: AlertReading, closed_until_ms: int | None, known_to: str | None,
         summary=headline or f"{alert.monitor} is firing",
         detail=detail,
         since=None if since in alert.summary else since,
-        fired=instant(alert.pane_end) + _lasting(alert.pane_end, closed_until_ms),
+        fired=instant(fired) + _lasting(fired, closed_until_ms),
         runbook=link,
         note=None if link else alert.runbook,
         facts=tuple((name, value) for name, value in facts if value not in (NOTHING, f"{NOTHING} / {NOTHING}")),

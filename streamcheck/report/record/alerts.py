@@ -52,10 +52,17 @@ class AlertHistory:
         self.by_monitor: Counter[str] = Counter()
         self.fired: list[FiredAlert] = []
         self._open: dict[str, int] = {}
+        self._firing: set[str] = set()
 
     def add(self, alert: Alert) -> None:
-        """One more transition."""
+        """One more transition. What has become more urgent is the same alert."""
+        if alert.state == "firing" and alert.id in self._firing:
+            if alert.id in self._open:
+                place = self._open[alert.id]
+                self.fired[place] = replace(self.fired[place], severity=alert.severity)
+            return
         self.states[alert.state] += 1
+        (self._firing.add if alert.state == "firing" else self._firing.discard)(alert.id)
         if alert.state == "firing":
             self.by_monitor[alert.monitor] += 1
             if len(self.fired) < FIRED_KEPT:

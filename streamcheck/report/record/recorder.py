@@ -124,7 +124,7 @@ class Recorder(Watcher):
     def published(self, change: Change, alert: str, incident: str) -> None:
         """An alert has changed its state."""
         transition = change.transition
-        if transition.state == "firing":
+        if transition.state == "firing" and alert not in self.evidence:
             self._fired(change, alert, incident)
         elif transition.state == "resolved" and alert in self.evidence:
             self._close(self.evidence[alert], transition.end_ms)
