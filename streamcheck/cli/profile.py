@@ -45,13 +45,16 @@ def profile() -> None:
 @click.argument("config", type=click.Path(dir_okay=False))
 @reads_history
 @click.option("--like", type=FILE, help="A profile whose bins are taken, so that both can be merged.")
+@click.option("--training", is_flag=True, help="The rows are those that the model was trained on: alerts say skew.")
 @OUT
 @JSON_OBJECT
-def make(config: str, history: History, like: Path | None, out: Path, *, as_json: bool) -> None:
+def make(
+    config: str, history: History, like: Path | None, out: Path, *, training: bool, as_json: bool
+) -> None:
     """Replay files or topics as `backtest` does, and write what the references of CONFIG's monitors come to."""
     from streamcheck.cli.profile_make import made  # noqa: PLC0415 (numpy: only when it runs)
 
-    found, complete = made(config, history, None if like is None else _read(like))
+    found, complete = made(config, history, None if like is None else _read(like), training=training)
     _write(out, found, as_json=as_json)
     if not complete:
         raise StreamcheckError("stopped before the end: the profile holds what was read until then")

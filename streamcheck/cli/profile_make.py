@@ -22,7 +22,7 @@ FOR_EVER_MS = 10**15
 LEARNING = ComponentSpec("first", (("panes_min", 2), ("span_ms", FOR_EVER_MS)))
 
 
-def made(config: str, history: History, like: Profile | None) -> tuple[Profile, bool]:
+def made(config: str, history: History, like: Profile | None, *, training: bool = False) -> tuple[Profile, bool]:
     """The profile, and whether all was read. like: gives the bins of numeric columns."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     loaded = load(config, profiles=False)
@@ -45,6 +45,7 @@ def made(config: str, history: History, like: Profile | None) -> tuple[Profile, 
         layouts=dict(board.layouts),
         contents=learned(board.instances()),
         digest="",
+        training=training,
     )
     return sealed(found), done.complete
 

@@ -20,6 +20,7 @@ def told(profile: Profile) -> str:
     segments = counted(len({key.segment for key in profile.contents if key.segment}), "segment")
     when = f"{moment(profile.from_ms)} to {moment(profile.to_ms)}"
     panes = duration_text(profile.pane_ms)
+    rows = f"training data, {rows}" if profile.training else rows
     return f"{rows} of {profile.name} from {when} in panes of {panes}: {columns}, {segments} (digest {profile.digest})"
 
 

@@ -16,7 +16,7 @@ from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.keys import reference_measure, standard_measure
-from streamcheck.core.plan import ComponentSpec, Format, MonitorSpec, Plan, Schema, Target, Window
+from streamcheck.core.plan import ComponentSpec, Finds, Format, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
 from streamcheck.core.references.base import Reference
 from streamcheck.core.row_monitors import ERRORS, SCORED
@@ -36,7 +36,7 @@ class MonitorView:
     split: how segments share it; limit: the score h above which it drifts, were all of the share one segment's, and of
     ten (limit_of_ten). h is in standard errors for `scan`; where panes visibly scatter more than their rows do, and the
     reference's own panes tell how far, its statistic must exceed limit_of_panes. None what is not known before there
-    are data.
+    are data. finds: drift, skew (against training data) or limit.
     """
 
     id: str
@@ -66,6 +66,7 @@ class MonitorView:
     limit_of_panes: float | None
     reference_panes: int | None
     default: bool
+    finds: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         limit_of_panes=judged.statistic(panes) if isinstance(judged, Scan) and panes is not None else None,
         reference_panes=panes,
         default=spec.default,
+        finds=spec.finds.value,
     )
 
 
@@ -205,7 +207,8 @@ def _reference(spec: MonitorSpec, plan: Plan) -> str:
     if reference_measure(spec, plan) is None:
         return "none"
     params = component_params("reference", spec.reference)
-    return " ".join([spec.reference.name, *(f"{name}={value}" for name, value in params.items())])
+    said = " ".join([spec.reference.name, *(f"{name}={value}" for name, value in params.items())])
+    return said + (" (training data: its alerts say skew)" if spec.finds is Finds.SKEW else "")
 
 
 def _window(window: Window | None) -> str:

@@ -16,7 +16,7 @@ from streamcheck.core.components import find
 from streamcheck.core.detectors.base import RowDetector
 from streamcheck.core.measures.base import LabelledMeasure
 from streamcheck.core.measures.segment_gap import QUALITIES
-from streamcheck.core.plan import AlertRule, Between, ComponentSpec, MonitorSpec, Segmentation, Target, Window
+from streamcheck.core.plan import AlertRule, Between, ComponentSpec, Finds, MonitorSpec, Segmentation, Target, Window
 
 MONITORS_MAX = 20_000
 """Beyond this a pane of 10 s cannot be closed in time; it is reached by crossing many features and segments."""
@@ -238,7 +238,19 @@ class Expansion:
             block_rows=entry.block or BLOCK_ROWS,
             reference=reference_spec(entry.reference or self.config.reference, self.profiles),
             rule=self._rule(entry.alert),
+            finds=self._finds(entry, subject, pick),
         )
+
+    def _finds(self, entry: Monitor, subject: Subject, pick: Pick) -> Finds:
+        """What its alerts mean."""
+        cls = measures()[pick.measure.name] if pick.measure is not None else None
+        own_limit = cls is not None and cls.limit is not None
+        if (pick.detector.name == "threshold" and not own_limit) or (cls is not None and not cls.learns):
+            return Finds.LIMIT
+        named = (entry.reference or self.config.reference).profile
+        if subject.target is not Target.STREAM and self.profiles is not None and self.profiles.of_training(named):
+            return Finds.SKEW
+        return Finds.LIMIT if own_limit else Finds.DRIFT
 
     def _rule(self, alert: Alert) -> AlertRule:
         """What the entry leaves out, the config says for all; what is as urgent already does not rise."""

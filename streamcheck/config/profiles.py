@@ -33,6 +33,11 @@ class Profiles:
         """All of them, in the order in which they are named."""
         return {profile.digest: profile for profile in self._read.values()}
 
+    def of_training(self, named: str | None) -> bool:
+        """Whether it holds what a model was trained on."""
+        profile = None if named is None else self._read.get(named)
+        return profile is not None and profile.training
+
     def named(self, named: str) -> Profile | None:
         """One of them."""
         return self._read.get(named)

@@ -9,7 +9,7 @@ import orjson
 
 from streamcheck.core.causes import FAULT
 from streamcheck.core.components import State
-from streamcheck.core.plan import AlertRule, MonitorSpec
+from streamcheck.core.plan import AlertRule, Finds, MonitorSpec
 from streamcheck.core.readings import AlertState
 from streamcheck.core.wording import span
 
@@ -278,7 +278,7 @@ def record(config: str, lineage: str, sequence: int, incident: str, change: Chan
             "rows": finding.rows,
             "detector": spec.detector.name,
             "summary": "; ".join(filter(None, (summarise(change), _risen(change), change.detail))),
-            "evidence": dict(finding.evidence),
+            "evidence": {**dict(finding.evidence), **({"kind": "skew"} if spec.finds is Finds.SKEW else {})},
         }
     )
 
@@ -301,6 +301,8 @@ def _recovery(change: Change) -> str:
         return f"is back within its limit {finding.threshold:.4g} ({change.noun})"
     if change.spec.measure is None:
         return f"has not drifted further (seen by {change.spec.detector.name})"
+    if change.spec.finds is Finds.SKEW:
+        return f"is as in training again ({change.noun})"
     return f"is back within its reference ({change.noun})"
 
 
@@ -314,7 +316,8 @@ def summarise(change: Change) -> str:
         return f"{spec.column}{where} {_recovery(change)}, after a change at about {since}"
     fault = dict(finding.evidence).get(FAULT)
     if fault is not None:
-        return f"{spec.column}{where}: {fault} since about {since}"
+        against = ", against training (skew)," if spec.finds is Finds.SKEW else ""
+        return f"{spec.column}{where}: {fault}{against} since about {since}"
     if spec.detector.name == "threshold" and finding.value is not None and finding.threshold is not None:
         side = "above" if finding.direction > 0 else "below"
         rows = f"{noun} of {finding.rows} rows"
@@ -323,6 +326,9 @@ def summarise(change: Change) -> str:
         return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
     part = dict(finding.evidence).get(PART)
     noun = f"{noun} of {part}" if part is not None else noun
+    if spec.finds is Finds.SKEW:
+        apart = f"{finding.value:.4g} in serving, {finding.reference:.4g} in training"
+        return f"{spec.column}{where}: skew, {apart} ({noun} of {finding.rows} rows) since about {since}"
     verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]
     moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows)"
     return f"{spec.column}{where} {moved} since about {since}"

@@ -250,6 +250,14 @@ class Target(StrEnum):
     LABELLED = "labelled"  # rows whose label has joined
 
 
+class Finds(StrEnum):
+    """What an alert of a monitor means."""
+
+    DRIFT = "drift"  # the stream has changed against its own past, or a profile of it
+    SKEW = "skew"    # serving differs from what the model was trained on
+    LIMIT = "limit"  # beyond a line that was drawn
+
+
 @dataclass(frozen=True, slots=True)
 class MonitorSpec:
     """One monitor: what it looks at, for which segments, through which measure, with which detector, under which rule.
@@ -273,6 +281,7 @@ class MonitorSpec:
     share: float = 0.0
     default: bool = False
     between: Between | None = None
+    finds: Finds = Finds.DRIFT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ def merged(first: Profile, second: Profile) -> Profile:
     """Both together, named as the first. Raises ProfileError where panes, kinds or bins differ."""
     if first.pane_ms != second.pane_ms:
         raise ProfileError(f"panes of {first.pane_ms} ms and of {second.pane_ms} ms do not merge")
+    if first.training != second.training:
+        raise ProfileError("one is of training data and the other is not")
     for name, kind in second.kinds.items():
         if first.kinds.get(name, kind) != kind:
             raise ProfileError(f"{name} is {first.kinds[name]} in one and {kind} in the other")

@@ -48,6 +48,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_ms: int | None
     layouts: dict[str, _Layout]
     contents: list[_Content]
+    training: bool = False
 
 
 def to_text(profile: Profile) -> bytes:
@@ -129,6 +130,7 @@ def _body(profile: Profile) -> dict[str, Any]:
         "rows": profile.rows,
         "from_ms": profile.from_ms,
         "to_ms": profile.to_ms,
+        **({"training": True} if profile.training else {}),
         "layouts": layouts,
         "contents": contents,
     }
@@ -155,7 +157,9 @@ def _profile(held: _File) -> Profile:
         contents[key] = Content(each.panes, each.content)
         _check(key, each.content, layouts)
     times = held.from_ms, held.to_ms
-    return Profile(held.name, held.pane_ms, held.kinds, held.rows, *times, layouts, contents, held.digest)
+    return Profile(
+        held.name, held.pane_ms, held.kinds, held.rows, *times, layouts, contents, held.digest, held.training
+    )
 
 
 def _layout(held: _Layout) -> Layout:

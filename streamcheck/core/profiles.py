@@ -50,6 +50,7 @@ class Profile:
     """A reference profile. Nothing in it is a row: sums, counts by bin, counts by category.
 
     kinds: of the columns. rows: predictions, from from_ms to to_ms (event time). digest: of all that gives it meaning.
+    training: whether the rows are those that a model was trained on: what differs from them is skew, not drift.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Profile:
     layouts: Mapping[str, Layout]
     contents: Mapping[Key, Content]
     digest: str
+    training: bool = False
 
 
 def key_of(instance: Instance) -> Key | None:

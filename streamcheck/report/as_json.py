@@ -114,6 +114,7 @@ def _monitor(spec: MonitorSpec, plan: Plan) -> dict[str, Any]:
         "measure": None if spec.measure is None else {"name": spec.measure.name, **dict(spec.measure.params)},
         "detector": {"name": spec.detector.name, **dict(spec.detector.params)},
         "calibrated": spec.share > 0,
+        "finds": spec.finds.value,
         "by": None if spec.by is None else spec.by.name,
         "reference": {"name": spec.reference.name, **dict(spec.reference.params)},
         "share": spec.share,

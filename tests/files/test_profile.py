@@ -141,6 +141,36 @@ def test_monitors_start_ready_and_fire_at_once(world: World, normal: Path) -> No
     assert found["amount-mean_shift"] <= "2026-03-01T10:08:24.000Z", "within four seconds"
 
 
+def test_against_training_data_alerts_say_skew(world: World, normal: Path) -> None:
+    """The same rows, found by the same monitors: what they are called is another thing."""
+    training = world.profile("training", events(1, 6_000, START_MS), "--training")
+    assert read_profile(training).training
+    assert not read_profile(normal).training
+    assert "training data, 6,000 rows of shop" in world.run("profile", "show", training)
+    config = world.config("serves.yaml", "{profile: training.json}")
+    assert "training data: its alerts say skew" in world.run("explain", config)
+    out = world.folder / "skew.json"
+    found = {}
+    for name, drifted in (("clean", False), ("skewed", True)):
+        files = world.rows(name, events(3, 2_000, START_MS + 500_000, drifted=drifted))
+        world.run("backtest", config, *files, "--json", out)
+        found[name] = json.loads(out.read_bytes())
+    assert found["clean"]["alerts"] == []
+    kinds = {monitor["id"]: monitor["finds"] for monitor in found["skewed"]["monitors"]}
+    assert (kinds["amount-mean_shift"], kinds["floor"], kinds["volume-scan"]) == ("skew", "limit", "drift")
+    alerts = {alert["monitor"]: alert for alert in found["skewed"]["alerts"]}
+    assert alerts["amount-mean_shift"]["summary"].startswith("amount: skew, ")
+    assert " in serving, 10" in alerts["amount-mean_shift"]["summary"]
+    assert alerts["amount-mean_shift"]["evidence"]["kind"] == "skew"
+    assert "skew" in alerts["country-unseen"]["summary"]
+    plain = world.config("plain.yaml", "{profile: normal.json}")
+    world.run("backtest", plain, *files, "--json", out)
+    told = json.loads(out.read_bytes())["alerts"]
+    assert {alert["monitor"] for alert in told} == alerts.keys()
+    assert "skew" not in json.dumps(told)
+    world.run("profile", "merge", normal, training, "--out", out, fails=1)
+
+
 def test_profile_against_profile(normal: Path, other: Path, world: World) -> None:
     same = drift(read_profile(normal), read_profile(normal))
     assert {each.word for each in same} == {"none"}
