@@ -49,9 +49,7 @@ class Watch:
         self.loaded = _loaded(config)
         plan = self.loaded.plan
         self.engine = Engine(plan, LINEAGE)
-        self._decoders = {StreamRole.PREDICTIONS: _Input(plan.predictions, self.loaded)}
-        if plan.labels is not None:
-            self._decoders[StreamRole.LABELS] = _Input(plan.labels, self.loaded)
+        self._decoders = {schema.role: _Input(schema, self.loaded) for schema in plan.schemas}
         self.engine.open({each.source: 0 for each in self._decoders.values()})
         self._idle_after_ms = self.loaded.settings.idle_after_ms
         self._began = NEVER
@@ -63,9 +61,11 @@ class Watch:
 
     def labels(self, rows: Rows) -> list[Alert]:
         """Take labels in. Raises StreamcheckError where the config has no labels stream."""
-        if StreamRole.LABELS not in self._decoders:
-            raise StreamcheckError("the config has no streams.labels")
         return list(self._feed(StreamRole.LABELS, rows))
+
+    def kpi(self, rows: Rows) -> list[Alert]:
+        """Take values of the KPI in. Raises StreamcheckError where the config has no stream of one."""
+        return list(self._feed(StreamRole.KPI, rows))
 
     def finish(self) -> list[Alert]:
         """The input has ended: the panes that are open close, and their alerts come."""
@@ -75,23 +75,22 @@ class Watch:
         return found + _alerts(self.engine.finish())
 
     # ------------------------------------------------------------------ a whole history
-    def run(self, predictions: Rows, labels: Rows | None = None) -> Iterator[Alert]:
+    def run(self, predictions: Rows, labels: Rows | None = None, kpi: Rows | None = None) -> Iterator[Alert]:
         """All of a history, the streams kept in step by event time, in bounded memory; `finish` is up to you.
 
         Yields each alert once its pane has closed.
         """
-        streams = [(StreamRole.PREDICTIONS, self._decoders[StreamRole.PREDICTIONS].batches(predictions))]
-        if labels is not None:
-            if StreamRole.LABELS not in self._decoders:
-                raise StreamcheckError("the config has no streams.labels")
-            streams.append((StreamRole.LABELS, self._decoders[StreamRole.LABELS].batches(labels)))
+        given = {StreamRole.PREDICTIONS: predictions, StreamRole.LABELS: labels, StreamRole.KPI: kpi}
+        streams = [(role, self._input(role).batches(rows)) for role, rows in given.items() if rows is not None]
+        if kpi is None and StreamRole.KPI in self._decoders:
+            yield from _alerts(self.engine.set_idle(self._decoders[StreamRole.KPI].source))
         waiting = [(self._newest(role), at, role, batches) for at, (role, batches) in enumerate(streams)]
         heapq.heapify(waiting)
         while waiting:
             _, at, role, batches = heapq.heappop(waiting)
             batch = next(batches, None)
             if batch is None:
-                if waiting:  # the other stream goes on: this one holds nothing back any more
+                if waiting:  # others go on: this one holds nothing back any more
                     yield from _alerts(self.engine.set_idle(self._decoders[role].source))
                 continue
             yield from _alerts(self.engine.feed(batch))
@@ -109,8 +108,13 @@ class Watch:
                 counts[reason] = counts.get(reason, 0) + count
         return counts
 
+    def _input(self, role: StreamRole) -> "_Input":
+        if role not in self._decoders:
+            raise StreamcheckError(f"the config has no streams.{role}")
+        return self._decoders[role]
+
     def _feed(self, role: StreamRole, rows: Rows) -> Iterator[Alert]:
-        for batch in self._decoders[role].batches(rows):
+        for batch in self._input(role).batches(rows):
             yield from _alerts(self.engine.feed(batch))
         yield from self._pass_by_the_silent(role)
 
@@ -138,10 +142,7 @@ class _Input:
         self.source = SourcePartition(schema.topics[0], 0)
         self._schema = schema
         self._decode = Decoder(schema, loaded.plan.task).decode
-        settings = loaded.settings
-        self._step_ms = (
-            settings.predictions_step_ms if schema.role is StreamRole.PREDICTIONS else settings.labels_step_ms
-        )
+        self._step_ms = loaded.settings.steps_ms.get(schema.role)
         self._next = 0
         if schema.time is None and self._step_ms is None:
             raise StreamcheckError(
@@ -189,8 +190,10 @@ def _loaded(config: str | Path | Mapping[str, Any]) -> Loaded:
     return load(config)
 
 
-def replay(config: str | Path | Mapping[str, Any], predictions: Rows, labels: Rows | None = None) -> Iterable[Alert]:
+def replay(
+    config: str | Path | Mapping[str, Any], predictions: Rows, labels: Rows | None = None, kpi: Rows | None = None
+) -> Iterable[Alert]:
     """Every alert of a history, from its beginning to its end: `Watch.run` and `Watch.finish`."""
     watch = Watch(config)
-    yield from watch.run(predictions, labels)
+    yield from watch.run(predictions, labels, kpi)
     yield from watch.finish()

@@ -77,10 +77,7 @@ def _value(text: str) -> str:
 
 
 def _same_input(first: Plan, other: Plan, name: str) -> None:
-    def topics(plan: Plan) -> tuple[tuple[str, ...], ...]:
-        return (plan.predictions.topics, plan.labels.topics if plan.labels is not None else ())
-
-    if topics(first) != topics(other):
+    if [(s.role, s.topics) for s in first.schemas] != [(s.role, s.topics) for s in other.schemas]:
         raise StreamcheckError(f"{name}: it reads other topics; configs that are compared read the same ones")
 
 

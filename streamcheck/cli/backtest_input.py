@@ -16,7 +16,7 @@ from streamcheck.cli.exits import EXIT_MISTAKE
 from streamcheck.cli.history_options import History
 from streamcheck.config.load import Loaded
 from streamcheck.core.plan import Schema
-from streamcheck.core.types import SourcePartition
+from streamcheck.core.types import SourcePartition, StreamRole
 from streamcheck.errors import StateError
 from streamcheck.runtime.ports import Saved, Source
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FROM_TOPIC = "topic"
+UNREAD = {
+    StreamRole.LABELS: "monitors of labelled rows have nothing to look at",
+    StreamRole.KPI: "its monitors have nothing to look at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ def open_input(
         raise click.UsageError("--from must lie before --to")
     if state is not None and history.first_ms is not None:
         raise click.UsageError("--from: with --state the input begins where the state stands")
-    if history.labels and not history.predictions:
-        raise click.UsageError("--labels: name the predictions, too (or neither, for the topics of the config)")
+    for role in (StreamRole.LABELS, StreamRole.KPI):
+        if getattr(history, role) and not history.predictions:
+            raise click.UsageError(f"--{role}: name the predictions, too (or neither, for the topics of the config)")
     saved = read_state(state, loaded.plan.name) if state is not None else None
     life = _life(loaded, journal, saved)
     opened = _files if history.predictions else _topics
@@ -72,14 +77,16 @@ def open_input(
 # ------------------------------------------------------------------ files
 def _files(config: str, loaded: Loaded, history: History, life: "Life | None", saved: Saved | None) -> Input:
     plan, settings = loaded.plan, loaded.settings
-    if history.labels and plan.labels is None:
-        raise click.UsageError(f"--labels: {config} has no labels stream (streams.labels)")
+    for role in (StreamRole.LABELS, StreamRole.KPI):
+        if getattr(history, role) and getattr(plan, role) is None:
+            raise click.UsageError(f"--{role}: {config} has no {role} stream (streams.{role})")
     first = _first_offsets(life, saved)
-    logs = _of_stream(config, plan.predictions, history.predictions, settings.predictions_step_ms, first)
-    if plan.labels is not None:
-        if not history.labels:
-            log.warning("no --labels: monitors of labelled rows have nothing to look at")
-        logs += _of_stream(config, plan.labels, history.labels, settings.labels_step_ms, first)
+    logs: list[FileLog] = []
+    for schema in plan.schemas:
+        files = getattr(history, schema.role)
+        if not files:
+            log.warning("no --%s: %s", schema.role, UNREAD[schema.role])
+        logs += _of_stream(config, schema, files, settings.steps_ms.get(schema.role), first)
     source = FilesSource(logs)
     return Input(
         source,
@@ -126,13 +133,12 @@ def _topics(config: str, loaded: Loaded, history: History, life: "Life | None", 
         raise click.UsageError(
             f"name files with --predictions (and --labels): {config} has no kafka section, so there are no topics"
         )
-    if settings.predictions_step_ms or settings.labels_step_ms:
+    if settings.steps_ms:
         raise click.UsageError(f"{config}: time: {{step: …}} is for files; name them with --predictions")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
     group, headers = f"{settings.name}.backtest", plan.wants_headers
-    live = KafkaSource(client, topics, group, client=settings.kafka_client, headers=headers)
+    live = KafkaSource(client, plan.topics, group, client=settings.kafka_client, headers=headers)
     try:
         source = TopicHistory(live)
         first = _starts(loaded, source, history.first_ms)
@@ -165,11 +171,10 @@ def _starts(loaded: Loaded, source: "TopicHistory", first_ms: int | None) -> dic
         return source.starts(None)
     plan = loaded.plan
     found: dict[SourcePartition, int] = {}
-    for schema in (plan.predictions, plan.labels):
-        if schema is not None:
-            margin_ms = schema.max_future_ms if schema.time is not None else 0
-            starts = source.starts(max(0, first_ms - margin_ms))
-            found |= {each: at for each, at in starts.items() if each.topic in schema.topics}
+    for schema in plan.schemas:
+        margin_ms = schema.max_future_ms if schema.time is not None else 0
+        starts = source.starts(max(0, first_ms - margin_ms))
+        found |= {each: at for each, at in starts.items() if each.topic in schema.topics}
     return found
 
 

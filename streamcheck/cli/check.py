@@ -39,7 +39,7 @@ def check(ctx: click.Context, config: str, as_json: bool) -> None:  # noqa: FBT0
 
 def _summary(config: str, loaded: Loaded) -> str:
     plan = loaded.plan
-    topics = len(plan.predictions.topics) + (len(plan.labels.topics) if plan.labels else 0)
+    topics = len(plan.topics)
     features = sum(column.role == "feature" for column in plan.predictions.columns)
     parts = [_count(topics, "topic"), _count(features, "feature"), _count(len(plan.segmentations), "segmentation")]
     return (

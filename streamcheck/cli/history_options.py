@@ -14,6 +14,7 @@ class History:
 
     predictions: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    kpi: tuple[str, ...] = ()
     first_ms: int | None = None
     end_ms: int | None = None
 
@@ -37,6 +38,7 @@ def instant(_ctx: click.Context, param: click.Parameter, value: str | None) -> i
 OPTIONS = (
     click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition."),
     click.option("--labels", multiple=True, metavar="FILE", help="The same for labels."),
+    click.option("--kpi", multiple=True, metavar="FILE", help="The same for the KPI."),
     click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts."),
     click.option(
         "--to",
@@ -55,11 +57,12 @@ def reads_history(command: Callable[..., None]) -> Callable[..., None]:
     def with_history(
         predictions: tuple[str, ...],
         labels: tuple[str, ...],
+        kpi: tuple[str, ...],
         first_ms: int | None,
         end_ms: int | None,
         **others: Any,
     ) -> None:
-        command(history=History(predictions, labels, first_ms, end_ms), **others)
+        command(history=History(predictions, labels, kpi, first_ms, end_ms), **others)
 
     for option in reversed(OPTIONS):
         with_history = option(with_history)

@@ -19,37 +19,21 @@ from streamcheck.adapters.kafka.librdkafka_options import (
 from streamcheck.adapters.kafka.strays import WAITING_BYTES_MAX
 from streamcheck.adapters.kafka.wire import RECORD_BYTES, RECORDS_MAX
 from streamcheck.adapters.web.server import HANDLERS_MAX
+from streamcheck.cli.memory_monitors import MIB, TEXT_BYTES_MAX, Part, instances, mib, monitors
 from streamcheck.config.kafka_options import FAST_CLIENT
 from streamcheck.config.settings import Settings
 from streamcheck.config.values import size_text
 from streamcheck.core.buffers import LATE_PART
-from streamcheck.core.chances import CALIBRATED, CALIBRATION_BYTES, VERSIONS_MAX
-from streamcheck.core.components import build, find
-from streamcheck.core.detectors.base import RowDetector
-from streamcheck.core.estimates import BLOCK_BYTES
-from streamcheck.core.estimates import ROWS as ESTIMATE_ROWS
-from streamcheck.core.estimates import WINDOW_BYTES as ESTIMATE_BYTES
 from streamcheck.core.join import SPILL_PARTS
 from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_each
-from streamcheck.core.keys import by_name, is_row
 from streamcheck.core.looks import ASKED_MAX, COLUMNS_MAX, LOOK_BYTES
-from streamcheck.core.measures._categories import CATEGORIES_MAX
-from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import INSTANCE_BYTES
-from streamcheck.core.plan import Format, MonitorSpec, Plan, Target
-from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES
-from streamcheck.core.quantiles import WINDOW_BYTES as QUANTILE_BYTES
-from streamcheck.core.references._pools import POOL_BYTES
-from streamcheck.core.room import NAME_BYTES, WIDE
-from streamcheck.core.row_monitors import CLOCK_BYTES
+from streamcheck.core.plan import Format, Plan
 from streamcheck.core.shown import SHOWN_MAX
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.trails import MONITORS_MAX, TRAIL_BYTES
-from streamcheck.core.windows import ROW_BYTES, SPAN_ROWS_MAX, WINDOW_BYTES
 from streamcheck.core.wording import counted
 from streamcheck.runtime.decode.codings import DICTIONARY_MAX
 from streamcheck.runtime.decode.decoder import BLOCK_BYTES_MAX
-from streamcheck.runtime.decode.fields import TEXT_MAX
 from streamcheck.runtime.decode.schema_reader import PIECE_BYTES, SCHEMA_FACTOR, SCHEMAS_BYTES_MAX
 from streamcheck.runtime.decode.schema_reader import TREE_FACTOR as SCHEMA_TREE_FACTOR
 from streamcheck.runtime.delivery import OUTBOX_MAX
@@ -60,13 +44,10 @@ from streamcheck.runtime.workers.memory import GROWTH as SHARED_GROWTH
 from streamcheck.runtime.workers.messages import SLOTS
 from streamcheck.runtime.workers.pool import PART_BYTES, PART_ROWS
 
-MIB = 1 << 20
 ASSUMED_PARTITIONS = 4
 """Of each topic, where nobody says how many there are."""
 BASE_BYTES = 150 * MIB
 """Python 3.11 with numpy, scipy, river, kafka-python and pydantic imported: 134 MiB measured; the rest is threads."""
-TEXT_BYTES_MAX = 200 + WIDE * TEXT_MAX
-"""A category of the longest kind in a decoder's dictionary."""
 TREE_FACTOR = 25
 """Python objects for each byte of JSON, at worst: `[],` is 3 bytes and 64 in memory."""
 FETCH_COPIES = 3
@@ -96,15 +77,6 @@ ALLOCATOR_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What takes memory, how much at most, and why so much."""
-
-    name: str
-    bytes: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Budget:
     """All parts, for an assumed number of partitions."""
 
@@ -120,7 +92,7 @@ class Budget:
 
 def assumed_partitions(plan: Plan) -> int:
     """ASSUMED_PARTITIONS for each topic."""
-    return ASSUMED_PARTITIONS * (len(plan.predictions.topics) + (len(plan.labels.topics) if plan.labels else 0))
+    return ASSUMED_PARTITIONS * len(plan.topics)
 
 
 def memory(plan: Plan, settings: Settings, partitions: int | None = None) -> Budget:
@@ -138,7 +110,7 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
         *_panes(plan, settings, partitions),
         *_workers(plan, settings),
         *_join(plan),
-        *_monitors(plan),
+        *monitors(plan),
         *_outgoing(plan, settings),
     )
     held = int(ALLOCATOR_SHARE * sum(part.bytes for part in data))
@@ -152,24 +124,24 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
 def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     told = {**FETCH_SETTINGS, **(settings.kafka or {})}
     fetch = int(str(told["max_partition_fetch_bytes"]))
-    columns = len(plan.predictions.coded) + (len(plan.labels.coded) if plan.labels else 0)
+    columns = sum(len(schema.coded) for schema in plan.schemas)
     events = RECORDS_MAX + (POLL_KIB_MAX << 10) // RECORD_BYTES
     each = EVENT_BYTES + columns * TEXT_BYTES_MAX // 2
     poll = (POLL_KIB_MAX << 10) + GROUP_BYTES + BATCH_COPIES * DECOMPRESSED_BYTES_MAX
     tree = TREE_FACTOR * (BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)
     texts = columns * DICTIONARY_MAX * TEXT_BYTES_MAX
     return (
-        Part("client buffers", FETCH_COPIES * partitions * fetch, f"{partitions} x {_mib(fetch)} x 3 copies"),
+        Part("client buffers", FETCH_COPIES * partitions * fetch, f"{partitions} x {mib(fetch)} x 3 copies"),
         Part(
             "one poll",
             poll + events * each,
-            f"{POLL_KIB_MAX >> 10} MiB, and one batch of {_mib(DECOMPRESSED_BYTES_MAX)} x 3 copies; "
+            f"{POLL_KIB_MAX >> 10} MiB, and one batch of {mib(DECOMPRESSED_BYTES_MAX)} x 3 copies; "
             f"{events:,} events x {each:,} B",
         ),
         Part(
             "decoding",
             tree + texts,
-            f"{_mib(BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
+            f"{mib(BLOCK_BYTES_MAX + plan.predictions.message_bytes_max)} of JSON x {TREE_FACTOR}; "
             f"{columns} dictionaries x {DICTIONARY_MAX:,} texts x {TEXT_BYTES_MAX} B",
         ),
     )
@@ -177,15 +149,14 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
 
 def _schemas(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     """What reads events by schemas: the schemas themselves, two of the largest while one makes way, and objects."""
-    streams = [schema for schema in (plan.predictions, plan.labels) if schema is not None]
-    written = [schema for schema in streams if schema.encoding.format in (Format.AVRO, Format.PROTOBUF)]
+    written = [schema for schema in plan.schemas if schema.encoding.format in (Format.AVRO, Format.PROTOBUF)]
     if not written:
         return ()
     readers = settings.workers if settings.workers > 1 else 1
     known = SCHEMA_FACTOR * 2 * SCHEMAS_BYTES_MAX * len(written)
     tree = SCHEMA_TREE_FACTOR * (PIECE_BYTES + max(schema.message_bytes_max for schema in written))
-    why = f"{_mib(2 * SCHEMAS_BYTES_MAX)} x {SCHEMA_FACTOR} for each of {counted(len(written), 'stream')}; an event "
-    why += f"and {_mib(PIECE_BYTES)} x {SCHEMA_TREE_FACTOR}; in {counted(readers, 'process', 'processes')}"
+    why = f"{mib(2 * SCHEMAS_BYTES_MAX)} x {SCHEMA_FACTOR} for each of {counted(len(written), 'stream')}; an event "
+    why += f"and {mib(PIECE_BYTES)} x {SCHEMA_TREE_FACTOR}; in {counted(readers, 'process', 'processes')}"
     return (Part("events by schemas", readers * (known + tree), why),)
 
 
@@ -200,7 +171,7 @@ def _fast_client(settings: Settings) -> tuple[Part, ...]:
         Part(
             "confluent-kafka",
             size,
-            f"{QUEUED_KIB_MAX >> 10} MiB waiting, one answer of {_mib(answer)} expanded {EXPANSION_ASSUMED}-fold, "
+            f"{QUEUED_KIB_MAX >> 10} MiB waiting, one answer of {mib(answer)} expanded {EXPANSION_ASSUMED}-fold, "
             f"{records:,} records x {OP_BYTES} B. NO LIMIT: it expands batches as far as they go (docs/security.md)",
         ),
     )
@@ -209,7 +180,7 @@ def _fast_client(settings: Settings) -> tuple[Part, ...]:
 def _workers(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     if settings.workers == 1:
         return ()
-    columns = len(plan.predictions.coded) + (len(plan.labels.coded) if plan.labels else 0)
+    columns = sum(len(schema.coded) for schema in plan.schemas)
     wide = len(plan.predictions.columns) * ROW_COLUMN_BYTES + ROW_BYTES_MORE
     largest = max(PART_BYTES, plan.predictions.message_bytes_max)
     slots = SLOTS * int(SHARED_GROWTH * (largest + PART_ROWS * wide))
@@ -220,8 +191,8 @@ def _workers(plan: Plan, settings: Settings) -> tuple[Part, ...]:
         Part(
             "workers",
             settings.workers * each,
-            f"{settings.workers} processes x {_mib(each)}: {_mib(WORKER_BYTES)} of libraries, {SLOTS} parts of "
-            f"{_mib(largest)} and their columns, decoding, dictionaries twice",
+            f"{settings.workers} processes x {mib(each)}: {mib(WORKER_BYTES)} of libraries, {SLOTS} parts of "
+            f"{mib(largest)} and their columns, decoding, dictionaries twice",
         ),
     )
 
@@ -238,12 +209,12 @@ def _panes(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
             "rows of open panes",
             open_rows,
             f"limits.open_memory {size_text(settings.open_bytes)}, then {partitions} partitions x {live} panes x "
-            f"{_mib(each)} (limits.pane_memory and a quarter for late ones)",
+            f"{mib(each)} (limits.pane_memory and a quarter for late ones)",
         ),
         Part(
             "a pane that closes",
             CLOSE_COPIES * partitions * each + folds,
-            f"{CLOSE_COPIES} copies of {partitions} x {_mib(each)}; sums and histograms of "
+            f"{CLOSE_COPIES} copies of {partitions} x {mib(each)}; sums and histograms of "
             f"{len(plan.predictions.columns)} columns x {cuts} cuts x {limits.segments + 1:,} segments",
         ),
     )
@@ -260,7 +231,7 @@ def _join(plan: Plan) -> tuple[Part, ...]:
         Part(
             "label join",
             held * entry + rules.shelf_bytes + panes * PANE_ENTRY_BYTES,
-            f"{held:,} predictions x {entry} B, filters of {_mib(rules.shelf_bytes)} (limits.join_memory); {panes:,} "
+            f"{held:,} predictions x {entry} B, filters of {mib(rules.shelf_bytes)} (limits.join_memory); {panes:,} "
             f"panes x {PANE_ENTRY_BYTES} B",
         ),
         Part(
@@ -282,94 +253,9 @@ def _join(plan: Plan) -> tuple[Part, ...]:
     )
 
 
-def _monitors(plan: Plan) -> tuple[Part, ...]:
-    limit = plan.limits.monitor_bytes
-    rows = [(_instances(plan, spec), _instance(spec), _fullest(spec)) for spec in plan.monitors]
-    windows = {
-        (by_name(spec), spec.window): _instances(plan, spec)
-        * (WINDOW_BYTES + (spec.window.rows or SPAN_ROWS_MAX) * ROW_BYTES)
-        for spec in plan.monitors
-        if spec.window is not None and spec.target is Target.LABELLED and not is_row(spec)
-    }
-    wanted = sum(number * full for number, _, full in rows) + sum(windows.values())
-    first = sum(least for _, least, _ in rows)
-    instances = sum(number for number, _, _ in rows)
-    most = min(max((full for _, _, full in rows), default=0), limit)
-    keys = sum((plan.limits.segments + 1) * (300 + len(s.fields) * TEXT_BYTES_MAX) for s in plan.segmentations)
-    said = (
-        f"{len(plan.monitors)} monitors in {instances:,} segments would take {_mib(wanted)}: limits.monitor_memory "
-        f"{size_text(limit)}, and each monitor's first {_mib(first)}"
-        if wanted > limit
-        else f"{len(plan.monitors)} monitors in {instances:,} segments"
-    )
-    return (
-        Part("monitors", min(wanted, limit + first), said),
-        Part("a monitor that is saved", most, "the largest one, once more"),
-        *_calibrations(plan),
-        *_search(plan),
-        Part("segment values", keys, f"{len(plan.segmentations)} segmentations x {plan.limits.segments + 1:,} values"),
-    )
-
-
-def _calibrations(plan: Plan) -> tuple[Part, ...]:
-    if not any(spec.measure is not None and spec.measure.name in CALIBRATED for spec in plan.monitors):
-        return ()
-    number = VERSIONS_MAX if any(s.fields == ("model_version",) for s in plan.segmentations) else 1
-    held = min(number * CALIBRATION_BYTES, plan.limits.monitor_bytes)
-    return (Part("calibrated scores", held, f"{number} model versions x {CALIBRATION_BYTES:,} B"),)
-
-
-def _search(plan: Plan) -> tuple[Part, ...]:
-    columns = sum(len(s.fields) == 1 for s in plan.segmentations)
-    if not plan.search_rows or plan.task is None or not columns:
-        return ()
-    each = 24 + 4 * min(columns, FIELDS_MAX)
-    held = min(plan.search_rows * each, plan.limits.monitor_bytes)
-    return (
-        Part("labelled rows that are searched", held, f"search.rows {plan.search_rows:,} x {each} B"),
-        Part("a search", plan.search_rows * SEARCHED_BYTES, f"{plan.search_rows:,} rows x {SEARCHED_BYTES} B"),
-    )
-
-
-def _instances(plan: Plan, spec: MonitorSpec) -> int:
-    return 1 if spec.by is None else plan.limits.segments + 1
-
-
-def _instance(spec: MonitorSpec) -> int:
-    """One instance with an empty reference: a detector for each chart, and a block of labelled rows."""
-    detector = build("detector", spec.detector.name, dict(spec.detector.params))
-    measure = None if spec.measure is None else build("measure", spec.measure.name, dict(spec.measure.params))
-    charts: int = 1 if measure is None else measure.charts_max
-    own = INSTANCE_BYTES + charts * int(detector.held_bytes) + 2 * 24 * spec.block_rows
-    if spec.target is Target.ESTIMATED:
-        own += ESTIMATE_BYTES
-    elif measure is not None and measure.name in CALIBRATED:
-        own += BLOCK_BYTES * (ESTIMATE_ROWS // spec.block_rows + 1)
-    own += QUANTILE_BYTES if measure is not None and measure.name == "quantile" else 0
-    return own + (CLOCK_BYTES if is_row(spec) else 0) + _pool(spec)[0]
-
-
-def _fullest(spec: MonitorSpec) -> int:
-    """One instance with a reference that holds all it may."""
-    empty, names = _pool(spec)
-    reference = find("reference", spec.reference.name)
-    pools: int = getattr(reference, "pools_max", 1)
-    return _instance(spec) - empty + pools * (empty + names)
-
-
-def _pool(spec: MonitorSpec) -> tuple[int, int]:
-    """An empty accumulator of a monitor's reference, and what names may add to it."""
-    measure = spec.measure
-    if issubclass(find("detector", spec.detector.name), RowDetector) or measure is None:
-        return POOL_BYTES + int(build("measure", "mean", {}).accumulator().held_bytes), 0
-    made = build("measure", measure.name, dict(measure.params))
-    named = CATEGORIES_MAX * (NAME_BYTES + WIDE * TEXT_MAX) if made.needs is Needs.CATEGORICAL else 0
-    return POOL_BYTES + int(made.accumulator().held_bytes), named
-
-
 def _outgoing(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     strays = sum(topic is not None for topic in (settings.topics.dead_letter, settings.topics.late))
-    shown = min(SHOWN_MAX, sum(_instances(plan, spec) * 9 for spec in plan.monitors))
+    shown = min(SHOWN_MAX, sum(instances(plan, spec) * 9 for spec in plan.monitors))
     alerts = 2 * OUTBOX_MAX * ALERT_BYTES + (FIRING_MAX + RECENT_MAX) * 2 * ALERT_BYTES
     parts = [
         Part(
@@ -390,11 +276,7 @@ def _outgoing(plan: Plan, settings: Settings) -> tuple[Part, ...]:
 
 def _lately(plan: Plan) -> Part:
     """What pages remember: every monitor's way, and the newest rows of columns that somebody looks at."""
-    ways = min(MONITORS_MAX, sum(_instances(plan, spec) for spec in plan.monitors))
+    ways = min(MONITORS_MAX, sum(instances(plan, spec) for spec in plan.monitors))
     looks = min(COLUMNS_MAX, len(plan.predictions.columns)) + ASKED_MAX
-    why = f"{ways:,} monitors' ways x {TRAIL_BYTES:,} B, newest rows of {looks} columns x {_mib(LOOK_BYTES)}"
+    why = f"{ways:,} monitors' ways x {TRAIL_BYTES:,} B, newest rows of {looks} columns x {mib(LOOK_BYTES)}"
     return Part("what happened lately", ways * TRAIL_BYTES + looks * LOOK_BYTES, why)
-
-
-def _mib(size: int) -> str:
-    return f"{size / MIB:,.0f} MiB" if size >= 10 * MIB else f"{size / MIB:,.1f} MiB"

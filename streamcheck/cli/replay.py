@@ -154,10 +154,14 @@ def replay(
 
 def _course(candidate: Candidate, opened: Opened, bounds_ms: tuple[int | None, int | None]) -> Course:
     plan = candidate.plan
-    labels = plan.labels.topics if plan.labels is not None else ()
     rows = RowsInTime(plan.time.pane_ms)
-    windows = Windows(plan.predictions.topics, labels, *bounds_ms, _horizon_ms(plan), rows.add)
+    windows = Windows(plan.predictions.topics, _later(plan), *bounds_ms, _horizon_ms(plan), rows.add)
     return Course(candidate, opened.engine, windows, AlertHistory(), rows)
+
+
+def _later(plan: Plan) -> tuple[str, ...]:
+    """Topics of what becomes known after a prediction: labels, a KPI."""
+    return tuple(topic for schema in plan.schemas[1:] for topic in schema.topics)
 
 
 def _horizon_ms(plan: Plan) -> int:
@@ -189,7 +193,7 @@ def _scope(
 
 
 def _streams(plan: Plan) -> tuple[object, ...]:
-    return (plan.predictions, plan.labels, plan.task)
+    return (*plan.schemas, plan.task)
 
 
 def _inline(plan: Plan, registry: SchemaRegistry | None) -> Inline:
@@ -203,8 +207,7 @@ def _ends(plans: Sequence[Plan], end_ms: int | None) -> dict[str, int]:
     first = plans[0]
     behind = end_ms + max(plan.time.lateness_ms + plan.time.pane_ms for plan in plans)
     waiting = max(_horizon_ms(plan) for plan in plans)
-    labels = first.labels.topics if first.labels is not None else ()
-    return {**dict.fromkeys(labels, behind + waiting), **dict.fromkeys(first.predictions.topics, behind)}
+    return {**dict.fromkeys(_later(first), behind + waiting), **dict.fromkeys(first.predictions.topics, behind)}
 
 
 def load_candidate(config: str, name: str | None = None) -> Candidate:

@@ -20,7 +20,7 @@ from streamcheck.cli.registry_wiring import open_registry
 from streamcheck.config.settings import SchemaRegistry, Settings
 from streamcheck.core.beside import later
 from streamcheck.core.engine import Engine
-from streamcheck.core.plan import Plan, Schema
+from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.decode import Decoder
@@ -122,7 +122,7 @@ def decoding(plan: Plan, workers: int, registry: SchemaRegistry | None) -> Decod
     if workers == 1:
         return Inline(decoders(plan, registry))
     inline = decoders(plan, registry)
-    return Pool(workers, _schemas(plan), plan.task, inline, "streamcheck.cli.worker", registry=registry)
+    return Pool(workers, plan.schemas, plan.task, inline, "streamcheck.cli.worker", registry=registry)
 
 
 @contextmanager
@@ -141,14 +141,10 @@ def helping(workers: int, *engines: Engine) -> Iterator[None]:
                 engine.closing.beside = later
 
 
-def _schemas(plan: Plan) -> list[Schema]:
-    return [schema for schema in (plan.predictions, plan.labels) if schema is not None]
-
-
 def decoders(plan: Plan, registry: SchemaRegistry | None = None) -> dict[str, Decode]:
     """A decoder for each topic."""
     known = open_registry(registry) if registry is not None else None
-    made = [(schema, Decoder(schema, plan.task, known)) for schema in _schemas(plan)]
+    made = [(schema, Decoder(schema, plan.task, known)) for schema in plan.schemas]
     return {topic: decoder.decode for schema, decoder in made for topic in schema.topics}
 
 

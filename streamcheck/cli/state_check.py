@@ -167,7 +167,7 @@ def _input(where: Place, opened: "Opened", client: dict[str, Any]) -> Iterator[F
     from streamcheck.runtime.ports import GapError, SourceUnavailable  # noqa: PLC0415
 
     plan, engine = where.loaded.plan, opened.engine
-    source = KafkaSource(client, (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ())), "check")
+    source = KafkaSource(client, plan.topics, "check")
     faults = 0
     try:
         for refuse in (match_topics, refuse_fewer):

@@ -66,7 +66,7 @@ def refuse_files(config: str, settings: "Settings") -> None:
             err=True,
         )
         raise SystemExit(EXIT_MISTAKE)
-    if settings.predictions_step_ms or settings.labels_step_ms:
+    if settings.steps_ms:
         click.echo(
             f"{config}: time: {{step: …}} is for files (`streamcheck backtest`); events from Kafka have times of their "
             "own",

@@ -97,10 +97,8 @@ def _rebuild(where: Place, journal: str | None, stop: "Stop", *, anew: bool) -> 
 
     plan, settings = where.loaded.plan, where.loaded.settings
     assert settings.kafka is not None
-    topics = (*plan.predictions.topics, *(plan.labels.topics if plan.labels else ()))
-    source = KafkaSource(
-        where.client, topics, str(settings.kafka["group_id"]), client=settings.kafka_client, headers=plan.wants_headers
-    )
+    group = str(settings.kafka["group_id"])
+    source = KafkaSource(where.client, plan.topics, group, client=settings.kafka_client, headers=plan.wants_headers)
     workshop = where.directory.with_name(f"{where.directory.name}.rebuild")
     aside.clear(workshop)
     workshop.mkdir(mode=0o700)

@@ -2,9 +2,10 @@
 
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.formats import own_id, own_time
+from streamcheck.config.kpi import KPI_STREAM, check_kpi
 from streamcheck.config.models import Config, Reference
 from streamcheck.config.monitors import reference_spec
-from streamcheck.config.streams import Labels, Predictions, TimeSource
+from streamcheck.config.streams import Kpi, Labels, Predictions, TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.values import loopback
 from streamcheck.config.wording import Usable
@@ -14,6 +15,9 @@ from streamcheck.core.plan import MonitorSpec
 from streamcheck.errors import ParameterError
 
 LABELS: Path = ("streams", "labels")
+BESIDE: tuple[Path, ...] = (LABELS, KPI_STREAM)
+"""Streams whose events become known after predictions."""
+OTHERS = {LABELS: "labels do", KPI_STREAM: "KPI does"}
 PASSWORD_CHARS_MIN = 12
 OPEN_PANES_MANY = 1_000
 """Panes kept open by lateness beyond which memory and delay surprise people."""
@@ -24,6 +28,7 @@ def check_parts(usable: Usable, findings: Findings) -> None:
     _check_labels(usable, findings)
     _check_task(usable, findings)
     _check_times(usable, findings)
+    check_kpi(usable, findings)
     _check_topics(usable, findings)
     _check_references(usable, findings)
     _check_outputs(usable, findings)
@@ -70,22 +75,19 @@ def _check_task(usable: Usable, findings: Findings) -> None:
 
 def _check_times(usable: Usable, findings: Findings) -> None:
     config = usable.config
-    labels = config.streams.labels
     sources: list[tuple[Path, TimeSource | None]] = [((*PREDICTIONS, "time"), config.streams.predictions.time)]
-    if labels is not None:
-        sources.append(((*LABELS, "time"), labels.time))
+    sources += [((*here, "time"), stream.time) for here, stream in _beside(config)]
     for here, source in sources:
         if source is not None and usable.sure(*here):
             _check_time_source(here, source, findings)
-    if (
-        labels is not None
-        and _times_itself(labels) != _times_itself(config.streams.predictions)
-        and usable.sure(*LABELS, "time")
-    ):
-        named, other = (LABELS, "predictions") if _times_itself(labels) else (PREDICTIONS, "labels")
+    for here, stream in _beside(config):
+        own = _times_itself(stream)
+        if own == _times_itself(config.streams.predictions) or not usable.sure(*here, "time"):
+            continue
+        named, other = (here, "predictions do") if own else (PREDICTIONS, OTHERS[here])
         findings.warning(
             (*named, "time"),
-            f"this stream names a time field and the {other} do not: field times and record timestamps may differ",
+            f"this stream names a time field and the {other} not: field times and record timestamps may differ",
         )
     if config.time.max_jump < config.time.pane and usable.sure("time"):
         findings.mistake(("time", "max_jump"), "expected max_jump of at least one pane")
@@ -96,7 +98,13 @@ def _check_times(usable: Usable, findings: Findings) -> None:
         )
 
 
-def _times_itself(stream: Predictions | Labels) -> bool:
+def _beside(config: Config) -> list[tuple[Path, Labels | Kpi]]:
+    """Those that are declared, with their place."""
+    streams = ((here, getattr(config.streams, str(here[-1]))) for here in BESIDE)
+    return [(here, stream) for here, stream in streams if stream is not None]
+
+
+def _times_itself(stream: Predictions | Labels | Kpi) -> bool:
     """Whether its events say their time."""
     return stream.time is not None or own_time(stream.envelope) is not None
 
@@ -112,8 +120,7 @@ def _check_time_source(here: Path, source: TimeSource, findings: Findings) -> No
 
 def _topics(config: Config) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = [((*PREDICTIONS, "topic"), topic) for topic in config.streams.predictions.topic]
-    if config.streams.labels is not None:
-        found += [((*LABELS, "topic"), topic) for topic in config.streams.labels.topic]
+    found += [((*here, "topic"), topic) for here, stream in _beside(config) for topic in stream.topic]
     outputs = (
         (("alerts", "topic"), config.alerts.topic),
         (("alerts", "operations_topic"), config.alerts.operations_topic),

@@ -1,9 +1,11 @@
 """What does a config come to? The plan that the engine runs, and the settings of the runtime around it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from streamcheck.config.formats import located, own_id, own_time
 from streamcheck.config.kafka_options import CAREFUL_CLIENT, CLIENT
+from streamcheck.config.kpi import kpi_column, kpi_rules
 from streamcheck.config.models import Config, Prometheus
 from streamcheck.config.notify import compile_notify
 from streamcheck.config.operations import compile_operations
@@ -44,10 +46,11 @@ def compile_plan(
     used += [spec.between.segmentation for spec in monitors if spec.between is not None]
     rules, limits = config.time, config.limits
     segmentations = tuple(dict.fromkeys((*surface.segmentations, *used)))
-    return Plan(
+    plan = Plan(
         name=config.name,
         predictions=_predictions(config, surface, encodings["predictions"]),
         labels=_labels(config, surface, encodings.get("labels")),
+        kpi=_kpi(config, encodings.get("kpi")),
         task=surface.task,
         time=TimeRules(rules.pane, rules.lateness, rules.idle_after, rules.max_jump),
         join=_join(config, len(segmentations)),
@@ -59,6 +62,7 @@ def compile_plan(
         zones=zones(_zones_of(monitors)),
         search_rows=config.search.rows // 4_000 * 4_000 if config.search.enabled and surface.labelled else 0,
     )
+    return replace(plan, kpi_rules=kpi_rules(config, plan))
 
 
 def _zones_of(monitors: tuple[MonitorSpec, ...]) -> list[str]:
@@ -99,6 +103,15 @@ def _labels(config: Config, surface: Surface, encoding: Encoding | None) -> Sche
     )
 
 
+def _kpi(config: Config, encoding: Encoding | None) -> Schema | None:
+    stream = config.streams.kpi
+    if stream is None or encoding is None:
+        return None
+    time = _time(stream.time, stream.envelope)
+    limits = (config.limits.message_bytes, config.time.max_future)
+    return Schema(StreamRole.KPI, stream.topic, None, time, (kpi_column(stream),), *limits, encoding)
+
+
 def _time(source: TimeSource | None, envelope: str | None) -> TimeField | None:
     own = own_time(envelope)
     if source is None and own is not None:
@@ -125,13 +138,10 @@ def _join(config: Config, segmentations: int) -> JoinRules | None:
 
 def compile_settings(config: Config, kafka: dict[str, object] | None) -> Settings:
     """The runtime's settings; kafka: the checked options, None where the config has none."""
-    labels = config.streams.labels
     options = None if kafka is None else {"group_id": config.name, **kafka}
     client = CAREFUL_CLIENT if options is None else options.pop(CLIENT, CAREFUL_CLIENT)
-    steps = [
-        stream.time.step if stream is not None and stream.time else None
-        for stream in (config.streams.predictions, labels)
-    ]
+    streams = {role: getattr(config.streams, role) for role in StreamRole}
+    steps = {role: each.time.step for role, each in streams.items() if each is not None and each.time}
     return Settings(
         name=config.name,
         kafka=options,
@@ -149,8 +159,7 @@ def compile_settings(config: Config, kafka: dict[str, object] | None) -> Setting
         listen=config.prometheus.listen,
         join=JoinStorage(config.limits.join_memory, config.limits.join_disk),
         idle_after_ms=config.time.idle_after,
-        predictions_step_ms=steps[0],
-        labels_step_ms=steps[1],
+        steps_ms={role: step for role, step in steps.items() if step is not None},
         operations=compile_operations(config.operations, config.alerts.owner, config.state.commit_every),
         open_bytes=config.limits.open_memory,
         workers=config.workers,

@@ -25,6 +25,7 @@ class Signals(StrEnum):
     FEATURE = "every feature"
     RANGED = "feature with a range"
     STREAM = "the predictions stream"
+    KPI = "the KPI stream"
     LABELLED_CLASS = "labelled rows of classes"
     LABELLED_NUMBER = "labelled rows of numbers"
     LABELLED_SCORE = "labelled rows of a binary task with scores"
@@ -62,6 +63,7 @@ DEFAULTS: tuple[Default, ...] = (
     Default(Signals.LABELLED_SCORE, "estimate_gap"),
     Default(Signals.LABELLED_NUMBER, "mae", "up"),
     Default(Signals.LABELLED_NUMBER, "bias"),
+    Default(Signals.KPI, "mean"),
 )
 
 

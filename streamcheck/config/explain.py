@@ -16,7 +16,7 @@ from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.keys import reference_measure, standard_measure
-from streamcheck.core.plan import ComponentSpec, Finds, Format, MonitorSpec, Plan, Schema, Target, Window
+from streamcheck.core.plan import ComponentSpec, Finds, Format, KpiRules, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
 from streamcheck.core.references.base import Reference
 from streamcheck.core.row_monitors import ERRORS, SCORED
@@ -249,6 +249,8 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
         facts.append(("join", _join(plan, limits.join_memory, limits.join_disk)))
+    if plan.kpi is not None and plan.kpi_rules is not None:
+        facts.insert(1, ("kpi", _kpi(plan.kpi, plan.kpi_rules)))
     return facts
 
 
@@ -296,6 +298,16 @@ def _labels(plan: Plan) -> str:
     counts = "the last label counts" if plan.join.corrections_last else "the first label counts"
     horizon = duration_text(plan.join.horizon_ms)
     return f"{', '.join(plan.labels.topics)}: joined for {horizon}, {counts}{_form(plan.labels)}"
+
+
+def _kpi(schema: Schema, rules: KpiRules) -> str:
+    """What it is compared with."""
+    what = "added up" if rules.added else "averaged"
+    compared = " and ".join(rules.against) or "nothing"
+    return (
+        f"{', '.join(schema.topics)}: {rules.name}, {what}; compared with {compared} by "
+        f"{duration_text(rules.span_ms)}, up to {rules.lags} behind{_form(schema)}"
+    )
 
 
 def _join(plan: Plan, join_memory: int, join_disk: int) -> str:

@@ -11,6 +11,7 @@ from streamcheck.config.document import TEXT_BYTES_MAX, Findings, Unreadable, pa
 from streamcheck.config.encodings import read_encodings
 from streamcheck.config.environment import substitute
 from streamcheck.config.kafka_options import check_kafka
+from streamcheck.config.kpi import check_against
 from streamcheck.config.models import Config
 from streamcheck.config.monitors import Expansion
 from streamcheck.config.notify import check_notify
@@ -83,6 +84,7 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config", *, prof
         plan = compile_plan(config, declared, monitors, {} if known is None else known.by_digest(), encodings)
         if known is not None:
             check_profiles(usable, plan, known, declared, findings)
+        check_against(usable, plan, findings)
     if findings.mistakes or plan is None:
         raise ConfigError(findings.mistakes, source)
     return Loaded(config, plan, compile_settings(config, kafka), findings.warnings)

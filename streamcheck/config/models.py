@@ -156,7 +156,7 @@ class Monitor(Section):
     )
     on: Targets = Field(
         description="What is watched: features (all of them), defaults (everything declared), the name of a feature, "
-        "prediction, score, error, volume, dependence (of the numeric features), or a labelled quality such as "
+        "prediction, score, error, volume, kpi, dependence (of the numeric features), or a labelled quality such as "
         "accuracy or mae; a list of these."
     )
     by: Segmentations = Field(

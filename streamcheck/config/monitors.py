@@ -18,6 +18,8 @@ from streamcheck.core.measures.base import LabelledMeasure
 from streamcheck.core.measures.segment_gap import QUALITIES
 from streamcheck.core.plan import AlertRule, Between, ComponentSpec, Finds, MonitorSpec, Segmentation, Target, Window
 
+UNDIVIDED = (Target.STREAM, Target.FEATURES, Target.KPI)
+"""What has no segments."""
 MONITORS_MAX = 20_000
 """Beyond this a pane of 10 s cannot be closed in time; it is reached by crossing many features and segments."""
 
@@ -135,7 +137,7 @@ class Expansion:
                     segments += [s for s in self.surface.segmentations if s not in by]
                 if (entry.reference or self.config.reference).per is not None:
                     segments = list(dict.fromkeys(map(_per_version, segments)))
-                for segmentation in [None] if subject.target in (Target.STREAM, Target.FEATURES) else segments:
+                for segmentation in [None] if subject.target in UNDIVIDED else segments:
                     spec = self._spec(entry, subject, pick, segmentation)
                     identity = _identity(spec, name, several=len(found) > 1)
                     yield Draft(replace(spec, id=identity, default=pick.default and rank < NAMED), at, rank)

@@ -86,6 +86,8 @@ class Pairing:
         if needs not in subject.needs:
             suited = [name for name, cls in measures().items() if cls.needs in subject.needs]
             return f"{measure} says nothing about {subject.name}; measures for it: {', '.join(suited)}"
+        if subject.target is Target.KPI and measure != "mean":
+            return f"{measure} says nothing about {subject.name}; measures for it: mean"
         column = self.surface.column(subject.name)
         if measure == "out_of_range" and column is not None and column.range is None:
             return f"out_of_range needs a range: {subject.name}: {{kind: numeric, range: [LOW, HIGH]}}"

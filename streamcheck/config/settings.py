@@ -127,7 +127,7 @@ class Settings:
 
     kafka: options for kafka-python (group_id included), None for a config of files; not in repr: it holds secrets.
     start: where a first run begins, a number being event time in ms. listen: host and port of the page, None for none.
-    step_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
+    steps_ms: files without a time column get one row every step, by stream; such a config cannot run on Kafka.
     operations: when the service itself is in trouble, None where nobody watches.
     open_bytes: rows of open panes at which those ahead wait.
     workers: processes that decode; with 1, the one that does everything else. kafka_client: who reads the topics.
@@ -143,8 +143,7 @@ class Settings:
     listen: tuple[str, int] | None
     join: JoinStorage
     idle_after_ms: int
-    predictions_step_ms: int | None = None
-    labels_step_ms: int | None = None
+    steps_ms: Mapping[str, int] = field(default_factory=dict)
     operations: Operations | None = None
     open_bytes: int = 512 << 20
     workers: int = 1

@@ -10,7 +10,7 @@ RARE_WEIGHT = 0.1
 """What a monitor of a rare thing (`Measure.rare`) counts, where one of drift counts 1: its threshold rises by half a
 standard error, for it grows as the root of a logarithm, while a fault (a field is lost) moves such a share by many.
 With equal weights four monitors of a clean numeric feature held 57 % of its share, and never used it."""
-STREAM_SHARES = ("late_rate", "reject_rate", "duplicate_rate")
+STREAM_SHARES = ("late_rate", "reject_rate", "duplicate_rate", "label_coverage")
 
 
 def calibrated(spec: MonitorSpec) -> bool:

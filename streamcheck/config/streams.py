@@ -12,8 +12,10 @@ from streamcheck.config.values import (
     Range,
     Rule,
     ScalarText,
+    Text,
     Topics,
     choice_rule,
+    count_rule,
     duration_rule,
 )
 
@@ -58,6 +60,24 @@ Segmentations = Annotated[
     ),
 ]
 TaskName = Annotated[Literal["binary", "multiclass", "regression"], choice_rule("binary", "multiclass", "regression")]
+
+
+def _against(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(name in COMPARABLE for name in value):
+        raise ValueError(value)
+    return tuple(dict.fromkeys(value))
+
+
+COMPARABLE = ("accuracy", "mae", "estimated_accuracy", "drift")
+"""What of a model a KPI is compared with: its quality, the estimate of it, its features' drift."""
+Against = Annotated[
+    tuple[str, ...] | None,
+    Rule(
+        _against,
+        f"expected a list of {', '.join(COMPARABLE)}",
+        {"type": "array", "items": {"enum": list(COMPARABLE)}, "minItems": 1},
+    ),
+]
 
 
 class TimeSource(Section):
@@ -165,6 +185,34 @@ class Labels(Section):
     )
 
 
+class Kpi(Section):
+    """The stream of a business figure (KPI) that the model is to move: revenue, refunds, calls to support."""
+
+    topic: Topics = Field(description="Topic, or list of topics, with its events.")
+    format: FormatName | None = FORMAT
+    envelope: EnvelopeName | None = ENVELOPE
+    value: FieldPath = Field(description="Field with the number.")
+    name: Text | None = Field(None, description="What people call it; left out: the field with the number.")
+    time: TimeSource | None = Field(
+        None,
+        description="When the value became known; left out: the record timestamp, or the CloudEvent's own time.",
+    )
+    values: Annotated[Literal["mean", "sum"], choice_rule("mean", "sum")] = Field(
+        "mean",
+        description="Several values of a pane, or of a span, count by their mean (an hour's figure) or their sum "
+        "(single sales).",
+    )
+    every: PositiveDuration | None = Field(
+        None, description="Spans by which it is compared with the model, the newest 672; left out: an hour, or a pane."
+    )
+    lags: Annotated[int, count_rule(0, 168)] = Field(
+        24, description="By how many spans it may come behind the model at most."
+    )
+    against: Against = Field(
+        None, description="What of the model it is compared with; left out: everything that there is."
+    )
+
+
 class Streams(Section):
     """The event streams by role."""
 
@@ -172,6 +220,7 @@ class Streams(Section):
     labels: Labels | None = Field(
         None, description="The stream of labels; left out where there are none, or they sit in the prediction event."
     )
+    kpi: Kpi | None = Field(None, description="The stream of a business figure that the model is to move.")
 
 
 class Times(Section):

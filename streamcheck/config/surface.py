@@ -10,6 +10,7 @@ from streamcheck.config.streams import Predictions
 from streamcheck.config.wording import Usable
 from streamcheck.core.components import components
 from streamcheck.core.detectors.base import Domain
+from streamcheck.core.kpi import KPI
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.plan import Column, Kind, Role, Segmentation, Target, Task
 
@@ -127,6 +128,10 @@ class Surface:
     def estimate(self, name: str) -> Subject:
         """An estimate of a quality from calibrated scores."""
         return Subject(name, Target.ESTIMATED, (Signals.LABELLED_SCORE,), (Needs.ESTIMATED,))
+
+    def business(self) -> Subject:
+        """The KPI as something to watch."""
+        return Subject(KPI, Target.KPI, (Signals.KPI,), (Needs.NUMERIC,))
 
     def quality(self, name: str) -> Subject:
         """A labelled quality, or the error of each row."""

@@ -22,6 +22,7 @@ from streamcheck.config.surface import (
     stream_measures,
 )
 from streamcheck.config.wording import Usable
+from streamcheck.core.kpi import KPI
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.plan import Kind, Task
 
@@ -69,6 +70,8 @@ class Targets:
                 yield self.surface.quality(default.measure)
             elif cls.needs is Needs.ESTIMATED:
                 yield self.surface.estimate(default.measure)
+        if self.usable.config.streams.kpi is not None:
+            yield self.surface.business()
 
     def _subject(self, name: str, entry: Monitor, here: Path) -> Subject | None:
         column = self.surface.column(name)
@@ -78,20 +81,37 @@ class Targets:
             if self.usable.sure("streams", "predictions", name):
                 self.findings.mistake(here, f"no {name} is declared; add {name}: FIELD under streams.predictions")
             return None
-        if name in stream_measures():
-            if entry.by:
-                self.findings.mistake((*here[:-1], "by"), f"{name} is counted for all rows together; leave by out")
-            return self.surface.stream(name)
-        if name in feature_measures():
-            return self._together(name, entry, here)
+        kinds = ((stream_measures(), self._stream), (feature_measures(), self._together), ((KPI,), self._business))
+        for names, found in kinds:
+            if name in names:
+                return found(name, entry, here)
         if name == ERROR or name in (*qualities(), *estimated_measures()):
             return self._quality(name, here)
         features = tuple(self.usable.config.streams.predictions.features)
         declared: Path = (*PREDICTIONS, "features")
         if self.usable.sound(*declared) and not self.findings.document.has((*declared, name)):
             own = (*stream_measures(), *feature_measures(), *estimated_measures(), *qualities())
+            own += () if self.usable.config.streams.kpi is None else (KPI,)
             known = (*features, FEATURES, EVERYTHING, PREDICTION, SCORE, ERROR, *own)
             self.findings.unknown(here, "column or quality", known, name=name)
+        return None
+
+    def _stream(self, name: str, entry: Monitor, here: Path) -> Subject | None:
+        if entry.by:
+            self.findings.mistake((*here[:-1], "by"), f"{name} is counted for all rows together; leave by out")
+        if getattr(measures()[name], "of_labels", False) and self.usable.config.streams.labels is None:
+            if self.usable.sure("streams", "labels"):
+                self.findings.mistake(here, f"{name} needs a stream of labels; add streams.labels")
+            return None
+        return self.surface.stream(name)
+
+    def _business(self, name: str, entry: Monitor, here: Path) -> Subject | None:
+        if entry.by:
+            self.findings.mistake((*here[:-1], "by"), f"a {name} has no segments; leave by out")
+        if self.usable.config.streams.kpi is not None:
+            return self.surface.business()
+        if self.usable.sure("streams", "kpi"):
+            self.findings.mistake(here, "no KPI is declared; add streams.kpi: {topic: TOPIC, value: FIELD}")
         return None
 
     def _together(self, name: str, entry: Monitor, here: Path) -> Subject | None:

@@ -25,6 +25,7 @@ PLACEHOLDERS: dict[str, Any] = {
     "topic": "unnamed",
     "id": "id",
     "label": "label",
+    "value": "value",
     "kind": "numeric",
     "on": ["volume"],
     "url": "http://unnamed",

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from streamcheck.core.alerts import Change
 from streamcheck.core.between import BetweenInstance
 from streamcheck.core.chances import Chances
@@ -14,14 +12,15 @@ from streamcheck.core.estimates import EstimatedInstance, GapInstance
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     fingerprint,
+    hears,
     instance_key,
     is_row,
     roll_key,
-    sees_nothing,
     standard_measure,
     watched_together,
     windowed,
 )
+from streamcheck.core.kpi import KpiLink
 from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.making import pane_instance
@@ -37,7 +36,7 @@ from streamcheck.core.relaying import Relaying
 from streamcheck.core.rolls import Rolls
 from streamcheck.core.room import Room
 from streamcheck.core.row_monitors import RowInstance
-from streamcheck.core.segments import SegmentTable, segment_label
+from streamcheck.core.segments import SegmentTable, number_segments, segment_label
 from streamcheck.core.shown import SHOWN_MAX, most_shown
 from streamcheck.core.silences import Silences
 from streamcheck.core.stepping import Stepping
@@ -72,10 +71,10 @@ class Board:
         self.hidden = 0  # how many instances `readings` has left out at most
         self._sizes: dict[int, tuple[int, int]] = {}
         """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
-        self._kinds = {c.name: c.kind for c in plan.predictions.columns}
         self._chances = Chances(plan, self.room, self._exporters, self._touched)
         self.pool = Pool(plan, self.tables, self.room, self._exporters, self._touched)
         self.versus = Versus(plan, self.tables, self.room, self._exporters, self._touched)
+        self.link = KpiLink(plan, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
         self._layouts = Layouts.of(plan)
@@ -92,15 +91,7 @@ class Board:
     # ------------------------------------------------------------------ segments
     def number_segments(self, pane: PaneRows) -> CodeArray:
         """Give each row of the pane its segment number in every segmentation: (S, n), in the order of the plan."""
-        numbers = np.empty((len(self.plan.segmentations), len(pane)), np.int32)
-        for place, segmentation in enumerate(self.plan.segmentations):
-            table = self.tables[segmentation.name]
-            before = len(table.keys), table.overflowed
-            numbers[place] = table.numbers(pane.rows, pane.coded_places(segmentation.fields), pane.order)
-            pane.add_segments(segmentation, numbers[place])
-            if (len(table.keys), table.overflowed) != before:
-                self._touched.add(f"segments/{segmentation.name}")
-        return numbers
+        return number_segments(self.plan.segmentations, self.tables, pane, self._touched)
 
     def knows_segments(self, pane: PaneRows) -> bool:
         """Whether `number_segments` would change nothing."""
@@ -122,6 +113,7 @@ class Board:
                 estimated = self._chances.fold(pane) if estimated is None else estimated
                 self._add_estimated(place, spec, pane, estimated, stepping)
         changes = stepping.finish()
+        self.link.see(span, estimated, self.judged)
         self._call_rolls(Target.COLUMN)
         self._call_rolls(Target.ESTIMATED)
         self._touched |= self._relaying.add(span, pane)
@@ -151,7 +143,15 @@ class Board:
             self._touched.add(SILENCES)
         stepping = Stepping(span)
         for place, spec in enumerate(self.plan.monitors):
-            if spec.target is Target.STREAM and (summary.any or spec.measure is None or sees_nothing(spec.measure)):
+            if spec.target is Target.STREAM and hears(spec.measure, summary):
+                self._add_once(place, spec, summary, stepping)
+        return stepping.finish()
+
+    def step_kpi(self, span: Span, pane: PaneRows) -> list[Change]:
+        """Monitors of the KPI see its values of the pane."""
+        stepping, summary = Stepping(span), self.link.take(span, pane)
+        for place, spec in enumerate(self.plan.monitors):
+            if spec.target is Target.KPI:
                 self._add_once(place, spec, summary, stepping)
         return stepping.finish()
 
@@ -165,7 +165,7 @@ class Board:
             if spec.target is Target.LABELLED:
                 self._add_labelled_monitor(place, spec, span, labelled, stepping)
         changes = stepping.finish()
-        for follower in (self._chances, self.pool, self.versus):
+        for follower in (self._chances, self.pool, self.versus, self.link):
             follower.add(labelled)
         self._call_rolls(Target.LABELLED)
         return changes
@@ -369,7 +369,7 @@ class Board:
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
         self._layouts.restore(states)
-        for follower in (self._chances, self.pool, self.versus):
+        for follower in (self._chances, self.pool, self.versus, self.link):
             follower.restore(states)
         if self.watches_freshness and SILENCES in states:
             self._silences.restore(states[SILENCES])

@@ -37,12 +37,17 @@ A prediction beyond them is never right (code -1), a label beyond them code -2.
 
 
 class Met(NamedTuple):
-    """Rows that a pane completed, labels that it corrected; predictions that came, and those whose id had come."""
+    """Rows that a pane completed, labels that it corrected; predictions that came, and those whose id had come.
+
+    matched, expired: predictions that met their label, or will not any more.
+    """
 
     joined: Joined
     corrections: list[Correction]
     identified: int = 0
     repeated: int = 0
+    matched: int = 0
+    expired: int = 0
 
 
 class Closing:
@@ -93,6 +98,8 @@ class Closing:
         elif self._label is not None and pane is not None:
             assert segments is not None
             changes += self._step_inline(span, pane, segments)
+        if self.plan.kpi is not None and (values := self._parts(buffers, StreamRole.KPI)):
+            changes += self.board.step_kpi(span, PaneRows(self.plan.kpi, values))
         return changes
 
     def step_empty(self, span: Span) -> list[Change]:
@@ -144,14 +151,18 @@ class Closing:
         late: PaneRows | None,
         labels: list[tuple[SourcePartition, Rows]],
     ) -> Met:
-        before = join.reading().predictions_duplicate
+        before = join.reading()
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
         if any(len(delta[part]) for part in CONTENT):
             self._deltas[span.end_ms] = delta
         self._uncommitted += len(entering.keys) + len(known.keys)
-        return Met(joined, corrections, len(entering.keys), join.reading().predictions_duplicate - before)
+        after = join.reading()
+        repeated = after.predictions_duplicate - before.predictions_duplicate
+        matched = after.predictions_matched - before.predictions_matched
+        expired = after.predictions_expired - before.predictions_expired
+        return Met(joined, corrections, len(entering.keys), repeated, matched, expired)
 
     def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: PaneRows | None) -> Predictions:
         """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
@@ -302,6 +313,7 @@ def _stream_summary(
     """met: what came of the join; without it (None) ids are compared within the pane."""
     of_predictions = [b for p, b in buffers if p.role is StreamRole.PREDICTIONS]
     identified, repeated = (0, 0) if met is None else (met.identified, met.repeated)
+    labelled, unlabelled = (0, 0) if met is None else (met.matched, met.expired)
     if met is None and pane is not None and len(pane.rows.keys):
         identified, repeated = len(pane), len(pane) - len(first_of_each(pane.rows.keys))
     return StreamSummary(
@@ -310,6 +322,8 @@ def _stream_summary(
         rejected=sum(b.rejected.total() for b in of_predictions),
         identified=identified,
         repeated=repeated,
+        labelled=labelled,
+        unlabelled=unlabelled,
         forms=() if pane is None else pane.forms(),
         span_ms=span.end_ms - span.start_ms,
     )

@@ -25,6 +25,7 @@ from streamcheck.core.remembering import Memory
 from streamcheck.core.showing import reading_of
 from streamcheck.core.types import Batch, SourcePartition, Stray, StreamRole
 from streamcheck.core.watching import Watcher
+from streamcheck.core.watermarks import complete_until
 
 EMPTY_PANES_MAX = 10_000
 """Empty panes after which silence has said all it can (28 hours of 10 s panes); longer gaps cost nothing."""
@@ -124,7 +125,7 @@ class Engine:
 
     def _add(self, source: SourcePartition, start: Mark) -> Partition:
         assert source not in self.partitions, f"{source} is known"
-        role = StreamRole.PREDICTIONS if source.topic in self.plan.predictions.topics else StreamRole.LABELS
+        role = self.plan.role_of(source.topic)
         self.partitions[source] = Partition(source, role, self.plan.time, start, self.plan.limits)
         self.partitions = dict(sorted(self.partitions.items()))
         return self.partitions[source]
@@ -135,7 +136,8 @@ class Engine:
         partition = self.partitions[batch.source]
         outcome = Outcome()
         if partition.idle and (len(batch) or len(batch.rejects.offsets)):
-            outcome.journal += self._wake(partition, batch)
+            heard = self._overhear if partition.role is StreamRole.KPI else self._wake
+            outcome.journal += heard(partition, batch)
         outcome.strays = partition.feed(batch, self._open_from())
         self._close_ready(outcome, panes_max)
         return outcome
@@ -190,6 +192,7 @@ class Engine:
         What it has set aside counts first, while the panes of these rows cannot have closed yet.
         """
         self.partitions[source].end_of_input(self._open_from())
+        self.partitions[source].ended = True
         return self.set_idle(source)
 
     def end_of_predictions(self) -> None:
@@ -251,6 +254,17 @@ class Engine:
             return []
         return self._floor(partition, max(min(new), partition.idle_at)).journal
 
+    def _overhear(self, partition: Partition, batch: Batch) -> list[JournalEntry]:
+        """A KPI that has been read to its end goes on without being waited for.
+
+        What it says of panes that have closed counts in the first that is open, and is on record.
+        """
+        assert partition.idle_at is not None
+        since = max(partition.idle_at, partition.read_until)
+        partition.idle_at = max(partition.idle_at, batch.next_offset)
+        behind = partition.first_behind(batch, since, self._open_from() * self.plan.time.pane_ms)
+        return [] if behind is None else self._floor(partition, behind).journal
+
     def _floor(self, partition: Partition, offset: int) -> Outcome:
         floor = self._open_from() * self.plan.time.pane_ms
         replayed = any(at >= offset and known >= floor for at, known in partition.floors)  # from a journal
@@ -264,9 +278,7 @@ class Engine:
         return NEVER if self.open_from is None else self.open_from
 
     def _close_ready(self, outcome: Outcome, panes_max: int | None) -> None:
-        awake = [p.watermark for p in self.partitions.values() if p.holds]
-        # where nobody holds anything back, what the newest rows have completed is complete
-        until_ms = min(awake) if awake else max(p.watermark for p in self.partitions.values())
+        until_ms = complete_until(self.partitions.values())
         if until_ms > NEVER:
             self._close_until(until_ms, outcome, panes_max=panes_max)
 

@@ -5,6 +5,7 @@ from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.dependence import FEATURES_MAX
 from streamcheck.core.plan import ComponentSpec, Kind, MonitorSpec, Plan, Role, Target, Task, Window
+from streamcheck.core.summaries import StreamSummary
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -64,6 +65,14 @@ def window_key(by: str, window: Window, number: int) -> str:
 def by_name(spec: MonitorSpec) -> str:
     """The monitor's segmentation, "" for all rows together."""
     return spec.by.name if spec.by else ""
+
+
+def hears(measure: ComponentSpec | None, summary: StreamSummary) -> bool:
+    """Whether a pane of the stream says something to a monitor."""
+    if measure is None or sees_nothing(measure):
+        return True
+    of_labels = getattr(find("measure", measure.name), "of_labels", False)
+    return bool(summary.labelled or summary.unlabelled) if of_labels else summary.any
 
 
 def learns(spec: MonitorSpec) -> bool:

@@ -6,7 +6,7 @@ cut or how partitions interleave. That is what makes a replay exact.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,8 @@ CONFIRMATIONS = 3
 """Further rows at or beyond a jump (less max_jump) that make it believed."""
 PATIENCE = 10
 """Further rows after which an unconfirmed jump is rejected: three times the confirmations, and one for luck."""
+KPI_JUMP_MS = 35 * 86_400_000
+"""A jump of a KPI that needs no confirmation: one that comes once a month."""
 JUMP_REASON = "implausible jump in time"
 LATE_REASON = "late"
 REASONS_MAX = 64
@@ -49,7 +51,8 @@ class Partition:
     ) -> None:
         self.source = source
         self.role = role
-        self.rules = rules
+        patient = role is StreamRole.KPI and rules.max_jump_ms < KPI_JUMP_MS
+        self.rules = replace(rules, max_jump_ms=KPI_JUMP_MS) if patient else rules
         self.limits = limits or Limits()
         self.newest = start.newest
         self.floor = start.floor
@@ -58,6 +61,8 @@ class Partition:
         """How far reading had come when the state was saved; rows before it may belong to panes that have closed."""
         self.idle = False
         self.idle_at: int | None = None
+        self.ended = False
+        """Nothing will ever follow. Not part of the state."""
         self.floors: list[tuple[int, int]] = []
         """Journaled (offset, floor) that reading has not passed for good, ascending."""
         self.buffers: dict[int, PaneBuffer] = {}
@@ -128,6 +133,15 @@ class Partition:
         self._feed(rows, rejects, open_from, strays, batch.raw)
         self.next_offset = batch.next_offset
         return strays
+
+    def first_behind(self, batch: Batch, since: int, floor_ms: int) -> int | None:
+        """The first record from offset `since` on that would count in a pane that ends at floor_ms or before, if any.
+
+        Rejects count in the pane of the row before them, rows that were set aside in their own: all may be such.
+        """
+        rows = batch.offsets if self._aside else batch.offsets[batch.times < floor_ms]
+        found = [offsets[offsets >= since][:1] for offsets in (rows, batch.rejects.offsets)]
+        return min((int(first[0]) for first in found if len(first)), default=None)
 
     def pass_over(self, until: int) -> None:
         """Records before this offset are gone; floors that lie among them count all the same."""
@@ -221,7 +235,7 @@ class Partition:
         self._place_waiting_rejects(int(rows.times[0]), open_from)
         if not late.any():
             self._place(rows, rows.times // pane_ms, before, open_from, mark)
-        elif self.role is StreamRole.LABELS:
+        elif self.role is not StreamRole.PREDICTIONS:
             known = np.where(late, watermark, rows.times)  # a label counts when it became known, at the earliest now
             self._place(rows.at_times(known), known // pane_ms, before, open_from, mark)
         else:

@@ -35,6 +35,7 @@ class Role(StrEnum):
     LABEL = "label"
     SEGMENT = "segment"
     MODEL_VERSION = "model_version"
+    KPI = "kpi"
 
 
 class Task(StrEnum):
@@ -148,6 +149,11 @@ class Schema:
         return binary or any(path[0] == HEADERS for path in self.paths)
 
     @property
+    def needed(self) -> Role | None:
+        """The role of the column without which an event says nothing: a label, a KPI's value; None for predictions."""
+        return {StreamRole.LABELS: Role.LABEL, StreamRole.KPI: Role.KPI}.get(self.role)
+
+    @property
     def numeric(self) -> tuple[Column, ...]:
         """The numeric columns, rows of Batch.numeric."""
         return tuple(c for c in self.columns if c.kind is Kind.NUMERIC)
@@ -182,6 +188,22 @@ class JoinRules:
     labels_max: int = 1_000_000
     memory_max: int | None = None
     shelf_bytes: int = 128 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class KpiRules:
+    """How a KPI counts. name: for people; added: whether the values of a pane, or a span, are added up, or averaged.
+
+    span_ms: by which it is compared with the model (hours, as a rule), up to `lags` spans behind it; spans: so many of
+    the newest are kept; against: with what of the model, by name.
+    """
+
+    name: str
+    added: bool = False
+    span_ms: int = 3_600_000
+    lags: int = 24
+    spans: int = 672
+    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +270,7 @@ class Target(StrEnum):
     STREAM = "stream"  # the predictions stream itself: volume and the like
     ESTIMATED = "estimated"  # rows of the predictions stream by what their calibrated scores say
     LABELLED = "labelled"  # rows whose label has joined
+    KPI = "kpi"  # values of the KPI stream
 
 
 class Finds(StrEnum):
@@ -337,11 +360,28 @@ class Plan:
     """By digest: those that monitors' references name."""
     zones: Mapping[str, Zone] = field(default_factory=lambda: {UTC.name: UTC})
     """By name: those that monitors' references name."""
+    kpi: Schema | None = None
+    """The stream of a business figure that the model is to move."""
+    kpi_rules: KpiRules | None = None
+
+    @property
+    def schemas(self) -> tuple[Schema, ...]:
+        """Of all streams that are declared, predictions first."""
+        return tuple(schema for schema in (self.predictions, self.labels, self.kpi) if schema is not None)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Of all streams."""
+        return tuple(topic for schema in self.schemas for topic in schema.topics)
+
+    def role_of(self, topic: str) -> StreamRole:
+        """Which stream a topic belongs to; of none: as a label, until it is refused."""
+        return next((schema.role for schema in self.schemas if topic in schema.topics), StreamRole.LABELS)
 
     @property
     def wants_headers(self) -> bool:
         """Whether a path of any stream leads into the headers of records."""
-        return any(schema.wants_headers for schema in (self.predictions, self.labels) if schema is not None)
+        return any(schema.wants_headers for schema in self.schemas)
 
     @property
     def timing(self) -> Timing:

@@ -248,6 +248,27 @@ class VersionsCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class KpiLinked:
+    """How a KPI follows one number of the model: most clearly so much later, with that correlation.
+
+    low, high: an interval that holds for all lags and numbers at once, 95 times of 100; worth: as many independent
+    spans tell as much; all None while there are too few. spans: with both, of span_ms each; daily: freed of their daily
+    course.
+    """
+
+    kpi: str
+    against: str
+    lag_ms: int | None
+    r: float | None
+    low: float | None
+    high: float | None
+    worth: float | None
+    spans: int
+    span_ms: int
+    daily: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EngineReading:
     """Everything the engine shows at one moment. limits: how often each limit has bitten, by name.
 
@@ -268,5 +289,6 @@ class EngineReading:
     weak: tuple[WeakSegment, ...] = ()
     biased: tuple[BiasedSegment, ...] = ()
     versions: tuple[VersionsCompared, ...] = ()
+    kpi: tuple[KpiLinked, ...] = ()
     lately: Lately | None = None
     events_per_second: float | None = None

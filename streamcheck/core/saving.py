@@ -16,7 +16,7 @@ from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Encoding, Plan
 from streamcheck.core.shelf import PREFIX
-from streamcheck.core.types import SourcePartition, StreamRole
+from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 
 Read = Callable[[str], bytes]
@@ -198,13 +198,14 @@ def meaning(plan: Plan) -> str:
         time.lateness_ms,
         time.max_jump_ms,
         plan.segmentations,
+        *([] if plan.kpi is None else [plan.kpi]),
         *_encodings(plan),
     )
 
 
 def _encodings(plan: Plan) -> list[Encoding]:
-    """Those of the streams; none where both are plain JSON, as all were once."""
-    found = [schema.encoding for schema in (plan.predictions, plan.labels) if schema is not None]
+    """Those of the streams; none where all are plain JSON, as all were once."""
+    found = [schema.encoding for schema in plan.schemas]
     return found if any(encoding != Encoding() for encoding in found) else []
 
 
@@ -247,7 +248,7 @@ def _partition_state(partition: Partition) -> State:
 
 def _restore_partition(engine: Engine, state: State) -> None:
     source = SourcePartition(state["topic"], state["partition"])
-    role = StreamRole.PREDICTIONS if source.topic in engine.plan.predictions.topics else StreamRole.LABELS
+    role = engine.plan.role_of(source.topic)
     partition = Partition(source, role, engine.plan.time, Mark(*state["mark"]), engine.plan.limits)
     partition.read_until = state["read_until"]
     partition.idle, partition.idle_at = state["idle_at"] is not None, state["idle_at"]

@@ -1,7 +1,8 @@
 """Which slice does a row belong to? Segment values become numbers by first canonical appearance, up to a limit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from streamcheck.core.components import State
 from streamcheck.core.plan import Segmentation
 from streamcheck.core.rows import Rows
 from streamcheck.core.types import MISSING_SEGMENT, OTHER_SEGMENT, CodeArray, Dictionary, IntArray
+
+if TYPE_CHECKING:  # it groups its rows by what is here
+    from streamcheck.core.panes import PaneRows
 
 _CELLS_MAX = 2**62
 """Combinations of field values that an int64 can number; a dictionary and a pane hold less than 2^31 each."""
@@ -137,3 +141,18 @@ def _distinct(cells: CodeArray | IntArray, n_cells: int) -> tuple[IntArray, IntA
 def segment_label(table: SegmentTable | None, number: int) -> tuple[tuple[str, str], ...]:
     """Field and value pairs of a segment; empty for all rows together."""
     return () if table is None else table.label(number)
+
+
+def number_segments(
+    segmentations: Sequence[Segmentation], tables: Mapping[str, SegmentTable], pane: "PaneRows", touched: set[str]
+) -> CodeArray:
+    """Give each row of the pane its segment number in every segmentation: (S, n). touched: parts of the state."""
+    numbers = np.empty((len(segmentations), len(pane)), np.int32)
+    for place, segmentation in enumerate(segmentations):
+        table = tables[segmentation.name]
+        before = len(table.keys), table.overflowed
+        numbers[place] = table.numbers(pane.rows, pane.coded_places(segmentation.fields), pane.order)
+        pane.add_segments(segmentation, numbers[place])
+        if (len(table.keys), table.overflowed) != before:
+            touched.add(f"segments/{segmentation.name}")
+    return numbers

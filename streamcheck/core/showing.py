@@ -41,6 +41,7 @@ def reading_of(engine: "Engine") -> EngineReading:
         weak=engine.board.pool.weak,
         biased=engine.board.pool.biased,
         versions=engine.board.versus.comparisons(),
+        kpi=engine.board.link.reading(),
         limits=_limits(engine),
         places=engine.closing.join_places(),
         lately=None if memory is None else memory.reading(),

@@ -33,6 +33,7 @@ class StreamRole(StrEnum):
 
     PREDICTIONS = "predictions"
     LABELS = "labels"
+    KPI = "kpi"
 
 
 class FieldStatus(IntEnum):

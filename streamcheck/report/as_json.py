@@ -13,6 +13,7 @@ import orjson
 from streamcheck.core.alerts import iso
 from streamcheck.core.budgets import granted
 from streamcheck.core.intervals import Estimate
+from streamcheck.core.kpi import said
 from streamcheck.core.plan import MonitorSpec, Plan
 from streamcheck.report.record.alerts import FiredAlert, Label, groups
 from streamcheck.report.record.columns import HEAD, ColumnHistory
@@ -86,6 +87,7 @@ def _config(found: ConfigResult, result: Result) -> dict[str, Any]:
         "groups": groups(found.alerts),
         "alerts": [_alert(found, place, alert) for place, alert in enumerate(found.alerts)],
         "versions": [{**asdict(each), "segment": dict(each.segment)} for each in reading.versions],
+        "kpi": [{**asdict(each), "said": said(each)} for each in reading.kpi],
         "weak_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.weak],
         "biased_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.biased],
         "readings": [{**asdict(each), "segment": dict(each.segment)} for each in reading.monitors],

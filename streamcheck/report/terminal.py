@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamcheck.core.alerts import iso
+from streamcheck.core.kpi import said
 from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
 from streamcheck.core.wording import counted, number
 from streamcheck.report import tables
@@ -34,6 +35,7 @@ def tell(result: Result) -> Iterator[Titled | str]:
     yield from _books(first)
     if first.reading.versions:
         yield Titled("Model versions", Table(VERSION_HEADS, version_rows(first.reading.versions)))
+    yield from map(said, first.reading.kpi)
     if first.reading.weak:
         yield Titled("Where the model is worst", Table(WEAK_HEADS, weak_rows(first.reading.weak)))
     if first.reading.biased:

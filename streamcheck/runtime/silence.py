@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from streamcheck.core.engine import Engine
-from streamcheck.core.types import Batch, SourcePartition
+from streamcheck.core.types import Batch, SourcePartition, StreamRole
 from streamcheck.runtime.ports import PartitionStatus
 
 
@@ -18,7 +18,8 @@ class SilenceWatch:
     """Decides when a partition leaves the minimum, and how far event time may go while all are silent.
 
     A partition is silent when no row has come for `idle_after_s` and reading stands at the high watermark, or has met
-    nothing but rejects since. Times are of a monotonic clock, in seconds.
+    nothing but rejects since. A KPI is silent once it has been read to its end: nobody waits for it, and what it says
+    tells nothing of how far the others are. Times are of a monotonic clock, in seconds.
     """
 
     def __init__(self, idle_after_s: float, sources: Mapping[SourcePartition, object], now_s: float) -> None:
@@ -44,7 +45,8 @@ class SilenceWatch:
         """A batch was read."""
         heard = self._heard.setdefault(batch.source, _Heard(now_s))
         if len(batch):
-            heard.last_row_s = self._last_row_s = now_s
+            heard.last_row_s = now_s
+            self._last_row_s = self._last_row_s if batch.stream is StreamRole.KPI else now_s
             heard.rejects_since = False
         elif len(batch.rejects.offsets):
             heard.rejects_since = True
@@ -61,7 +63,7 @@ class SilenceWatch:
             if (
                 not partition.idle
                 and not partition.reading_again
-                and now_s - heard.last_row_s >= self.idle_after_s
+                and (partition.role is StreamRole.KPI or now_s - heard.last_row_s >= self.idle_after_s)
                 and (at_end or heard.rejects_since)
             ):
                 found.append(source)
@@ -69,7 +71,7 @@ class SilenceWatch:
 
     def advance_until_ms(self, engine: Engine, now_s: float) -> int | None:
         """Event time that silence allows: newest + elapsed wall time - lateness; None while someone speaks."""
-        newest = [p.newest for p in engine.partitions.values()]
+        newest = [p.newest for p in engine.partitions.values() if p.role is not StreamRole.KPI]
         if engine.open_from is None or any(p.holds for p in engine.partitions.values()):
             return None
         elapsed_ms = int((now_s - self._last_row_s) * 1000)

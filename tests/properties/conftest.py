@@ -4,124 +4,25 @@ And ways to run an engine over it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-import streamcheck.core.detectors
-import streamcheck.core.measures
-import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core import saving
 from streamcheck.core.alerts import alert_id
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.ids import keys_of
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.orders import Acknowledge, Order, Rebaseline
-from streamcheck.core.plan import (
-    AlertRule,
-    Column,
-    ComponentSpec,
-    JoinRules,
-    Kind,
-    Limits,
-    MonitorSpec,
-    Plan,
-    Role,
-    Schema,
-    Segmentation,
-    Target,
-    Task,
-    TimeRules,
-    Window,
-)
+from streamcheck.core.plan import Plan
 from streamcheck.core.types import Batch, Dictionary, Rejects, SourcePartition, StreamRole
+from tests.properties.plans import PANE_MS, plan, tiny
 
-PANE_MS = 1_000
 CRASHES_MAX = 15
 START_MS = 1_772_323_200_000
 TIERS = ("general", "premium", "trial", "partner")
 COUNTRIES = ("DE", "FR", "ES", "IT")
-
-
-TIER, CROSSED = Segmentation(("tier",)), Segmentation(("tier", "country"))
-FIRST = ComponentSpec("first", (("span_ms", 30 * PANE_MS),))
-RULE = AlertRule(cooldown_ms=8 * PANE_MS)
-SLOW_RULE = AlertRule(for_ms=3 * PANE_MS, cooldown_ms=4 * PANE_MS)
-CUSUM = ComponentSpec("cusum", (("h", 5.0),))
-SCAN = ComponentSpec("scan", (("h", 3.5),))
-CALIBRATED = ComponentSpec("cusum")
-
-
-def _on(
-    name: str, column: str, measure: str | None = None, detector: ComponentSpec = CUSUM, **more: Any
-) -> MonitorSpec:
-    spec = None if measure is None else ComponentSpec(measure)
-    given = {"target": Target.COLUMN, "reference": FIRST, "share": 0.1, "rule": RULE} | more
-    return MonitorSpec(id=name, column=column, detector=detector, measure=spec, **given)
-
-
-def _monitors() -> tuple[MonitorSpec, ...]:
-    """Every kind of monitor."""
-    adwin = ComponentSpec("adwin", (("delta", 0.01),))
-    kswin = ComponentSpec("kswin", (("alpha", 0.001), ("window_size", 60), ("stat_size", 20)))
-    floor = ComponentSpec("threshold", (("below", 0.6), ("rows_min", 20)))
-    labelled = {"target": Target.LABELLED}
-    return (
-        _on("amount-mean_shift", "amount", "mean_shift"),
-        _on("score-mean_shift-by-tier", "score", "mean_shift", CALIBRATED, by=TIER),
-        _on("country-budgeted", "country", "category_shift", CALIBRATED, reference=ComponentSpec("auto")),
-        _on("missing-budgeted", "amount", "missing_rate", CALIBRATED, by=CROSSED),
-        _on("amount-scale-by-tier", "amount", "scale", by=TIER),
-        _on("amount-psi", "amount", "psi", rule=SLOW_RULE),
-        _on("country-shift", "country", "category_shift"),
-        _on("country-unseen", "country", "unseen"),
-        _on("country-share", "country", "category_share", SCAN),
-        _on("amount-outside-by-tier", "amount", "outside", SCAN, by=TIER),
-        _on("score-shift", "score", "mean_shift", SCAN),
-        _on("amount-missing", "amount", "missing_rate"),
-        _on("amount-missing-by-both", "amount", "missing_rate", by=CROSSED, rule=SLOW_RULE),
-        _on("volume", "volume", "volume", target=Target.STREAM),
-        _on("amount-adwin", "amount", None, adwin, by=TIER),
-        _on("amount-adwin-auto", "amount", None, ComponentSpec("adwin", auto=True)),
-        _on("amount-kswin", "amount", None, kswin),
-        _on("amount-ph", "amount", None, ComponentSpec("page_hinkley", (("threshold", 200.0),))),
-        _on("error-ddm", "error", None, ComponentSpec("ddm", auto=True), by=TIER, **labelled),
-        _on("error-hddm", "error", None, ComponentSpec("hddm_w", auto=True), **labelled),
-        _on("accuracy", "accuracy", "accuracy", window=Window(rows=100), block_rows=20, **labelled),
-        _on("accuracy-by-tier", "accuracy", "accuracy", SCAN, by=TIER, block_rows=20, **labelled),
-        _on("floor", "accuracy", "accuracy", floor, by=TIER, window=Window(span_ms=20 * PANE_MS), **labelled),
-    )
-
-
-def plan() -> Plan:
-    """Every kind of monitor, a join, crossed segments, limits that bite."""
-    columns = (
-        Column("amount", ("amount",), Kind.NUMERIC, Role.FEATURE, (0.0, 500.0)),
-        Column("score", ("score",), Kind.NUMERIC, Role.SCORE),
-        Column("country", ("country",), Kind.CATEGORICAL, Role.FEATURE),
-        Column("tier", ("tier",), Kind.CATEGORICAL, Role.SEGMENT),
-        Column("prediction", ("fraud",), Kind.BINARY, Role.PREDICTION),
-    )
-    label = (Column("label", ("label",), Kind.BINARY, Role.LABEL),)
-    predictions = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, columns, 1 << 20, 300_000)
-    labels = Schema(StreamRole.LABELS, ("l",), ("id",), None, label, 1 << 20, 300_000)
-    time = TimeRules(PANE_MS, 1_500, 5_000, 30_000)
-    join = JoinRules(horizon_ms=60 * PANE_MS, predictions_max=1_500, labels_max=200)
-    segmentations, limits = (TIER, CROSSED), Limits(segments=6)
-    return Plan("world", predictions, labels, Task.BINARY, time, join, segmentations, _monitors(), limits=limits)
-
-
-def tiny() -> Plan:
-    """The same where every limit bites: rows of a pane, monitors with references and windows, the join."""
-    made = plan()
-    assert made.join is not None
-    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=800_000)
-    rolling = ComponentSpec("rolling", (("span_ms", 60 * PANE_MS),))
-    monitors = tuple(replace(m, reference=rolling) if m.by is not None else m for m in made.monitors)
-    join = replace(made.join, predictions_max=150, labels_max=20)
-    return replace(made, limits=limits, join=join, monitors=monitors)
 
 
 @dataclass(slots=True)
@@ -197,7 +98,7 @@ def _log(
 
 
 def make_world(seed: int, n: int = 2_600) -> World:
-    """Three partitions of predictions, two of labels.
+    """Three partitions of predictions, two of labels, one of a KPI.
 
     A shift, a new country, missing values, errors of one tier, a gap, bad clocks.
     """
@@ -263,7 +164,20 @@ def make_world(seed: int, n: int = 2_600) -> World:
             np.empty((0, len(mine)), bool),
             rng,
         )
+    source = SourcePartition("k", 0)
+    logs[source] = _kpi(source, span, rng)
     return World(logs)
+
+
+def _kpi(source: SourcePartition, span: int, rng: np.random.Generator) -> Batch:
+    """A value every other pane or so, that falls in the end; some come late, some out of order."""
+    n = span // (2 * PANE_MS)
+    known = np.sort(rng.integers(0, span + 7 * PANE_MS, n))
+    value = rng.normal(100.0, 3.0, n) - np.where(known > 0.6 * span, 30.0, 0.0)
+    late = rng.random(n) < 0.2
+    seen = START_MS + np.where(late, known - rng.integers(0, 6 * PANE_MS, n), known)
+    missing = np.zeros((1, n), bool)
+    return _log(source, StreamRole.KPI, seen, [f"k{i}" for i in range(n)], value[None], [], missing, rng)
 
 
 @dataclass(slots=True)
@@ -337,6 +251,11 @@ def scheduled(world: World, made: Plan, seed: int, *, idle: bool, crashes: bool,
         run.wakes += was_idle
         run.take(outcome)
         uncommitted_panes += outcome.panes
+        kpi = engine.partitions[source]
+        if idle and source.topic == "k" and not kpi.idle and not kpi.reading_again and rng.random() < 0.7:
+            outcome = engine.set_idle(source)  # a loop does so as soon as all is read
+            run.take(outcome)
+            uncommitted_panes += outcome.panes
         if idle and rng.random() < 0.15:
             uncommitted_panes += _fall_silent(rng, engine, run)
         if orders and engine.open_from is not None and (rng.random() < 0.1 or not waiting):

@@ -167,7 +167,7 @@ def test_a_setting_of_the_runtime(line: str, attribute: str, value: object) -> N
 
 def test_a_file_may_have_a_step_instead_of_times() -> None:
     made = loads(SMALL.replace("topic: t", "topic: t, time: {step: 1s}"), {})
-    assert made.settings.predictions_step_ms == 1_000
+    assert made.settings.steps_ms["predictions"] == 1_000
     assert made.plan.predictions.time is None
 
 

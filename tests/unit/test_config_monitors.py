@@ -243,7 +243,7 @@ def test_segments_of_monitors_join_those_declared() -> None:
 
 MISTAKES = [
     ("  - {on: amount, alert: {severity: page, escalate: {after: 30m}}}\n", "monitors[0].alert.escalate.to: its severity is page from the beginning; name one that is more urgent"),
-    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, late_rate, reject_rate, schema_changes, throughput, volume, dependence, entropy, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
+    ("  - on: amuont\n", "monitors[0].on: unknown column or quality 'amuont'; known: amount, country, features, defaults, prediction, score, error, duplicate_rate, freshness, label_coverage, late_rate, reject_rate, schema_changes, throughput, volume, dependence, entropy, estimated_accuracy, QUALITIES (did you mean 'amount'?)"),
     ("  - {on: amount, by: [teir]}\n", "monitors[0].by: unknown segment 'teir'; known: tier (did you mean 'tier'?)"),
     ("  - {on: volume, by: [tier]}\n", "monitors[0].by: volume is counted for all rows together; leave by out"),
     ("  - {on: amount, detector: adwinn}\n", "monitors[0].detector: unknown detector 'adwinn'; known: DETECTORS (did you mean 'adwin'?)"),
@@ -274,7 +274,7 @@ MISTAKES = [
     ("  - {on: amount, name: 'a b'}\n", "monitors[0].name: expected a name of letters, digits, '.', '_' and '-' (at most 100), got 'a b'"),
     ("  - {on: amount, detector: {adwin: 3}}\n", "monitors[0].detector: expected the name of a detector, {NAME: auto} or {NAME: {PARAMETER: VALUE}}, got a mapping with adwin"),
     ("  - {on: amount, enabled: maybe}\n", "monitors[0].enabled: expected true or false, got 'maybe'"),
-    ("  - {}\n", "monitors[0].on: on is missing: What is watched: features (all of them), defaults (everything declared), the name of a feature, prediction, score, error, volume, dependence (of the numeric features), or a labelled quality such as accuracy or mae; a list of these."),
+    ("  - {}\n", "monitors[0].on: on is missing: What is watched: features (all of them), defaults (everything declared), the name of a feature, prediction, score, error, volume, kpi, dependence (of the numeric features), or a labelled quality such as accuracy or mae; a list of these."),
 ]
 
 

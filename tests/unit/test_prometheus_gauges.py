@@ -16,6 +16,7 @@ from streamcheck.core.readings import (
     BiasedSegment,
     EngineReading,
     JoinReading,
+    KpiLinked,
     PartitionReading,
     Reading,
     VersionsCompared,
@@ -83,10 +84,11 @@ PREMIUM = (("tier", "premium"),)
 WEAK = WeakSegment(PREMIUM, 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)
 BIASED = BiasedSegment(PREMIUM, 900, 8.0, 7.0, 9.0, 0.08, 0.926, 0.0, 400, 8.2, 0.4, 15.0, 12.0)
 VERSIONS = VersionsCompared(PREMIUM, "v1", "v2", 900, 800, 0.9, 0.93, 0.03, 0.01, 0.05, "wins")
+FOLLOWED = KpiLinked("revenue", "accuracy", 10_800_000, 0.62, 0.31, 0.81, 60.0, 96, 3_600_000, daily=False)
 FULL = Snapshot(
     "payments", "0.1.0", 1_000_000, 5.0, Phase.LIVE,
     EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),),
-                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), events_per_second=12.5),
+                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), kpi=(FOLLOWED,), events_per_second=12.5),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
     1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
     operations=OperationsReading(("lag", "broker"), OPERATIONS),
@@ -118,6 +120,13 @@ def test_searches_and_versions_have_gauges() -> None:
     of = [labels(**at, **pair, end=end) for end in ("low", "value", "high")]
     ends = [samples["streamcheck_version_difference", each] for each in of]
     assert ends == [0.01, 0.03, 0.05]
+
+
+def test_what_a_kpi_follows_has_gauges() -> None:
+    samples, at = scrape(FULL), {"config": "payments", "kpi": "revenue", "against": "accuracy"}
+    ends = [samples["streamcheck_kpi_correlation", labels(**at, end=end)] for end in ("low", "value", "high")]
+    assert ends == [0.31, 0.62, 0.81]
+    assert samples["streamcheck_kpi_lag_seconds", labels(**at)] == 10_800
 
 
 def test_monitor_gauges_are_the_reading() -> None:

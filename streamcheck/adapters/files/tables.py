@@ -20,8 +20,8 @@ from streamcheck.adapters.files import arrow
 from streamcheck.adapters.files.blocks import told
 from streamcheck.adapters.files.csv_values import csv_binary, csv_category, csv_instant, csv_number
 from streamcheck.core.columns import ColumnBatch, Values, nothing
-from streamcheck.core.plan import Column, Kind, Role, Schema
-from streamcheck.core.types import IntArray, SourcePartition, StreamRole
+from streamcheck.core.plan import Column, Kind, Schema
+from streamcheck.core.types import IntArray, SourcePartition
 from streamcheck.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def paths_of(schema: Schema) -> list[Path_]:
 
 def check_columns(path: Path, schema: Schema, has: Callable[[Path_], bool], names: Sequence[str]) -> None:
     """Raise SourceError where a file lacks a column without which no row counts; log what else it lacks."""
-    needed = {column.path for column in schema.columns if column.role is Role.LABEL} if _labels(schema) else set()
+    needed = {column.path for column in schema.columns if column.role is schema.needed}
     needed |= {schema.id_path} if schema.id_path else set()
     needed |= {schema.time.path} if schema.time else set()
     lacking = [wanted for wanted in dict.fromkeys(paths_of(schema)) if not has(wanted)]
@@ -72,10 +72,6 @@ def check_columns(path: Path, schema: Schema, has: Callable[[Path_], bool], name
         if wanted in needed:
             raise SourceError(f"{path}: has no column {name!r}, which the config names; {hint}")
         log.warning("%s: has no column %r: its values count as missing (%s)", path, name, hint)
-
-
-def _labels(schema: Schema) -> bool:
-    return schema.role is StreamRole.LABELS
 
 
 class ParquetRows:

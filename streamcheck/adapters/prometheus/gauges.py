@@ -46,6 +46,7 @@ class Gauge:
 MONITOR = ("config", "monitor", "column", "segment")
 QUALITY = (*MONITOR, "measure")
 VERSIONS = ("config", "segment", "champion", "challenger")
+FOLLOWED = ("config", "kpi", "against")
 SEARCHED = ("config", "segment")
 PARTITION = ("topic", "partition")
 
@@ -92,6 +93,17 @@ def _versions(scrape: Scrape) -> Iterator[Sample]:
         labels = (scrape.snapshot.config, segment_text(each.segment), each.champion, each.challenger)
         for end, value in (("value", each.difference), ("low", each.low), ("high", each.high)):
             yield (*labels, end), value
+
+
+def _kpi(scrape: Scrape) -> Iterator[Sample]:
+    for each in scrape.snapshot.engine.kpi:
+        for end, value in (("value", each.r), ("low", each.low), ("high", each.high)):
+            yield (scrape.snapshot.config, each.kpi, each.against, end), value
+
+
+def _kpi_lags(scrape: Scrape) -> Iterator[Sample]:
+    for each in scrape.snapshot.engine.kpi:
+        yield (scrape.snapshot.config, each.kpi, each.against), _seconds(each.lag_ms)
 
 
 def _seconds(ms: int | None) -> float | None:
@@ -188,6 +200,9 @@ GAUGES = (
     Gauge("streamcheck_version_difference", (*VERSIONS, "end"),
           "Accuracy (or error) of the newest model version less that of the one before, with an always-valid interval.",
           _versions),
+    Gauge("streamcheck_kpi_correlation", (*FOLLOWED, "end"),
+          "Of the KPI with what it follows of the model, at the lag where that is clearest, with its interval.", _kpi),
+    Gauge("streamcheck_kpi_lag_seconds", FOLLOWED, "By how much the KPI comes behind it there.", _kpi_lags),
     Gauge("streamcheck_weak_segment_error", SEARCHED, "Mean error in a segment where the model is worse.",
           lambda scrape: _searched(scrape, scrape.snapshot.engine.weak, "error")),
     Gauge("streamcheck_weak_segment_errors", SEARCHED, "The share of all errors that such a segment holds.",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from streamcheck.core.kpi import said
 from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
 from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
 from streamcheck.core.wording import NOTHING, instant, moment, percent, share, span
@@ -122,11 +123,14 @@ class SearchTable:
 
 
 def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
-    """Model versions, weak and biased segments, where there are some."""
+    """Model versions, what the KPI follows, weak and biased segments, where there are some."""
     versions = version_rows(snapshot.engine.versions)
     weak, biased = weak_rows(snapshot.engine.weak), biased_rows(snapshot.engine.biased)
     tables = (
         SearchTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
+        SearchTable(
+            "kpi", "Business", "what the KPI follows", ("",), tuple((said(each),) for each in snapshot.engine.kpi)
+        ),
         SearchTable("weak", "Where the model is worst", "of the newest labelled rows", WEAK_HEADS, weak),
         SearchTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
     )

@@ -16,6 +16,7 @@ from streamcheck.core.measures.estimate_gap import EstimateGap
 from streamcheck.core.measures.estimated_accuracy import EstimatedAccuracy
 from streamcheck.core.measures.f1 import F1
 from streamcheck.core.measures.freshness import Freshness
+from streamcheck.core.measures.label_coverage import LabelCoverage
 from streamcheck.core.measures.late_rate import LateRate
 from streamcheck.core.measures.log_loss import LogLoss
 from streamcheck.core.measures.mae import Mae
@@ -60,6 +61,7 @@ __all__ = [
     "EstimateGap",
     "EstimatedAccuracy",
     "Freshness",
+    "LabelCoverage",
     "LateRate",
     "LogLoss",
     "Mae",

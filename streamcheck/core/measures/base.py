@@ -72,6 +72,8 @@ class Measure(Component):
     needs: ClassVar[Needs]
     empty_panes: ClassVar[bool] = False
     """Whether a pane without rows is a signal too (volume); all others hold their state then."""
+    of_labels: ClassVar[bool] = False
+    """Whether, of the stream, it is about labels, which come in panes of their own."""
     direction: ClassVar[int] = 0
     """Which change is of interest: +1 a rise, -1 a fall, 0 both."""
     parts_max: ClassVar[int] = 1

@@ -29,7 +29,8 @@ class StreamSummary:
     """How many events came? rows: on time; late and rejected: accounted to this pane.
 
     identified, repeated: predictions with an id, and those whose id had come before. forms: of each field by name,
-    where there are rows enough to tell. silences: of the partitions of predictions. span_ms: of the pane.
+    where there are rows enough to tell. silences: of the partitions of predictions. span_ms: of the pane. labelled,
+    unlabelled: predictions of any pane that met their label in this one, and those whose horizon passed without.
     """
 
     rows: int
@@ -40,6 +41,8 @@ class StreamSummary:
     forms: tuple[tuple[str, Form], ...] = ()
     silences: tuple[Silence, ...] = ()
     span_ms: int = 1_000
+    labelled: int = 0
+    unlabelled: int = 0
 
     @property
     def any(self) -> bool:

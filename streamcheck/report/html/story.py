@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from streamcheck.core.kpi import said
 from streamcheck.core.plan import Task
 from streamcheck.core.wording import counted, moment, number, percent, span
 from streamcheck.report import tables
@@ -138,6 +139,7 @@ def _words(first: ConfigResult, groups: int, history: LabelledHistory | None) ->
         yield f"False alarms {tables.promised(promise(first))}."
     if history is not None:
         yield from _of_quality(history)
+    yield from (f"{told[0].upper()}{told[1:]}." for told in map(said, first.reading.kpi))
 
 
 def _of_truth(truth: Truth) -> str:

@@ -26,6 +26,8 @@ order; the first that applies is the reason why it is rejected:
 | time field more than `max_future_ms` past the record's own timestamp (where the record has one) | time in future |
 | labels stream: label absent or null | missing label |
 | labels stream: label that its column cannot take | bad label |
+| KPI stream: value absent or null | missing value |
+| KPI stream: value that is no number | bad value |
 
 Ids: a whole number counts as its decimal text. Times: numbers in s, ms, us or ns, floored to ms; whole numbers exactly,
 fractional seconds after rounding to the microsecond (so that …200.123 is 123 ms, although no float is). ISO 8601 text:

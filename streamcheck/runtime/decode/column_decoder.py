@@ -8,7 +8,7 @@ from streamcheck.core.plan import Schema
 from streamcheck.core.types import Batch, CodeArray, FloatArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import columns
 from streamcheck.runtime.decode.codings import Codings
-from streamcheck.runtime.decode.judgement import doubt_times, doubted_labels, rejects
+from streamcheck.runtime.decode.judgement import doubt_times, doubted_values, rejects
 
 
 class ColumnDecoder:
@@ -32,7 +32,7 @@ class ColumnDecoder:
             times = columns.times(batch.time, self._schema.time.unit)
         doubt_times(doubts, times, batch.timestamps, self._schema)
         numeric, codes, status = self._columns(batch)
-        doubts = doubted_labels(self._schema, status) | doubts
+        doubts = doubted_values(self._schema, status) | doubts
         offsets = batch.offsets
         if doubts:
             good = np.delete(np.arange(len(batch)), list(doubts))

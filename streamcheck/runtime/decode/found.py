@@ -11,7 +11,7 @@ from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Path, Schema, TimeUnit
 from streamcheck.core.types import CodeArray, FloatArray, IntArray, KeyArray, StatusArray
 from streamcheck.runtime.decode.fields import judge_numbers
-from streamcheck.runtime.decode.judgement import doubt_times, doubted_labels
+from streamcheck.runtime.decode.judgement import doubt_times, doubted_values
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +44,7 @@ class Rows:
         self.numeric += 0.0  # a zero has no sign, as a whole number has none
         judge_numbers(self.numeric, self.status[: len(self.numeric)])
         doubt_times(self.refused, self.times, stamps, schema)
-        self.refused = doubted_labels(schema, self.status) | self.refused
+        self.refused = doubted_values(schema, self.status) | self.refused
 
     @property
     def good(self) -> IntArray:

@@ -1,4 +1,4 @@
-"""What both decoders judge alike: event times, labels, and the rejects that come of it."""
+"""What both decoders judge alike: event times, what a stream is there for, and the rejects that come of it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,8 +11,8 @@ from streamcheck.runtime.decode import times as event_times
 MISSING_TIME = "missing time"
 BAD_TIME = "bad time"
 IN_FUTURE = "time in future"
-MISSING_LABEL = "missing label"
-BAD_LABEL = "bad label"
+MISSING = {StreamRole.LABELS: "missing label", StreamRole.KPI: "missing value"}
+BAD = {StreamRole.LABELS: "bad label", StreamRole.KPI: "bad value"}
 
 _KIND_OF_TASK = {Task.BINARY: Kind.BINARY, Task.MULTICLASS: Kind.CATEGORICAL, Task.REGRESSION: Kind.NUMERIC}
 
@@ -40,14 +40,15 @@ def doubt_times(doubts: dict[int, str], times: IntArray, stamps: IntArray, schem
             doubts.setdefault(at, reason)
 
 
-def doubted_labels(schema: Schema, status: StatusArray) -> dict[int, str]:
-    """Position -> reason of rows of a labels stream that have no label; in other streams it is a field like others."""
+def doubted_values(schema: Schema, status: StatusArray) -> dict[int, str]:
+    """Position -> reason of rows without what their stream is there for: a label, a KPI's value."""
     doubts: dict[int, str] = {}
-    if schema.role is StreamRole.LABELS:
-        for at, column in enumerate((*schema.numeric, *schema.coded)):
-            if column.role is Role.LABEL:
-                for row in np.flatnonzero(status[at] != FieldStatus.OK).tolist():
-                    doubts[row] = MISSING_LABEL if status[at, row] == FieldStatus.MISSING else BAD_LABEL
+    needed = schema.needed
+    for at, column in enumerate((*schema.numeric, *schema.coded)) if needed is not None else ():
+        if column.role is needed:
+            for row in np.flatnonzero(status[at] != FieldStatus.OK).tolist():
+                missing = status[at, row] == FieldStatus.MISSING
+                doubts[row] = (MISSING if missing else BAD)[schema.role]
     return doubts
 
 
