@@ -66,6 +66,15 @@ class Change:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody knows of an open alert: who, why, and until when (event time, ms; None: until it is over)."""
+
+    by: str
+    why: str = ""
+    until_ms: int | None = None
+
+
 class AlertTracker:
     """One monitor for one segment: at most one alert is open.
 
@@ -83,8 +92,8 @@ class AlertTracker:
         self.fired_ms: int | None = None
         """Since when the open alert fires."""
         self.escalated = False
-        self.acknowledged: str | None = None
-        """By whom the open alert is known to be known."""
+        self.acknowledged: Known | None = None
+        """Who is known to know of the open alert."""
         self.accepted: str | None = None
         """Why what the open alert found is normal from now on: it is resolved with the next step."""
 
@@ -99,6 +108,9 @@ class AlertTracker:
         drifting: what it found, None when all is well.
         """
         transitions: list[Transition] = []
+        known = self.acknowledged
+        if known is not None and known.until_ms is not None and known.until_ms <= start_ms:
+            self.acknowledged = None
         if self.accepted is not None:
             self._go(AlertState.QUIET, "resolved", start_ms, end_ms, transitions)
         if drifting is not None:
@@ -159,8 +171,10 @@ class AlertTracker:
         self.state = state
         if state is AlertState.FIRING and self.fired_ms is None:
             self.fired_ms = end_ms
+        known = self.acknowledged or Known("")
         said = (
-            ("acknowledged_by", self.acknowledged),
+            ("acknowledged_by", known.by),
+            ("acknowledged_because", known.why),
             ("accepted_because", self.accepted),
             (ESCALATED, self._escalation()),
         )
@@ -176,9 +190,20 @@ class AlertTracker:
         after_s = self.rule.escalate_ms / 1_000
         return {"from": self.rule.severity, "fired_at": iso(self.fired_ms), "after_s": after_s}
 
+    def shown(self) -> dict[str, Any]:
+        """Who knows of the open alert, as a Reading has it."""
+        known = self.acknowledged
+        if known is None:
+            return {}
+        return {
+            "acknowledged_by": known.by,
+            "acknowledged_why": known.why,
+            "acknowledged_until_ms": known.until_ms,
+        }
+
     def export(self) -> State:
         """The state, sharing no memory."""
-        finding = None
+        finding, known = None, self.acknowledged
         if self.finding is not None:
             f = self.finding
             finding = [
@@ -196,7 +221,7 @@ class AlertTracker:
             "opened_ms": self.opened_ms,
             "last_drift_end_ms": self.last_drift_end_ms,
             "finding": finding,
-            "acknowledged": self.acknowledged,
+            "acknowledged": known and [known.by, known.why, known.until_ms],
             "accepted": self.accepted,
             "fired_ms": self.fired_ms,
             "escalated": self.escalated,
@@ -207,7 +232,8 @@ class AlertTracker:
         self.state = AlertState(state["state"])
         self.opened_ms = state["opened_ms"]
         self.last_drift_end_ms = state["last_drift_end_ms"]
-        self.acknowledged, self.accepted = state["acknowledged"], state["accepted"]
+        known, self.accepted = state["acknowledged"], state["accepted"]
+        self.acknowledged = None if known is None else Known(*known)
         self.fired_ms, self.escalated = state["fired_ms"], state["escalated"]
         f = state["finding"]
         self.finding = None if f is None else Finding(*f[:7], *[tuple((k, v) for k, v in f[7])])

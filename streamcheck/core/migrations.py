@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 9
+VERSION = 10
 """In which every part of the state is written now."""
 
 FIRING = 2
@@ -24,7 +24,6 @@ OLDEST = 1
 
 Migration = Callable[[State], State]
 """From one version to the next: a new state, the given one left as it was."""
-
 
 
 def _engine_1(old: State) -> State:
@@ -100,6 +99,14 @@ def _monitor_8(old: State) -> State:
     return {**old, "instance": {**old["instance"], "tracker": {**tracker, "fired_ms": fired_ms, "escalated": False}}}
 
 
+def _monitor_9(old: State) -> State:
+    """Of who knew of an alert the name alone was kept."""
+    tracker = old["instance"]["tracker"]
+    by = tracker["acknowledged"]
+    known = None if by is None else [by, "", None]
+    return {**old, "instance": {**old["instance"], "tracker": {**tracker, "acknowledged": known}}}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -124,6 +131,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (6, "monitor"): _monitor_6,
     (7, "layout"): _layout_7,
     (8, "monitor"): _monitor_8,
+    (9, "monitor"): _monitor_9,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

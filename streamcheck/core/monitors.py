@@ -164,7 +164,7 @@ class Instance:
             score=self.score,
             threshold=self.threshold,
             alarms_per_week=self.grant.alarms_per_week if self.grant is not None else None,
-            acknowledged_by=self.tracker.acknowledged,
+            **self.tracker.shown(),
         )
 
     def export(self) -> State:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streamcheck.core.alerts import alert_id
+from streamcheck.core.alerts import Known, alert_id
 from streamcheck.core.components import State
 from streamcheck.core.monitors import Instance
 from streamcheck.errors import StateError
@@ -36,12 +36,16 @@ class Rebaseline:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """An alert is known. rebaseline: and what it found is the new normal; why: for the others."""
+    """An alert is known. rebaseline: and what it found is the new normal; why: for the others.
+
+    until_ms: event time from which on it is so no more; None: as long as it is open.
+    """
 
     alert: str
     by: str = ""
     rebaseline: bool = False
     why: str = ""
+    until_ms: int | None = None
 
 
 Order = Rebaseline | Acknowledge
@@ -55,7 +59,8 @@ def told(order: Order) -> dict[str, Any]:
     """
     if isinstance(order, Acknowledge):
         said = {"kind": "acknowledge", "alert": order.alert, "by": order.by, "rebaseline": order.rebaseline}
-        return said | ({"why": order.why} if order.why else {})
+        until = {} if order.until_ms is None else {"until_ms": order.until_ms}
+        return said | ({"why": order.why} if order.why else {}) | until
     segment = None if order.segment is None else [list(pair) for pair in order.segment]
     named = {"monitors": list(order.monitors), "segment": segment}
     return {"kind": "rebaseline", **named, "since_ms": order.since_ms, "reason": order.reason}
@@ -70,7 +75,8 @@ def heard(said: Any) -> Order:
     try:
         if said["kind"] == "acknowledge":
             texts = str(said["by"])[:TEXT_MAX], bool(said["rebaseline"]), str(said.get("why", ""))[:TEXT_MAX]
-            return Acknowledge(str(said["alert"]), *texts)
+            until_ms = said.get("until_ms")
+            return Acknowledge(str(said["alert"]), *texts, None if until_ms is None else int(until_ms))
         if said["kind"] == "rebaseline":
             segment = None if said["segment"] is None else tuple((str(f), str(v)) for f, v in said["segment"])
             since_ms = None if said["since_ms"] is None else int(said["since_ms"])
@@ -150,11 +156,12 @@ def _acknowledge(order: Acknowledge, config: str, instances: Iterable[Instance])
         tracker = each.tracker
         if tracker.finding is None or alert_id(config, each.spec.id, each.segment, tracker.opened_ms) != order.alert:
             continue
-        tracker.acknowledged = order.by or "somebody"
-        known = f"alert {order.alert} of {each.spec.id} is acknowledged by {tracker.acknowledged}"
+        by = order.by or "somebody"
+        tracker.acknowledged = Known(by, order.why, order.until_ms)
+        known = f"alert {order.alert} of {each.spec.id} is acknowledged by {by}"
         known += f" ({order.why})" if order.why else ""
         if not order.rebaseline:
             return [each], known
-        anew = each.renew(f"accepted by {tracker.acknowledged}")
+        anew = each.renew(f"accepted by {by}")
         return [each], known + ("" if anew else "; it has no reference that could begin anew")
     return [], f"alert {order.alert} is not open: nothing to acknowledge"

@@ -30,9 +30,9 @@ class Reading:
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
     "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget;
-    acknowledged_by: who said that the open alert is known; rows_needed: of a share of
-    labelled rows, about how many more it takes until it is known to +-2 points; quantiles: of a column's newest values,
-    (0.5, value) …, where the measure is one.
+    acknowledged_by, _why, _until_ms: who said that the open alert is known, why, and until when (event time; None:
+    until it is over); rows_needed: of a share of labelled rows, about how many more it takes until it is known to +-2
+    points; quantiles: of a column's newest values, (0.5, value) …, where the measure is one.
     """
 
     monitor: str
@@ -53,6 +53,8 @@ class Reading:
     acknowledged_by: str | None = None
     rows_needed: int | None = None
     quantiles: tuple[tuple[float, float], ...] = ()
+    acknowledged_why: str = ""
+    acknowledged_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

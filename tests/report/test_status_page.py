@@ -1,5 +1,7 @@
 """Does the status page work in a real browser: live, by keyboard and ear, in light and dark, narrow, at its limits?"""
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -68,8 +70,9 @@ class Site:
         settings = loads(CONFIG.replace("DIR", str(directory)), {}).settings
         self.directory = directory
         self.telemetry = Telemetry(snapshot())
-        routes = Routes(self.telemetry, lambda _: ("", b""), ManualClock(NOW_MS), desk=desk(settings, "n.yaml"))
-        self.server = WebServer("127.0.0.1", 0, routes)
+        desk_of = desk(settings, "n.yaml")
+        self.routes = Routes(self.telemetry, lambda _: ("", b""), ManualClock(NOW_MS), desk=desk_of)
+        self.server = WebServer("127.0.0.1", 0, self.routes)
         self.server.start()
         self.url = self.server.url
 
@@ -136,6 +139,35 @@ def test_an_alert_comes_up_by_itself_and_is_announced(site: Site, browser: Brows
     assert browser.run("document.querySelector('.cell.alarm .pill').textContent") == "firing"
 
 
+def test_where_nothing_is_new_ages_go_on_and_nothing_is_drawn(site: Site, browser: Browser) -> None:
+    drawn = []
+    html, site.routes._html = site.routes._html, lambda *a, **k: drawn.append(a) or html(*a, **k)  # type: ignore[method-assign]
+    since_ms = int((time.time() - 125) * 1000)
+    site.telemetry.publish(replace(snapshot(), started_ms=since_ms, last_commit_ms=since_ms))
+    browser.open(site.url)
+    until(lambda: "2 min" in browser.run("document.querySelector('[data-since]').textContent"))
+    browser.run("document.querySelector('#grid').dataset.mark = 'here'")  # gone where a part is swapped
+    at = browser.run("document.getElementById('live').textContent")
+    until(lambda: browser.run("document.getElementById('live').textContent") != at)
+    assert browser.run("document.querySelector('#grid').dataset.mark") == "here"
+    assert at.startswith("as of 2")
+    ages = browser.run("[...document.querySelectorAll('[data-since]')].map((each) => each.parentNode.textContent)")
+    assert re.fullmatch(r"2 min( \d+ s)? ago", ages[0])
+    assert len(drawn) <= 4, "one for each page asked for, at most"
+
+
+def test_a_part_that_was_left_alone_is_swapped_later(site: Site, browser: Browser) -> None:
+    site.telemetry.publish(snapshot(3, ("", "premium", CANARY), FIRING))
+    browser.open(site.url)
+    browser.run("document.querySelector('.orders').open = true; document.querySelector('.orders [name=who]').focus()")
+    second = FIRING.replace(b'"sequence":1', b'"sequence":2').replace(b"9f", b"8e").replace(b"rose", b"fell")
+    site.telemetry.publish(snapshot(3, ("", "premium", CANARY), FIRING, second))
+    until(lambda: "2 alerts firing" in browser.run("document.querySelector('#verdict .big').textContent"))
+    assert browser.run("document.querySelectorAll('.card').length") == 1, "somebody is about to write there"
+    browser.run("document.activeElement.blur()")
+    until(lambda: browser.run("document.querySelectorAll('.card').length") == 2)
+
+
 def test_a_refresh_takes_nobodys_place_or_words_away(site: Site, browser: Browser) -> None:
     site.telemetry.publish(snapshot(3, ("", "premium", CANARY), FIRING))
     browser.open(site.url)
@@ -180,11 +212,13 @@ def test_an_alert_is_acknowledged_with_the_form(site: Site, browser: Browser) ->
     site.telemetry.publish(snapshot(3, ("", "premium", CANARY), FIRING))
     browser.open(site.url)
     form = "document.querySelector('.orders form')"
-    browser.run(f"{form}.elements.who.value = 'kim'; {form}.elements.why.value = 'prices'")
+    for name, value in (("who", "kim"), ("why", "prices"), ("for", "1d")):
+        browser.run(f"{form}.elements['{name}'].value = '{value}'")
     browser.run(f"{form}.requestSubmit(); true")
     until(lambda: list((site.directory / "orders").glob("*.json")) if site.directory.exists() else [])
     (order,) = (site.directory / "orders").glob("*.json")
-    assert b'"by":"kim"' in order.read_bytes()
+    said = json.loads(order.read_bytes())
+    assert (said["by"], said["why"], said["until_ms"]) == ("kim", "prices", NOW_MS + 86_400_000)
     until(lambda: browser.run("location.pathname === '/' && document.readyState === 'complete'"))
     assert browser.logged == []
 

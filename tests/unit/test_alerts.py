@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from streamcheck.core import codec
-from streamcheck.core.alerts import AlertTracker, Change, Finding, Transition, alert_id, record, summarise
+from streamcheck.core.alerts import AlertTracker, Change, Finding, Known, Transition, alert_id, record, summarise
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.incidents import LONG_PANES, NEAR_PANES
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Plan, Schema, Target, TimeRules
@@ -96,7 +96,7 @@ def test_an_alert_that_nobody_acknowledges_rises_and_its_record_says_so():
 def test_what_somebody_knows_does_not_rise():
     tracker = AlertTracker(RISES, pulsed=False)
     tracker.step(0, PANE_MS, FOUND)
-    tracker.acknowledged = "kim"
+    tracker.acknowledged = Known("kim")
     assert [tracker.step(at * PANE_MS, (at + 1) * PANE_MS, FOUND) for at in range(1, 20)] == [[]] * 19
     assert tracker.severity == "warning"
 

@@ -1,6 +1,7 @@
 """`streamcheck acknowledge` and `rebaseline`: what is left for the run, and what scripts are told."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_an_acknowledgement_is_left_as_a_file(config: Path) -> None:
     assert json.loads(left.read_bytes()) == told["said"]
     assert told["said"]["by"] == "ann"
     assert "the next run obeys" in run("acknowledge", str(config), "abc").output
+
+
+def test_an_acknowledgement_ends_when_it_is_told_to(config: Path) -> None:
+    began_ms = int(time.time() * 1000)
+    done = run("acknowledge", str(config), "abc", "--for", "2d", "--why", "prices", "--json")
+    said = json.loads(done.output)["said"]
+    assert 0 <= said["until_ms"] - began_ms - 2 * 86_400_000 < 60_000
+    assert said["why"] == "prices"
+    wrong = run("acknowledge", str(config), "abc", "--for", "soon")
+    assert (wrong.exit_code, "expected a duration such as 2h or 3d, got 'soon'" in wrong.output) == (2, True)
 
 
 def test_a_rebaseline_is_left_as_a_file(config: Path) -> None:

@@ -105,6 +105,37 @@ def test_acknowledged_an_alert_goes_on_and_says_so():
     assert next(r for r in engine.reading().monitors if r.monitor == "missing").acknowledged_by is None
 
 
+def test_an_acknowledgement_says_why_and_ends_when_it_was_to():
+    engine, fired = alarmed()
+    alert = fired["missing", None]
+    order = Acknowledge(alert["id"], "kim", why="a late supplier", until_ms=90_000)
+    assert heard(told(order)) == order
+    engine.obey("o1", order)
+
+    def known(of):
+        shown = next(r for r in of.reading().monitors if r.monitor == "missing")
+        return shown.acknowledged_by, shown.acknowledged_why, shown.acknowledged_until_ms
+
+    again = saving.restore(engine.plan, dict(saving.Saver(engine).take().put)).engine
+    assert known(engine) == known(again) == ("kim", "a late supplier", 90_000)
+    feed(engine, (80, 88), 0.4)
+    assert known(engine)[0] == "kim"
+    feed(engine, (88, 100), 0.4)
+    assert known(engine) == (None, "", None)
+    _, records = feed(engine, (100, 4_000), 0.05)
+    [resolved] = [r for r in records if r["id"] == alert["id"]]
+    assert "acknowledged_by" not in resolved["evidence"], "it was known no more when it was over"
+
+
+def test_later_records_say_why():
+    engine, fired = alarmed()
+    alert = fired["missing", None]
+    engine.obey("o1", Acknowledge(alert["id"], "kim", why="a late supplier"))
+    _, records = feed(engine, (80, 4_000), 0.05)
+    [resolved] = [r for r in records if r["id"] == alert["id"]]
+    assert resolved["evidence"]["acknowledged_because"] == "a late supplier"
+
+
 def test_what_is_not_open_cannot_be_acknowledged():
     engine, _ = alarmed()
     outcome = engine.obey("o1", Acknowledge("0" * 24, "kim", rebaseline=True))

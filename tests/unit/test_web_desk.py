@@ -83,6 +83,12 @@ def test_an_alert_is_acknowledged_as_by_the_command(site: Site) -> None:
     assert site.orders == [Acknowledge("id1", "kim", why="known")]
 
 
+def test_an_acknowledgement_may_end_by_itself(site: Site) -> None:
+    assert site.post(order="acknowledge", alert="id1", **{"for": "1d"})[0] == 303
+    (order,) = site.orders
+    assert order.until_ms == ManualClock().now_ms() + 86_400_000
+
+
 def test_a_silence_is_kept_shown_and_ended(site: Site) -> None:
     form = {"order": "silence", "monitor": "m", "segment": "tier=<b>", "for": "4h"}
     assert site.post(None, "/orders", **form)[0] == 303

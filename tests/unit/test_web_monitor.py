@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from streamcheck.adapters.web import drawing
-from streamcheck.adapters.web.routes import Response, Routes
+from streamcheck.adapters.web.renderings import Response
+from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.words import address
 from streamcheck.core.bars import Bars
 from streamcheck.core.readings import NUMBERS, AlertState, Comparison, Lately, Piece, Trail, Trails
@@ -204,7 +205,6 @@ PLAIN = {
 }
 
 
-
 def test_every_line_of_the_way_is_in_the_table_too() -> None:
     document = show(remembering(lately(trail(10.0, 11.0, 30.0, state=2))), address("amount-shift", ()) + "&way=recent")
     assert "30 10 8 to 12 1 8 firing" in document.text
@@ -215,7 +215,8 @@ def test_of_several_signals_it_says_which_one_is_drawn() -> None:
 
     shares = with_readings(replace(QUIET, measure="category_share"))
     way = lately(trail(1.0, 2.0))
-    assert "whose score stands highest" in show(
-        replace(shares, engine=replace(shares.engine, lately=way)), address("amount-shift", ())
-    ).text
+    assert (
+        "whose score stands highest"
+        in show(replace(shares, engine=replace(shares.engine, lately=way)), address("amount-shift", ())).text
+    )
     assert "whose score stands highest" not in show(remembering(way), address("amount-shift", ())).text

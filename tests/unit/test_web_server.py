@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from streamcheck.adapters.web import server as web
-from streamcheck.adapters.web.routes import Response, Routes
+from streamcheck.adapters.web.renderings import Response
+from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.errors import ConfigError
 from streamcheck.runtime.telemetry import AlertBook, Phase, Snapshot, Telemetry

@@ -90,6 +90,8 @@ def _monitor(reading: Reading) -> dict[str, Any]:
         "threshold": reading.threshold,
         "alarms_per_week": reading.alarms_per_week,
         "acknowledged_by": reading.acknowledged_by,
+        "acknowledged_why": _clean(reading.acknowledged_why) or None,
+        "acknowledged_until_ms": reading.acknowledged_until_ms,
     }
 
 

@@ -19,14 +19,14 @@ from streamcheck.core.readings import Segment
 from streamcheck.errors import StateError
 from streamcheck.runtime.notices import Silence
 from streamcheck.runtime.ports import Clock
-from streamcheck.runtime.telemetry import segment_text
+from streamcheck.runtime.telemetry import AlertReading, segment_text
 
 FORM_BYTES_MAX = 4_096
 FIELDS_MAX = 20
 ORDERS_PER_MINUTE = 30
 """Tries with a wrong password count as well."""
 SPANS_MS = {"1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000, "7d": 604_800_000}
-"""How long a silence may be told to last."""
+"""How long a silence, or an acknowledgement, may be told to last."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -68,6 +68,11 @@ class Desk:
             return [], str(error)
         return sorted(found, key=lambda each: each.until_ms), ""
 
+    def hushing(self, alert: AlertReading, now_ms: int) -> list[Silence]:
+        """The silences that keep messages about an alert back."""
+        label = segment_text(alert.segment)
+        return [each for each in self.held(now_ms)[0] if each.covers(alert, label, now_ms)]
+
     def acknowledge_command(self, alert: str) -> str:
         """What to type in place of a form."""
         return shlex.join(["streamcheck", "acknowledge", self.config, alert])
@@ -104,7 +109,9 @@ class Desk:
         if not who or not why:
             raise Refused(400, "an order needs who says so, and why")
         if given.get("order") == "acknowledge" and given.get("alert"):
-            clerk.acknowledge(Acknowledge(given["alert"][:TEXT_MAX], who, why=why))
+            span_ms = SPANS_MS.get(given.get("for", ""))
+            until_ms = None if span_ms is None else now_ms + span_ms
+            clerk.acknowledge(Acknowledge(given["alert"][:TEXT_MAX], who, why=why, until_ms=until_ms))
             return "acknowledged: it shows within seconds"
         span_ms = SPANS_MS.get(given.get("for", ""))
         if given.get("order") == "silence" and given.get("monitor") and span_ms is not None:

@@ -9,7 +9,7 @@ import orjson
 
 from streamcheck.adapters.web import drawing
 from streamcheck.adapters.web.drawing import Drawing
-from streamcheck.adapters.web.words import address, against, limited, short_segment, state, trouble
+from streamcheck.adapters.web.words import address, against, known, limited, short_segment, state, trouble
 from streamcheck.core.components import components
 from streamcheck.core.moved import between
 from streamcheck.core.readings import NUMBERS, AlertState, Comparison, Reading, Trail
@@ -144,7 +144,7 @@ def _facts(snapshot: Snapshot, reading: Reading) -> tuple[tuple[str, str], ...]:
         ("false alarms granted a week", granted),
         ("severity", owner.severity if owner else None),
         ("owner", owner.owner if owner else None),
-        ("known to", reading.acknowledged_by),
+        ("acknowledged", known(reading) or None),
     )
     return tuple((name, value) for name, value in facts if value is not None and value != NOTHING)
 

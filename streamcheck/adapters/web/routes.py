@@ -1,7 +1,6 @@
 """What does each address answer? Pages, probes and JSON from the newest snapshot; orders where the config says so."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,10 +10,12 @@ import jinja2
 from streamcheck.adapters.web import api, monitor
 from streamcheck.adapters.web.desk import Desk, Refused
 from streamcheck.adapters.web.grid import QUERY_CHARS_MAX, Wish
+from streamcheck.adapters.web.renderings import Renderings, Response
 from streamcheck.adapters.web.view import card, page
+from streamcheck.core.readings import Reading
 from streamcheck.core.wording import moment
 from streamcheck.runtime.ports import Clock
-from streamcheck.runtime.telemetry import Health, HealthRules, Telemetry, alive, ready, segment_text
+from streamcheck.runtime.telemetry import Health, HealthRules, Snapshot, Telemetry, alive, ready, segment_text
 
 Render = Callable[[str], tuple[str, bytes]]
 """An `Accept` header in, content type and body out."""
@@ -28,21 +29,13 @@ PART_MAX = 100_000
 FIELDS_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back. location: where to look instead."""
-
-    status: int
-    content_type: str
-    body: bytes
-    location: str | None = None
-
-
 Query = Mapping[str, str]
 
 
 class Routes:
-    """Answers each request from one snapshot. metrics: renders the gauges; clock: for "how long ago" and probes.
+    """Answers each request from one snapshot, pages now and then from one that is seconds old.
+
+    metrics: renders the gauges; clock: for "how long ago" and probes.
 
     desk: who takes orders, and what silences there are.
     """
@@ -60,6 +53,7 @@ class Routes:
         self._clock = clock
         self._rules = rules or HealthRules()
         self._desk = desk or Desk()
+        self._drawn = Renderings()
         files = resources.files(__package__)
         self._templates = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -74,8 +68,8 @@ class Routes:
             "/metrics": self._gauges,
             "/healthz": lambda *_: self._probe(alive(telemetry.read(), clock.monotonic(), self._rules)),
             "/readyz": lambda *_: self._probe(ready(telemetry.read())),
-            "/api/alerts": lambda *_: Response(200, JSON, api.alerts(telemetry.read())),
-            "/api/status": lambda *_: Response(200, JSON, api.status(telemetry.read())),
+            "/api/alerts": lambda *_: self._told("alerts", api.alerts),
+            "/api/status": lambda *_: self._told("status", api.status),
         }
 
     @property
@@ -88,8 +82,8 @@ class Routes:
         """Whether anything but reading is allowed."""
         return self._desk.clerk is not None
 
-    def answer(self, path: str, accept: str) -> Response:
-        """The response for a path, which may have a query."""
+    def answer(self, path: str, accept: str, known: str = "") -> Response:
+        """The response for a path, which may have a query. known: what the reader has (If-None-Match)."""
         bare, _, query = path.partition("#")[0].partition("?")
         found = self._answers.get(bare)
         if found is None:
@@ -98,7 +92,7 @@ class Routes:
             asked = dict(parse_qsl(query, max_num_fields=FIELDS_MAX))
         except ValueError:
             return Response(400, TEXT, b"This is no query that a page makes.\n")
-        return found(asked, accept)
+        return found(asked, accept).unless(known)
 
     def order(self, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         """The response to a form."""
@@ -108,22 +102,33 @@ class Routes:
             self._desk.take(body, headers, self._clock)
         except Refused as refused:
             return Response(refused.status, TEXT, f"Not done: {refused}.\n".encode())
+        self._drawn.forget()
         return Response(303, TEXT, b"Done.\n", location="./")
 
     def _page(self, query: Query, _accept: str) -> Response:
         snapshot, now_ms = self._telemetry.read(), self._clock.now_ms()
         health = alive(snapshot, self._clock.monotonic(), self._rules)
         wish = Wish(query.get("q", "")[:QUERY_CHARS_MAX], _part(query, "rows"), _part(query, "segments"))
-        return self._html("page.html", page=page(snapshot, health, now_ms, wish, self._desk), version=snapshot.version)
+
+        def draw() -> Response:
+            made = page(snapshot, health, now_ms, wish, self._desk)
+            return self._html("page.html", page=made, version=snapshot.version)
+
+        return self._drawn.get(("/", wish), (self._affairs(snapshot, now_ms), health.ok), draw)
 
     def _monitor(self, query: Query, _accept: str) -> Response:
-        snapshot = self._telemetry.read()
+        snapshot, now_ms = self._telemetry.read(), self._clock.now_ms()
         reading = monitor.find(snapshot, query.get("id", ""), query.get("segment", ""))
         if reading is None:
             return Response(404, TEXT, b"There is no such monitor, or not for this segment; / shows all there are.\n")
         if reading.segment:
             self._telemetry.ask(reading.column, reading.segment)
         way = "recent" if query.get("way") == "recent" else "all"
+        address = ("/monitor", reading.monitor, reading.segment, way)
+        affairs = self._affairs(snapshot, now_ms)
+        return self._drawn.get(address, affairs, lambda: self._one_monitor(snapshot, reading, way, now_ms))
+
+    def _one_monitor(self, snapshot: Snapshot, reading: Reading, way: str, now_ms: int) -> Response:
         made = monitor.monitor_page(snapshot, reading, way)
         firing = made.firing
         return self._html(
@@ -131,7 +136,7 @@ class Routes:
             page=made,
             config=snapshot.config,
             version=snapshot.version,
-            card=card(firing, snapshot.engine.closed_until_ms, reading.acknowledged_by, self._desk) if firing else None,
+            card=card(firing, snapshot.engine.closed_until_ms, reading, self._desk, now_ms) if firing else None,
             label=segment_text(reading.segment),
             commands=(
                 self._desk.acknowledge_command(firing.id if firing else ""),
@@ -139,11 +144,22 @@ class Routes:
             ),
         )
 
+    def _affairs(self, snapshot: Snapshot, now_ms: int) -> Hashable:
+        """What must not be told late: a page that is drawn when one of these was otherwise is not given again."""
+        silences, muddle = self._desk.held(now_ms)
+        held = tuple(silence.id for silence in silences)
+        return snapshot.alerts.total, snapshot.phase, snapshot.broker.connected, held, muddle
+
     def _html(self, template: str, **values: Any) -> Response:
         now = moment(self._clock.now_ms())
         text = self._templates.get_template(template).render(now=now, desk=self._desk, **values)
         # A lone surrogate, from a broken event, must not cost the whole page.
         return Response(200, HTML, text.encode("utf-8", "replace"))
+
+    def _told(self, name: str, tell: Callable[[Snapshot], bytes]) -> Response:
+        snapshot = self._telemetry.read()
+        now = snapshot.alerts.total, snapshot.phase
+        return self._drawn.get(name, now, lambda: Response(200, JSON, tell(snapshot)))
 
     def _gauges(self, _query: Query, accept: str) -> Response:
         content_type, body = self._metrics(accept)

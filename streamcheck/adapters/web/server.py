@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from streamcheck.adapters.web.desk import FORM_BYTES_MAX
-from streamcheck.adapters.web.routes import TEXT, Response, Routes
+from streamcheck.adapters.web.renderings import Response
+from streamcheck.adapters.web.routes import TEXT, Routes
 from streamcheck.errors import ConfigError, Mistake
 
 HANDLERS_MAX = 16
@@ -191,7 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(response)
 
     def _got(self) -> Response:
-        return self.server.routes.answer(self.path, self.headers.get("Accept", ""))
+        known = self.headers.get("If-None-Match", "")
+        return self.server.routes.answer(self.path, self.headers.get("Accept", ""), known)
 
     def _posted(self) -> Response:
         """A form: its length is said beforehand, and it comes within the time that is left for asking."""
@@ -239,8 +241,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Allow", "GET, HEAD")
         if response.location is not None:
             self.send_header("Location", response.location)
-        self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
+        if response.etag is not None:
+            self.send_header("ETag", response.etag)
+        if response.status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", response.content_type)
+            self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(response.body)

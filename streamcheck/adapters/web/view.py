@@ -21,7 +21,7 @@ from streamcheck.adapters.web.tables import (
     sample_rows,
     search_tables,
 )
-from streamcheck.adapters.web.words import LIMIT, address, short_segment, state
+from streamcheck.adapters.web.words import LIMIT, address, known, short_segment, state
 from streamcheck.core.readings import AlertState, Reading, Trails
 from streamcheck.core.wording import NOTHING, counted, instant, moment, number, span
 from streamcheck.runtime.notices import notices
@@ -47,8 +47,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing about the service. since_ms: of a value that is how long ago, or for how long, so that it may go on."""
+
+    name: str
+    value: str
+    since_ms: int | None = None
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """One firing alert. since: None where the summary says it; runbook: a link only where it is one."""
+    """One firing alert. since: None where the summary says it; runbook: a link only where it is one.
+
+    known: who has acknowledged it, why and until when, in words; hushed: the silences that hold it, likewise.
+    """
 
     severity: str
     tone: str
@@ -65,6 +78,8 @@ class Card:
     href: str
     id: str
     known_to: str | None
+    known: str
+    hushed: tuple[str, ...]
     label: str
     commands: tuple[str, str]
 
@@ -128,7 +143,7 @@ class Page:
     verdict: Verdict
     notices: tuple[str, ...]
     causes: tuple[str, ...]
-    health: tuple[tuple[str, str], ...]
+    health: tuple[Fact, ...]
     cards: tuple[Card, ...]
     cards_left_out: int
     qualities: tuple[QualityCard, ...]
@@ -150,8 +165,8 @@ class Page:
 def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = None, desk: Desk | None = None) -> Page:
     """The page of one snapshot. now_ms: wall clock, for "how long ago"; wish: which part of the monitors."""
     judged = [reading for reading in snapshot.engine.monitors if reading.detector]
-    known = {(r.monitor, r.segment): r.acknowledged_by for r in judged if r.acknowledged_by}
-    firing = sorted(snapshot.alerts.firing, key=lambda a: ((a.monitor, a.segment) in known, a.severity != "page"))
+    seen_to = {(r.monitor, r.segment): r for r in judged if r.acknowledged_by}
+    firing = sorted(snapshot.alerts.firing, key=lambda a: ((a.monitor, a.segment) in seen_to, a.severity != "page"))
     desk, lately = desk or Desk(), snapshot.engine.lately
     qualities, more_qualities = _qualities(snapshot.engine.monitors)
     held, muddle = desk.held(now_ms)
@@ -160,11 +175,11 @@ def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = No
         config=snapshot.config,
         version=snapshot.version,
         phase=snapshot.phase.value,
-        verdict=_verdict(snapshot, judged, len(known)),
+        verdict=_verdict(snapshot, judged, len(seen_to)),
         notices=_notices(snapshot, health, now_ms) + ((f"Silences are not heeded: {muddle}",) if muddle else ()),
         causes=_causes(snapshot),
         health=_health(snapshot, now_ms),
-        cards=tuple(card(a, closed_ms, known.get((a.monitor, a.segment)), desk) for a in firing[:CARDS_MAX]),
+        cards=tuple(card(a, closed_ms, seen_to.get((a.monitor, a.segment)), desk, now_ms) for a in firing[:CARDS_MAX]),
         cards_left_out=max(0, len(firing) - CARDS_MAX),
         qualities=qualities,
         more_qualities=more_qualities,
@@ -231,22 +246,26 @@ def _causes(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(each.cause for each in told if each.firing and each.cause is not None)[:CAUSES_MAX]
 
 
-def _health(snapshot: Snapshot, now_ms: int) -> tuple[tuple[str, str], ...]:
-    commit, pace = snapshot.last_commit_ms, snapshot.engine.events_per_second
+def _health(snapshot: Snapshot, now_ms: int) -> tuple[Fact, ...]:
+    commit, started, pace = snapshot.last_commit_ms, snapshot.started_ms, snapshot.engine.events_per_second
+    committed = Fact("last commit", NOTHING)
+    if commit is not None:
+        committed = Fact("last commit", span((now_ms - commit) / 1000), commit, " ago")
     return (
-        ("phase", snapshot.phase.value),
-        ("broker", "connected" if snapshot.broker.connected else "not connected"),
-        ("judged until", moment(snapshot.engine.closed_until_ms)),
-        ("events", NOTHING if pace is None else f"{number(pace)} a second"),
-        ("last commit", NOTHING if commit is None else f"{span((now_ms - commit) / 1000)} ago"),
-        ("lag", counted(sum(lag for _, lag in snapshot.lag), "record")),
-        ("outbox", counted(snapshot.outbox, "alert") if snapshot.outbox else "empty"),
-        ("up for", span((now_ms - snapshot.started_ms) / 1000)),
+        Fact("phase", snapshot.phase.value),
+        Fact("broker", "connected" if snapshot.broker.connected else "not connected"),
+        Fact("judged until", moment(snapshot.engine.closed_until_ms)),
+        Fact("events", NOTHING if pace is None else f"{number(pace)} a second"),
+        committed,
+        Fact("lag", counted(sum(lag for _, lag in snapshot.lag), "record")),
+        Fact("outbox", counted(snapshot.outbox, "alert") if snapshot.outbox else "empty"),
+        Fact("up for", span((now_ms - started) / 1000), started),
     )
 
 
-def card(alert: AlertReading, closed_until_ms: int | None, known_to: str | None, desk: Desk) -> Card:
-    """What there is to be said of an alert that fires, and to be done about it."""
+def card(alert: AlertReading, closed_until_ms: int | None, reading: Reading | None, desk: Desk, now_ms: int) -> Card:
+    """What there is to be said of an alert that fires, and to be done about it. reading: of its monitor, if known."""
+    known_to = reading.acknowledged_by if reading is not None else None
     link = alert.runbook if alert.runbook and alert.runbook.startswith(("https://", "http://")) else None
     since, fired = instant(alert.change_at or alert.pane_end), alert.fired_at or alert.pane_end
     judged = (
@@ -280,6 +299,8 @@ def card(alert: AlertReading, closed_until_ms: int | None, known_to: str | None,
         href=address(alert.monitor, alert.segment),
         id=alert.id,
         known_to=known_to,
+        known="" if reading is None else known(reading),
+        hushed=tuple(f"until {moment(s.until_ms)} by {s.who}: {s.why}" for s in desk.hushing(alert, now_ms)),
         label=segment_text(alert.segment),
         commands=(desk.acknowledge_command(alert.id), desk.silence_command(alert.monitor, alert.segment)),
     )

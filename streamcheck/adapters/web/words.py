@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from streamcheck.core.readings import AlertState, Reading, Segment
-from streamcheck.core.wording import number
+from streamcheck.core.wording import moment, number
 from streamcheck.runtime.telemetry import segment_text
 
 SEGMENT_CHARS_MAX = 64
@@ -26,6 +26,15 @@ def state(reading: Reading) -> tuple[str, str]:
     if reading.alert is AlertState.PENDING:
         return "pending", "warning"
     return ("quiet", "good") if reading.status == "ready" else (reading.status, "wait")
+
+
+def known(reading: Reading) -> str:
+    """Who has acknowledged its open alert, why, and until when; empty where nobody has."""
+    if reading.acknowledged_by is None:
+        return ""
+    until = reading.acknowledged_until_ms
+    why = f": {reading.acknowledged_why}" if reading.acknowledged_why else ""
+    return f"by {reading.acknowledged_by}, {f'until {moment(until)}' if until else 'until it is over'}{why}"
 
 
 def limited(reading: Reading) -> bool:
