@@ -22,6 +22,8 @@ SEGMENT_CONFIDENCE = 0.995
 """Of each segment's interval: there are many."""
 EFFECT_SD = 0.1
 """The interval is narrowest for differences of about so many standard deviations of a row: .03 of an accuracy of .9."""
+ERROR_MAX = (-UNUSABLE) ** 0.25
+"""Errors beyond this (1e77) count as this: sums of their squares fit a float64."""
 SHOWN_MAX = 200
 CELL_BYTES = 2 * 3 * 8
 """Of a segment: three sums of each version. One that finds no room is not compared."""
@@ -96,7 +98,7 @@ class Versus:
         arms = np.where(version == self._pair[1], 1, np.where(version == self._pair[0], 0, -1))
         index, arms = index[(arms >= 0) & (version > 0)], arms[(arms >= 0) & (version > 0)]
         rows = labelled.rows(index)
-        value = np.minimum(rows.error(), -(UNUSABLE**0.25)) if self._number else 1.0 - rows.error()
+        value = np.minimum(rows.error(), ERROR_MAX) if self._number else 1.0 - rows.error()
         self._fold(0, arms, np.zeros(len(index), np.int64), value)
         for place, name in enumerate(self._names):
             segments = joined.segments[labelled.segmentations.index(name)][index].astype(np.int64)

@@ -4,6 +4,7 @@ import numpy as np
 
 from evaluate.checks import PANE_ROWS, config, feed
 from evaluate.feed import Run, plan_of
+from streamcheck import Watch
 from streamcheck.core.saving import Saver, restore
 from streamcheck.core.versus import always_valid
 
@@ -64,6 +65,27 @@ def test_looking_all_the_time_is_wrong_seldom():
         ends = [always_valid(second[k] - first[k], spread[k] / n[k], (spread[k] / 2) ** 0.5, 0.95) for k in looks]
         wrong += any(low > 0.0 or high < 0.0 for low, high in ends)
     assert wrong <= 10
+
+
+def test_numbers_are_compared_by_their_error():
+    text = """version: 1
+name: prices
+streams:
+  predictions:
+    {topic: p, time: {field: ts, unit: s}, prediction: said, label: paid, task: regression, model_version: version,
+     segments: [model_version], features: {area: numeric}}
+"""
+    watch, rng = Watch(text), np.random.default_rng(6)
+    paid, noise = 100.0 + rng.normal(size=4_000), rng.normal(size=4_000)
+    said = paid + noise * np.where(np.arange(4_000) % 2, 1.0, 2.0)
+    rows = (
+        {"ts": 1_772_323_200 + k, "said": said[k], "paid": paid[k], "area": 1.0, "version": f"v{k % 2 + 1}"}
+        for k in range(4_000)
+    )
+    watch.predictions(rows)
+    found = compared(watch)[()]
+    assert (found.champion, found.challenger, found.verdict) == ("v1", "v2", "wins")
+    assert found.low < -0.8 < found.high, "mean absolute errors of 1.6 and 0.8"
 
 
 def test_a_restart_changes_nothing():
