@@ -207,14 +207,14 @@ class Kept:
         pass
 
 
-def live(script: Callable[[ManualClock], list[Any]]) -> tuple[Kept, ScriptedSource]:
+def live(script: Callable[[ManualClock], list[Any]], config: str = CONFIG) -> tuple[Kept, ScriptedSource]:
     """A run over scripted topics, up to the script's end."""
     clock, kept, stop = ManualClock(), Kept(), Stop()
     source = ScriptedSource(script(clock), on_end=stop.set)
     start = dict.fromkeys(source.partitions(), 0)
     wiring = Wiring(source, MemoryStore(), lambda: start, alerts=kept, journal=kept)  # type: ignore[arg-type]
     telemetry = Telemetry(Snapshot("bt", "0", started_ms=0, beat_s=0.0))
-    run_service(loads(CONFIG, {}).plan, wiring, LoopRules(commit_every_s=0.0), clock, telemetry, stop)
+    run_service(loads(config, {}).plan, wiring, LoopRules(commit_every_s=0.0), clock, telemetry, stop)
     return kept, source
 
 

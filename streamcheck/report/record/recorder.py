@@ -206,7 +206,9 @@ class Recorder(Watcher):
         if spec.target is Target.LABELLED:
             by = spec.by.name if spec.by else None
             return () if self._labelled is None else samples.of_labelled(self._labelled, by, number)
-        return () if self._pane is None else samples.of_pane(self._pane, spec, number, direction)
+        if self._pane is None or spec.target is Target.KPI:
+            return ()
+        return samples.of_pane(self._pane, spec, number, direction)
 
     # ------------------------------------------------------------------ room
     def _has_room(self, history: ColumnHistory, label: Label) -> bool:
