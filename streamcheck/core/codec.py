@@ -14,6 +14,7 @@ plain values only: it executes nothing, and allocates in proportion to the bytes
 import hashlib
 import math
 import struct
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ NARROW_MIN = 1_024
 """Numbers of an array that is worth a look at how few bytes would do."""
 _NARROW = (np.dtype("u1"), np.dtype("<u2"), np.dtype("<u4"))
 _EXACT_MAX = 2**53
+_SIMPLE = frozenset((NoneType, bool, str, bytes))
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 
 
@@ -51,7 +53,10 @@ def encode(kind: str, version: int, state: State) -> bytes:
     """
     assert isinstance(state, dict), f"a state is a dict, not {type(state).__name__}"
     name = kind.encode()
-    payload = msgspec.msgpack.encode(_plain(state, kind))
+    try:
+        payload = msgspec.msgpack.encode(_plain(state))
+    except AssertionError as error:
+        raise AssertionError(f"{_path(state, kind)}: {error}") from None
     head = _HEADER.pack(_MAGIC, FORMAT, len(name), version, len(payload))
     body = b"".join((head, name, payload))
     return body + _digest(body)
@@ -99,34 +104,45 @@ def _digest(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
 
 
-def _plain(value: Any, path: str) -> Any:
+def _plain(value: Any) -> Any:
     """The value with arrays and big numbers replaced by extensions, everything else checked."""
     kind = type(value)
-    if kind is dict:
-        assert all(type(key) is str for key in value), f"{path}: keys of a state are str, not {list(value)!r}"
-        return {key: _plain(item, f"{path}.{key}") for key, item in value.items()}
-    if kind is list:
-        return [_plain(item, f"{path}[{at}]") for at, item in enumerate(value)]
     if kind is float:
-        assert not math.isnan(value), f"{path}: a NaN never enters a state"
+        assert value == value, "a NaN never enters a state"  # noqa: PLR0124 - a NaN alone differs from itself
         return value
     if kind is int:
         return value if _INT64_MIN <= value <= _UINT64_MAX else msgspec.msgpack.Ext(_EXT_INT, _int_bytes(value))
+    if kind is dict:
+        assert set(map(type, value)) <= {str}, f"keys of a state are str, not {list(value)!r}"
+        return {key: _plain(item) for key, item in value.items()}
+    if kind is list:
+        return list(map(_plain, value))
     if kind is np.ndarray:
-        return _array(value, path)
-    assert value is None or kind in (bool, str, bytes), f"{path}: {kind.__name__} has no place in a state"
+        return _array(value)
+    assert kind in _SIMPLE, f"{kind.__name__} has no place in a state"
     return value
+
+
+def _path(value: Any, path: str) -> str:
+    """Where in it is what `_plain` refuses?"""
+    inner = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+    for at, item in inner:
+        try:
+            _plain(item)
+        except AssertionError:
+            return _path(item, f"{path}.{at}" if type(value) is dict else f"{path}[{at}]")
+    return path
 
 
 def _int_bytes(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
 
 
-def _array(array: npt.NDArray[Any], path: str) -> msgspec.msgpack.Ext:
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    assert little.dtype.str in DTYPES, f"{path}: arrays of dtype {array.dtype} have no place in a state"
-    assert little.ndim <= NDIM_MAX, f"{path}: {little.ndim} dimensions, at most {NDIM_MAX} are kept"
-    assert little.dtype.kind != "f" or not np.isnan(little).any(), f"{path}: a NaN never enters a state"
+def _array(array: npt.NDArray[Any]) -> msgspec.msgpack.Ext:
+    little = array if array.dtype.str in DTYPES else array.astype(array.dtype.newbyteorder("<"))
+    assert little.dtype.str in DTYPES, f"arrays of dtype {array.dtype} have no place in a state"
+    assert little.ndim <= NDIM_MAX, f"{little.ndim} dimensions, at most {NDIM_MAX} are kept"
+    assert little.dtype.kind != "f" or not np.isnan(little).any(), "a NaN never enters a state"
     narrow = _narrowed(little) if little.size >= NARROW_MIN and little.dtype.itemsize == 8 else None
     if narrow is not None:
         least, above = narrow
