@@ -1,11 +1,9 @@
 """What is remembered of a reference's categories, by name: codes differ from partition to partition."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from streamcheck.core.components import State
-from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter
+from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, Shaped
 from streamcheck.core.room import Room, name_bytes
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import IntArray
@@ -17,21 +15,21 @@ CATEGORIES_BYTES = 800
 """Without any name."""
 
 
-class CategoryAccumulator:
+class CategoryAccumulator(Shaped):
     """How often does the reference hold each category?
 
     counts: rows by name, in order of first appearance; beyond: rows of names that found no place; groups: categories
     that stand alone when shares are compared.
     """
 
-    __slots__ = ("_room", "beyond", "counts", "groups", "held_bytes", "n", "scatter")
+    __slots__ = ("_room", "beyond", "counts", "groups", "held_bytes", "n")
 
     def __init__(self, groups: int = 0) -> None:
+        super().__init__()
         self.groups = groups
         self.counts: dict[str, int] = {}
         self.beyond = 0
         self.n = 0
-        self.scatter = Scatter()
         self.held_bytes = CATEGORIES_BYTES
         self._room: Room | None = None
 
@@ -66,17 +64,6 @@ class CategoryAccumulator:
         self.beyond += other.beyond
         self.n += other.beyond
         self.scatter.merge(other.scatter)
-
-    def apart(self, other: "CategoryAccumulator", scatter: Scatter) -> float:  # noqa: ARG002
-        """Nothing: how far shares scatter cannot be told from a handful of panes."""
-        return 0.0
-
-    def scatter_within(self, slots: Sequence["CategoryAccumulator"]) -> Scatter:
-        """That of the panes of all slots."""
-        total = Scatter()
-        for slot in slots:
-            total.merge(slot.scatter)
-        return total
 
     def seasoned(
         self, beside: "CategoryAccumulator | None", weight: float, scatter: Scatter  # noqa: ARG002

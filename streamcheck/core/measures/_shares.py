@@ -1,7 +1,8 @@
 """How far the shares of two samples lie apart, and how far chance would put them."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -102,6 +103,26 @@ class Scatter:
     def restore(self, state: list[float]) -> None:
         """Replace the content by an exported state."""
         self.panes, self.ratios = int(state[0]), float(state[1])
+
+
+class Shaped:
+    """A reference content that compares shares of groups, and knows how they scatter."""
+
+    __slots__ = ("scatter",)
+
+    def __init__(self) -> None:
+        self.scatter = Scatter()
+
+    def apart(self, other: Self, scatter: Scatter) -> float:  # noqa: ARG002
+        """Nothing: how far shares scatter cannot be told from a handful of panes."""
+        return 0.0
+
+    def scatter_within(self, slots: "Sequence[Shaped]") -> Scatter:
+        """That of the panes of all slots."""
+        total = Scatter()
+        for slot in slots:
+            total.merge(slot.scatter)
+        return total
 
 
 def near_equal_groups(counts: IntArray, groups: int) -> IntArray:

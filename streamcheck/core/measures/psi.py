@@ -7,7 +7,14 @@ import numpy as np
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.intervals import Interval
-from streamcheck.core.measures._shares import EXPECTED_ROWS_MIN, Scatter, index_signal, near_equal_groups, stability
+from streamcheck.core.measures._shares import (
+    EXPECTED_ROWS_MIN,
+    Scatter,
+    Shaped,
+    index_signal,
+    near_equal_groups,
+    stability,
+)
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import NumericSummary
@@ -17,15 +24,15 @@ from streamcheck.core.types import IntArray, Signal
 HISTOGRAM_BYTES = 8 * BINS_MAX + 700
 
 
-class HistogramAccumulator:
+class HistogramAccumulator(Shaped):
     """How many rows of the reference fall into each bin of the layout?"""
 
-    __slots__ = ("counts", "groups", "scatter")
+    __slots__ = ("counts", "groups")
 
     def __init__(self, groups: int) -> None:
+        super().__init__()
         self.groups = groups
         self.counts: IntArray | None = None
-        self.scatter = Scatter()
 
     def add(self, summary: NumericSummary) -> bool:
         """Take one more pane in; False for one without a layout or without usable values."""
@@ -59,17 +66,6 @@ class HistogramAccumulator:
         if other.counts is not None:
             self.counts = other.counts.copy() if self.counts is None else self.counts + other.counts
         self.scatter.merge(other.scatter)
-
-    def apart(self, other: "HistogramAccumulator", scatter: Scatter) -> float:  # noqa: ARG002
-        """Nothing: how far shapes scatter cannot be told from a handful of panes."""
-        return 0.0
-
-    def scatter_within(self, slots: Sequence["HistogramAccumulator"]) -> Scatter:
-        """That of the panes of all slots."""
-        total = Scatter()
-        for slot in slots:
-            total.merge(slot.scatter)
-        return total
 
     def seasoned(
         self, beside: "HistogramAccumulator | None", weight: float, scatter: Scatter  # noqa: ARG002
