@@ -1,6 +1,5 @@
 """Has the shape of a numeric column's distribution changed, in whatever way?"""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
