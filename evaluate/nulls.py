@@ -21,9 +21,9 @@ MONITORS = 14
 ROWS = 50
 PROMISED = 1_000
 PANES = 3_000
-CONFIGS = 5
+CONFIGS = 1
 """Per part."""
-PARTS = 10
+PARTS = 50
 LAYOUT_PANES = 25
 """Panes of 50 rows before a reference begins: the first thousand values lay out a column's histogram."""
 CHUNK = 100
