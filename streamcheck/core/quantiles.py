@@ -118,7 +118,7 @@ class QuantileInstance(_Shown):
     def usual_of(self, signal: Signal, content: SketchAccumulator) -> Interval:
         """In quantiles."""
         assert isinstance(self.measure, Quantile), self.spec.id
-        return self.measure.between(signal, content)
+        return self.measure.between(signal, content, self._shown[0])
 
     def find(self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = "") -> Finding:
         """What drifts, in quantiles of the values since the change, as far as they are held."""

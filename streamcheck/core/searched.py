@@ -1,11 +1,13 @@
-"""What a search for weak and biased segments has found, as rows of tables that the page and reports share."""
+"""What was found beside alerts, as rows of tables that page and reports share: weak segments, versions, quantiles."""
 
 from collections.abc import Sequence
 
-from streamcheck.core.readings import BiasedSegment, VersionsCompared, WeakSegment
+from streamcheck.core.readings import BiasedSegment, Reading, Segment, VersionsCompared, WeakSegment
 from streamcheck.core.wording import number, percent
 
 WEAK_HEADS = ("segment", "rows", "error", "95 % interval", "elsewhere", "share of all errors", "by chance")
+QUANTILE_HEADS = ("column", "segment", "p50", "p95", "p99", "rows")
+QUANTILES_MAX = 100
 VERSION_HEADS = ("segment", "before", "newest", "difference", "interval, at any time", "")
 BIASED_HEADS = ("segment", "rows", "bias", "95 % interval", "correction", "bias left", "error, left")
 
@@ -27,6 +29,19 @@ def weak_rows(found: Sequence[WeakSegment]) -> tuple[tuple[str, ...], ...]:
             f"{each.chance:.1g}",
         )
         for each in found
+    )
+
+
+def quantile_rows(readings: Sequence[Reading]) -> tuple[tuple[str, ...], ...]:
+    """Of each column and segment once, whatever number of monitors there is; all rows first."""
+    held: dict[tuple[str, Segment], Reading] = {}
+    for reading in readings:
+        if reading.quantiles:
+            held.setdefault((reading.column, reading.segment), reading)
+    ordered = sorted(held.values(), key=lambda each: (each.column, bool(each.segment)))
+    return tuple(
+        (r.column, _name(r.segment), *(number(dict(r.quantiles)[p]) for p in (0.5, 0.95, 0.99)), f"{r.rows:,}")
+        for r in ordered[:QUANTILES_MAX]
     )
 
 

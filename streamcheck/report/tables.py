@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamcheck.core.causes import FAULT
 from streamcheck.core.wording import counted, moment, number, percent, span
-from streamcheck.report.record.alerts import Label
+from streamcheck.report.record.alerts import FiredAlert, Label, cause
 from streamcheck.report.result.compare import Compared
 from streamcheck.report.result.promise import Promise
 from streamcheck.report.result.truth import Known, Score, Truth
@@ -61,6 +62,22 @@ def what(known: Known) -> str:
     incident = known.incident
     named = cut(", ".join((*incident.monitors, *incident.columns)), NAME_CHARS_MAX)
     return cut(incident.note, NAME_CHARS_MAX) or named or name_of(incident.segment)
+
+
+def broken(alerts: Sequence[FiredAlert]) -> Table:
+    """Incidents with a fault of the pipeline: since when, what, and how many alerts of drift follow from it."""
+    members: dict[str, list[FiredAlert]] = {}
+    for alert in alerts:
+        members.setdefault(alert.incident, []).append(alert)
+    rows = []
+    for held in members.values():
+        fault, follow = cause(held)
+        if fault is not None:
+            until = [alert.resolved_ms for alert in (fault, *follow)]
+            ended = "still open" if None in until else moment(max(at for at in until if at is not None))
+            said = cut(str(fault.evidence[FAULT]), NAME_CHARS_MAX)
+            rows.append((moment(fault.change_ms), ended, cut(fault.column, 60), said, f"{len(follow):,}"))
+    return Table(("since about", "until", "column", "what is broken", "drift alerts that follow"), tuple(rows))
 
 
 def scores(truth: Truth) -> Table:

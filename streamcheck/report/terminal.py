@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from streamcheck.core.alerts import iso
 from streamcheck.core.kpi import said
-from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
+from streamcheck.core.searched import (
+    BIASED_HEADS,
+    QUANTILE_HEADS,
+    VERSION_HEADS,
+    WEAK_HEADS,
+    biased_rows,
+    quantile_rows,
+    version_rows,
+    weak_rows,
+)
 from streamcheck.core.wording import counted, number
 from streamcheck.report import tables
 from streamcheck.report.result.compare import Compared
@@ -33,6 +42,8 @@ def tell(result: Result) -> Iterator[Titled | str]:
     yield _summary(result)
     yield f"False alarms {tables.promised(promise(first))}"
     yield from _books(first)
+    if (broken := tables.broken(first.alerts)).rows:
+        yield Titled("What was broken", broken)
     if first.reading.versions:
         yield Titled("Model versions", Table(VERSION_HEADS, version_rows(first.reading.versions)))
     yield from map(said, first.reading.kpi)
@@ -40,6 +51,8 @@ def tell(result: Result) -> Iterator[Titled | str]:
         yield Titled("Where the model is worst", Table(WEAK_HEADS, weak_rows(first.reading.weak)))
     if first.reading.biased:
         yield Titled("Where it leans to one side", Table(BIASED_HEADS, biased_rows(first.reading.biased)))
+    if quantiles := quantile_rows(first.reading.monitors):
+        yield Titled("Quantiles of the newest values", Table(QUANTILE_HEADS, quantiles))
     if result.complete:
         yield from doubts(first)
     else:

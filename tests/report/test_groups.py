@@ -22,6 +22,7 @@ def test_alerts_are_grouped_by_incident_with_what_they_concern() -> None:
         "fired_at": "1970-01-01T00:00:01.000Z",
         "change_at": "1970-01-01T00:00:00.900Z",
         "alerts": 3,
+        "cause": None,
         "columns": ["amount", "accuracy"],
         "segments": [{"tier": "premium"}],
     }

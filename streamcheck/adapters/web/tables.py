@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from streamcheck.core.kpi import said
 from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
-from streamcheck.core.searched import BIASED_HEADS, VERSION_HEADS, WEAK_HEADS, biased_rows, version_rows, weak_rows
+from streamcheck.core.searched import (
+    BIASED_HEADS,
+    QUANTILE_HEADS,
+    VERSION_HEADS,
+    WEAK_HEADS,
+    biased_rows,
+    quantile_rows,
+    version_rows,
+    weak_rows,
+)
 from streamcheck.core.wording import NOTHING, instant, moment, percent, share, span
 from streamcheck.runtime.telemetry import Snapshot
 
@@ -123,9 +132,10 @@ class SearchTable:
 
 
 def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
-    """Model versions, what the KPI follows, weak and biased segments, where there are some."""
+    """Model versions, what the KPI follows, weak and biased segments, quantiles, where there are some."""
     versions = version_rows(snapshot.engine.versions)
     weak, biased = weak_rows(snapshot.engine.weak), biased_rows(snapshot.engine.biased)
+    quantiles = quantile_rows(snapshot.engine.monitors)
     tables = (
         SearchTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
         SearchTable(
@@ -133,6 +143,7 @@ def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
         ),
         SearchTable("weak", "Where the model is worst", "of the newest labelled rows", WEAK_HEADS, weak),
         SearchTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
+        SearchTable("quantiles", "Quantiles", "of the newest values", QUANTILE_HEADS, quantiles),
     )
     return tuple(table for table in tables if table.rows)
 

@@ -1,5 +1,6 @@
 """Has a quantile of a numeric column moved, such as the 99 % of a latency?"""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -104,9 +105,13 @@ class Quantile(RateMeasure):
         """Of the quantile: in its unit, and in per cent."""
         return value_size(level, baseline)
 
-    def between(self, signal: Signal, reference: SketchAccumulator) -> Interval:
-        """Between which values would the quantile of these rows lie, 95 times of 100, if nothing had changed?"""
-        wide = ERRORS * signal.se
+    def between(self, signal: Signal, reference: SketchAccumulator, rows: int) -> Interval:
+        """Between which values would the quantile of so many rows lie, 95 times of 100, if nothing had changed?
+
+        signal: of a pane, whose share has its own error and the reference's.
+        """
+        own = max(signal.se**2 - signal.center_se**2, 0.0) * signal.rows / max(rows, 1)
+        wide = ERRORS * math.sqrt(own + signal.center_se**2)
         ends = (max(self.p - wide, 0.0), min(self.p + wide, 1.0))
         return Interval(*(reference.sketch.quantile(end) for end in ends))
 

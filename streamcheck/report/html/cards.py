@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from streamcheck.core.causes import FAULT, reading
 from streamcheck.core.components import find
 from streamcheck.core.plan import MonitorSpec, Target
 from streamcheck.core.wording import counted, moment, number
 from streamcheck.report.html import segments, shapes, signals
 from streamcheck.report.html.marks import Chart
-from streamcheck.report.record.alerts import FiredAlert
+from streamcheck.report.record.alerts import FiredAlert, cause
 from streamcheck.report.record.columns import ColumnHistory
 from streamcheck.report.record.evidence import Evidence, Sample
 from streamcheck.report.record.recorder import Recorder
@@ -74,6 +76,10 @@ def groups(recorder: Recorder, alerts: Sequence[FiredAlert], truth: Truth | None
         columns = list(dict.fromkeys(cut(alert.column, 40) for alert in held))
         more = f" and {len(columns) - 6} more" if len(columns) > 6 else ""
         title = f"{moment(held[0].fired_ms)}: {counted(len(held), 'alert')} on {', '.join(columns[:6])}{more}"
+        fault, follow = cause(held)
+        if fault is not None:
+            said = reading(f"{fault.column}: {fault.evidence[FAULT]}", len(follow))
+            title = f"{moment(held[0].fired_ms)}: {cut(said, 300)} ({counted(len(held), 'alert')})"
         others = [(moment(a.fired_ms), cut(a.summary, 300)) for a in held if a.id not in detailed]
         if cards:
             more_others = max(0, len(others) - OTHERS_MAX)
@@ -170,7 +176,11 @@ def _charts(seen: _Seen, evidence: Evidence) -> Iterable[Chart]:
 
 
 def _unit(spec: MonitorSpec) -> str:
-    return str(find("measure", spec.measure.name).unit) if spec.measure else "mean of the rows"  # type: ignore[attr-defined]
+    if spec.measure is None:
+        return "mean of the rows"
+    cls: Any = find("measure", spec.measure.name)
+    called: str = cls.called(dict(spec.measure.params))
+    return called if called != cls.name else str(cls.unit)
 
 
 def _shape(evidence: Evidence, history: ColumnHistory) -> Chart | None:

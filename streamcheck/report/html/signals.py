@@ -46,6 +46,21 @@ def signal(series: Series, evidence: Evidence, unit: str, known: Sequence[Known]
     )
 
 
+def course(series: Series, title: str, says: str, unit: str, *, level: str = "") -> Chart:
+    """A monitor's way without an alert. level: another number of each stretch than what the monitor shows."""
+    times, values = _broken(series, level) if level else ([], [])
+    traces = [_line(times, values, text(unit), "$now")] if level else [*_usual(series), *_levels(series, unit)]
+    if np.isfinite(series.column("threshold")).any() and (level or not np.isfinite(series.column("baseline")).any()):
+        traces.append(_line(*_broken(series, "threshold"), "limit", "$alarm", dash="dash"))
+    layout: Figure = {
+        "xaxis": time_axis(),
+        "yaxis": axis(text(unit), rangemode="tozero"),
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
+        "hovermode": "x unified",
+    }
+    return Chart(title, says, {"data": traces, "layout": layout})
+
+
 def _scored(series: Series, spec: MonitorSpec) -> bool:
     return spec.detector.name != LIMIT and bool(np.isfinite(series.column("score")).any())
 

@@ -8,8 +8,9 @@ from streamcheck.core.kpi import said
 from streamcheck.core.plan import Task
 from streamcheck.core.wording import counted, moment, number, percent, span
 from streamcheck.report import tables
-from streamcheck.report.html import cards, data, quality
+from streamcheck.report.html import cards, checks, data, quality
 from streamcheck.report.html.cards import DETAILED_MAX, Group
+from streamcheck.report.html.checks import Part
 from streamcheck.report.html.compared import Comparison, comparison
 from streamcheck.report.html.marks import Chart
 from streamcheck.report.html.timeline import timeline
@@ -64,6 +65,7 @@ class Story:
     qualities: tuple[Chart, ...]
     labels: tuple[Chart, ...]
     label_facts: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
     columns: Table
     partitions: Table
     limits: tuple[tuple[str, str], ...]
@@ -100,6 +102,7 @@ def tell(result: Result) -> Story:
         qualities=() if history is None else tuple(quality.qualities(history)),
         labels=() if history is None else tuple(quality.labels(history, recorder.coverage)),
         label_facts=quality.label_facts(first.reading),
+        parts=checks.parts(first, recorder),
         columns=data.columns(recorder),
         partitions=data.partitions(first.reading),
         limits=tuple((name, f"{hits:,}") for name, hits in first.reading.limits if hits),

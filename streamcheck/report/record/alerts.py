@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 
 from streamcheck.core.alerts import Alert, iso
+from streamcheck.core.causes import CAUSE, FAULT, reading
+from streamcheck.core.wording import instant
 
 FIRED_KEPT = 10_000
 """Alerts that are kept by name; beyond, they are counted. At 2 kB each, 20 MB."""
@@ -37,6 +39,12 @@ class FiredAlert:
     fired_ms: int
     resolved_ms: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """Of its record."""
+        found: Mapping[str, Any] = self.record.get("evidence", {})
+        return found
 
     def told(self) -> dict[str, Any]:
         """For JSON: the record, with the moments between which it fired."""
@@ -76,7 +84,8 @@ class AlertHistory:
 def groups(fired: Sequence[FiredAlert]) -> list[dict[str, Any]]:
     """What people would have been called for, for JSON: alerts of one incident as one, in order of firing.
 
-    columns: those that moved, in the order of their first alert; segments: those concerned, likewise.
+    columns: those that moved, in the order of their first alert; segments: those concerned, likewise; cause: the fault
+    from which most of them follow, in a line, None where none is known.
     """
     members: dict[str, list[FiredAlert]] = {}
     for alert in fired:
@@ -87,11 +96,33 @@ def groups(fired: Sequence[FiredAlert]) -> list[dict[str, Any]]:
             "fired_at": iso(alerts[0].fired_ms),
             "change_at": iso(min(alert.change_ms for alert in alerts)),
             "alerts": len(alerts),
+            "cause": _cause(alerts),
             "columns": list(dict.fromkeys(alert.column for alert in alerts)),
             "segments": [dict(segment) for segment in dict.fromkeys(a.segment for a in alerts if a.segment)],
         }
         for incident, alerts in members.items()
     ]
+
+
+def _cause(held: Sequence[FiredAlert]) -> str | None:
+    fault, follow = cause(held)
+    if fault is None:
+        return None
+    said = f"{fault.column}: {fault.evidence[FAULT]} since {instant(iso(fault.change_ms))}"
+    return reading(said, len(follow))
+
+
+def cause(held: Sequence[FiredAlert]) -> tuple[FiredAlert | None, list[FiredAlert]]:
+    """The fault from which most alerts of one incident follow, and those; None where none is known."""
+    faults = [alert for alert in held if alert.evidence.get(FAULT)]
+    plain = [alert for alert in held if not alert.evidence.get(FAULT)]
+    of = Counter(alert.evidence.get(CAUSE, {}).get("monitor") for alert in plain)
+    if not faults:
+        return None, []
+    fault = max(faults, key=lambda alert: of[alert.monitor])
+    own = [a for a in plain if a.evidence.get(CAUSE, {}).get("monitor", fault.monitor) == fault.monitor]
+    follow = [a for a in own if CAUSE in a.evidence or a.column == fault.column]
+    return fault, follow
 
 
 def _fired(record: dict[str, Any]) -> FiredAlert:
