@@ -124,7 +124,7 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
 def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     told = {**FETCH_SETTINGS, **(settings.kafka or {})}
     fetch = int(str(told["max_partition_fetch_bytes"]))
-    columns = sum(len(schema.coded) for schema in plan.schemas)
+    columns = sum(schema.coded_rows for schema in plan.schemas)
     events = RECORDS_MAX + (POLL_KIB_MAX << 10) // RECORD_BYTES
     each = EVENT_BYTES + columns * TEXT_BYTES_MAX // 2
     poll = (POLL_KIB_MAX << 10) + GROUP_BYTES + BATCH_COPIES * DECOMPRESSED_BYTES_MAX
@@ -180,7 +180,7 @@ def _fast_client(settings: Settings) -> tuple[Part, ...]:
 def _workers(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     if settings.workers == 1:
         return ()
-    columns = sum(len(schema.coded) for schema in plan.schemas)
+    columns = sum(schema.coded_rows for schema in plan.schemas)
     wide = len(plan.predictions.columns) * ROW_COLUMN_BYTES + ROW_BYTES_MORE
     largest = max(PART_BYTES, plan.predictions.message_bytes_max)
     slots = SLOTS * int(SHARED_GROWTH * (largest + PART_ROWS * wide))

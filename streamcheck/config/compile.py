@@ -48,7 +48,7 @@ def compile_plan(
     segmentations = tuple(dict.fromkeys((*surface.segmentations, *used)))
     plan = Plan(
         name=config.name,
-        predictions=_predictions(config, surface, encodings["predictions"]),
+        predictions=_predictions(config, surface, encodings["predictions"], monitors),
         labels=_labels(config, surface, encodings.get("labels")),
         kpi=_kpi(config, encodings.get("kpi")),
         task=surface.task,
@@ -70,7 +70,12 @@ def _zones_of(monitors: tuple[MonitorSpec, ...]) -> list[str]:
     return [value for spec in monitors for name, value in spec.reference.params if name == "zone"]
 
 
-def _predictions(config: Config, surface: Surface, encoding: Encoding) -> Schema:
+def _looks(monitors: tuple[MonitorSpec, ...]) -> bool:
+    """Whether somebody asks for fields that the config does not declare."""
+    return any(spec.measure is not None and spec.measure.name == "schema_changes" for spec in monitors)
+
+
+def _predictions(config: Config, surface: Surface, encoding: Encoding, monitors: tuple[MonitorSpec, ...]) -> Schema:
     stream = config.streams.predictions
     return Schema(
         StreamRole.PREDICTIONS,
@@ -81,6 +86,7 @@ def _predictions(config: Config, surface: Surface, encoding: Encoding) -> Schema
         config.limits.message_bytes,
         config.time.max_future,
         encoding,
+        _looks(monitors),
     )
 
 

@@ -326,4 +326,5 @@ def _stream_summary(
         unlabelled=unlabelled,
         forms=() if pane is None else pane.forms(),
         span_ms=span.end_ms - span.start_ms,
+        names=None if pane is None else pane.names(),
     )

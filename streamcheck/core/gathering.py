@@ -1,13 +1,17 @@
 """Monitors that look at a column value by value, and gather some where one pane brings too few of each partition."""
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.measures.schema_changes import LOOKED_MIN
 from streamcheck.core.measures.unit_change import UnitAccumulator, suspicious
 from streamcheck.core.monitors import Asked, PaneInstance, Span
-from streamcheck.core.summaries import ValuesSummary
+from streamcheck.core.room import name_bytes
+from streamcheck.core.summaries import StreamSummary, ValuesSummary
+from streamcheck.core.summaries.stream import NAME_CHARS_MAX, NAMES_MAX, Names
 from streamcheck.core.types import FloatArray, SourcePartition
 
 GATHERED_MAX = 64
@@ -15,6 +19,8 @@ GATHERED_MAX = 64
 PARTITIONS_MAX = 256
 """Partitions of which values are gathered: at 64 values of 8 bytes each, 128 KiB, and only while something is odd."""
 GATHERED_BYTES = GATHERED_MAX * PARTITIONS_MAX * 8
+LOOKED_BYTES = LOOKED_MIN * NAMES_MAX * name_bytes("x" * NAME_CHARS_MAX)
+"""Of ten panes with one such event each: 140 KB."""
 
 
 class GatheringInstance(PaneInstance):
@@ -67,3 +73,39 @@ class GatheringInstance(PaneInstance):
         self.gathered = {
             SourcePartition(topic, partition): np.asarray(values) for topic, partition, values in state["gathered"]
         }
+
+
+class LookingInstance(PaneInstance):
+    """As any, but undeclared fields are judged by the newest LOOKED_MIN events that were looked into, over panes."""
+
+    looked: list[Names]
+
+    def begin(self) -> None:
+        """Nothing was looked into."""
+        super().begin()
+        self.looked = []
+
+    @property
+    def held_bytes(self) -> int:
+        """What was found, pane by pane, as well."""
+        return super().held_bytes + LOOKED_BYTES
+
+    def ask(self, span: Span, summary: StreamSummary) -> Asked:
+        """What the pane says, with what was found just before it where that was too little."""
+        if summary.names is not None:
+            self.looked.append(summary.names)
+            while sum(names.rows for names in self.looked[1:]) >= LOOKED_MIN:
+                del self.looked[0]
+        known = summary.rows > 0 and sum(names.rows for names in self.looked) >= LOOKED_MIN
+        return super().ask(span, replace(summary, names=reduce(Names.plus, self.looked) if known else None))
+
+    def export(self) -> State:
+        """The state, sharing no memory."""
+        return super().export() | {
+            "looked": [[names.rows, [[*each] for each in names.counts]] for names in self.looked]
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue where `export` stood."""
+        super().restore(state)
+        self.looked = [Names(rows, tuple((name, count) for name, count in counts)) for rows, counts in state["looked"]]

@@ -4,7 +4,7 @@ from streamcheck.core.between import BetweenInstance
 from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.burning import BurningInstance
 from streamcheck.core.estimates import EstimatedInstance, GapInstance
-from streamcheck.core.gathering import GatheringInstance
+from streamcheck.core.gathering import GatheringInstance, LookingInstance
 from streamcheck.core.keys import learns
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.monitors import PaneInstance
@@ -15,6 +15,7 @@ OWN: dict[str, type[PaneInstance]] = {
     "unit_change": GatheringInstance,
     "burn_rate": BurningInstance,
     "estimate_gap": GapInstance,
+    "schema_changes": LookingInstance,
 }
 """By measure, where it has one of its own."""
 

@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 10
+VERSION = 11
 """In which every part of the state is written now."""
 
 FIRING = 2
@@ -107,6 +107,24 @@ def _monitor_9(old: State) -> State:
     return {**old, "instance": {**old["instance"], "tracker": {**tracker, "acknowledged": known}}}
 
 
+def _monitor_10(old: State) -> State:
+    """Nobody had looked for fields that no config declares."""
+    if "schema_changes" not in old["made_of"]:
+        return old
+    return {**old, "instance": {**old["instance"], "normal": _looking(old["instance"]["normal"]), "looked": []}}
+
+
+def _looking(state: Any) -> Any:
+    """A reference's state with what accumulators of forms hold now."""
+    if isinstance(state, list):
+        return [_looking(part) for part in state]
+    if not isinstance(state, dict):
+        return state
+    if state.keys() == {"counts"}:
+        return {**state, "names": [], "panes": 0, "beyond": False}
+    return {name: _looking(part) for name, part in state.items()}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -132,6 +150,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (7, "layout"): _layout_7,
     (8, "monitor"): _monitor_8,
     (9, "monitor"): _monitor_9,
+    (10, "monitor"): _monitor_10,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

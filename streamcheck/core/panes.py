@@ -3,6 +3,7 @@
 In canonical order for row detectors and the join, folded per segment for the rest.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from streamcheck.core.summaries import (
     fold_features,
     fold_numeric,
 )
-from streamcheck.core.summaries.stream import Form
+from streamcheck.core.summaries.stream import NAMES_MAX, Form, Names, parted
 from streamcheck.core.summaries.top import TopSummary, fold_top, halves
 from streamcheck.core.types import (
     OTHER_SEGMENT,
@@ -68,6 +69,7 @@ class PaneRows:
         self._columns: Mapping[str, Column] = {c.name: c for c in schema.columns}
         self._sources = [(source, len(rows)) for source, rows in parts]
         self.rows = concatenate([rows for _, rows in parts])
+        self._looked = len(self.rows.codes) > len(self._coded)
         ends = np.cumsum([len(rows) for _, rows in parts])
         self._cuts = [
             (int(a), min(int(a) + FOLD_ROWS, int(end)))
@@ -141,10 +143,22 @@ class PaneRows:
         rows = len(self)
         if rows < FORM_ROWS_MIN:
             return ()
-        missing = (self.rows.status == FieldStatus.MISSING).sum(axis=1) > FORM_SHARE * rows
-        other = (self.rows.status >= FieldStatus.WRONG_TYPE).sum(axis=1) > FORM_SHARE * rows
+        status = self.rows.status[: len(self._columns)]
+        missing = (status == FieldStatus.MISSING).sum(axis=1) > FORM_SHARE * rows
+        other = (status >= FieldStatus.WRONG_TYPE).sum(axis=1) > FORM_SHARE * rows
         forms = np.where(other, Form.OTHER_TYPE, np.where(missing, Form.ABSENT, Form.PRESENT)).tolist()
         return tuple((name, Form(form)) for name, form in zip((*self._numeric, *self._coded), forms, strict=True))
+
+    def names(self) -> Names | None:
+        """Undeclared fields of rows that were looked at, the most frequent NAMES_MAX; None where none was."""
+        if not self._looked:
+            return None
+        seen, values = np.bincount(self.rows.codes[-1] + 1)[1:], self.rows.dictionaries[-1].values
+        counts: Counter[str] = Counter()
+        for code in np.flatnonzero(seen).tolist():
+            counts.update(dict.fromkeys(parted(values[code]), int(seen[code])))
+        kept = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:NAMES_MAX]
+        return Names(int(seen.sum()), tuple(sorted(kept))) if seen.any() else None
 
     def status_of(self, column: str, row: int) -> FieldStatus:
         """What became of one field of the row at this position."""

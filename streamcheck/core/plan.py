@@ -130,6 +130,8 @@ class Schema:
     max_future_ms: int
     encoding: Encoding = field(default=Encoding(), repr=False)
     """Not in repr: by it, states of before there were encodings know their streams (saving.meaning)."""
+    looks: bool = field(default=False, repr=False)
+    """Whether some events are looked into for fields that nobody declares: one more coded column, the last."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -145,8 +147,7 @@ class Schema:
     @property
     def wants_headers(self) -> bool:
         """Whether a path, or the envelope, leads into the headers of records."""
-        binary = self.encoding.envelope is Envelope.CLOUDEVENTS_BINARY
-        return binary or any(path[0] == HEADERS for path in self.paths)
+        return self.encoding.envelope is Envelope.CLOUDEVENTS_BINARY or any(p[0] == HEADERS for p in self.paths)
 
     @property
     def needed(self) -> Role | None:
@@ -162,6 +163,11 @@ class Schema:
     def coded(self) -> tuple[Column, ...]:
         """The categorical and binary columns, rows of Batch.codes."""
         return tuple(c for c in self.columns if c.kind is not Kind.NUMERIC)
+
+    @property
+    def coded_rows(self) -> int:
+        """Rows of Batch.codes: the coded columns, and what was found by looking."""
+        return len(self.coded) + self.looks
 
 
 @dataclass(frozen=True, slots=True)

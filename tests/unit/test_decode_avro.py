@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -260,3 +261,16 @@ def test_harmful_bytes_never_raise_and_spoil_no_other() -> None:
     assert np.array_equal(found.numeric[:, odd], np.repeat(alone.numeric, len(harmful), axis=1))
     assert len(found) + len(found.rejects.reasons) == len(mixed)
     assert np.isfinite(found.numeric).all()
+
+
+def test_some_events_are_looked_into_for_fields_that_nobody_declares() -> None:
+    writer = record(("n", "double"), ("fee", ["null", "double"]))
+    nested = record(("n", "double"), ("o", {"type": "record", "name": "O", "fields": [{"name": "x", "type": "long"}]}))
+    schema = replace(schema_of("n:n", "n:o.y"), looks=True)
+    values = [prefixed(1, avro(writer, {"n": 1.0, "fee": None}))] * 400
+    values += [prefixed(2, avro(nested, {"n": 1.0, "o": {"x": 1}}))] * 400 + [prefixed(1, b"")] * 200 + [b"\1"] * 200
+    found = Decoder(schema, None, Known(writer, nested)).decode(raw(*values))
+    told = texts(found, 0)
+    assert set(told[:400]) == {None, "fee"}
+    assert set(told[400:]) == {None, "o.x"}
+    assert len(told) == 800

@@ -10,7 +10,9 @@ from streamcheck.config.load import loads
 from streamcheck.core import codec, migrations, saving
 from streamcheck.core.components import build
 from streamcheck.core.engine import Engine
+from streamcheck.core.measures.schema_changes import FormsAccumulator
 from streamcheck.core.migrations import VERSION, migrated
+from streamcheck.core.summaries.stream import Names
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StateError
 from streamcheck.runtime.decode import Decoder
@@ -236,3 +238,18 @@ def test_alerts_of_format_8_have_fired_since_they_opened() -> None:
         tracker = {"state": state, "opened_ms": 5_000}
         new = migrated("monitor/a/0", 8, {"instance": {"tracker": tracker}}, newest=9)["instance"]["tracker"]
         assert new == {**tracker, "fired_ms": fired_ms, "escalated": False}
+
+
+def test_nobody_had_looked_for_undeclared_fields_in_format_10() -> None:
+    """Of a season, too, whose forms lie in several places."""
+    forms = {"counts": [["x", 0, 40]]}
+    normal = {"reference": {"calendar": {"slots": [{"content": forms}, {"content": forms}]}}, "stage": 3}
+    state = {"instance": {"normal": normal}, "made_of": ["threshold", "schema_changes", "season"]}
+    new = migrated("monitor/schema_changes-threshold/0", 10, state)["instance"]
+    assert new["looked"] == []
+    for slot in new["normal"]["reference"]["calendar"]["slots"]:
+        content = FormsAccumulator()
+        content.restore(slot["content"])
+        assert content.export() == {"counts": [["x", 0, 40]], "names": [], "panes": 0, "beyond": False}
+        assert content.undeclared(Names(20, (("fee", 20),))) == [], "a reference that knows none says nothing of them"
+    assert migrated("monitor/a/0", 10, {"instance": 1, "made_of": ["scan", "mean", "first"]})["instance"] == 1

@@ -1,5 +1,7 @@
 """What is remembered of a whole stream in one pane."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -12,6 +14,39 @@ class Form(IntEnum):
     PRESENT = 0
     ABSENT = 1
     OTHER_TYPE = 2
+
+
+NAMES_MAX = 64
+"""Undeclared fields of an event (the first in alphabetical order), or pane, that are told apart: 4 KiB of letters."""
+NAME_CHARS_MAX = 64
+_BETWEEN = "\n"
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names of fields, none of which holds the end of a line, as one text."""
+    return _BETWEEN.join(names)
+
+
+def parted(text: str) -> list[str]:
+    """The names again.
+
+    >>> parted(joined(["fee", "model.name"])), parted(joined([]))
+    (['fee', 'model.name'], [])
+    """
+    return text.split(_BETWEEN) if text else []
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Fields that no config declares: of so many rows that were looked at, how many hold each; ascending by name."""
+
+    rows: int
+    counts: tuple[tuple[str, int], ...]
+
+    def plus(self, other: "Names") -> "Names":
+        """Both together."""
+        counts = Counter(dict(self.counts)) + Counter(dict(other.counts))
+        return Names(self.rows + other.rows, tuple(sorted(counts.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +66,7 @@ class StreamSummary:
     identified, repeated: predictions with an id, and those whose id had come before. forms: of each field by name,
     where there are rows enough to tell. silences: of the partitions of predictions. span_ms: of the pane. labelled,
     unlabelled: predictions of any pane that met their label in this one, and those whose horizon passed without.
+    names: undeclared fields, None where nobody looked.
     """
 
     rows: int
@@ -43,6 +79,7 @@ class StreamSummary:
     span_ms: int = 1_000
     labelled: int = 0
     unlabelled: int = 0
+    names: Names | None = None
 
     @property
     def any(self) -> bool:

@@ -5,18 +5,22 @@ import numpy as np
 from streamcheck.core.columns import ColumnBatch
 from streamcheck.core.ids import NO_KEYS
 from streamcheck.core.plan import Schema
-from streamcheck.core.types import Batch, CodeArray, FloatArray, KeyArray, StatusArray
+from streamcheck.core.types import Batch, CodeArray, FieldStatus, FloatArray, KeyArray, StatusArray
 from streamcheck.runtime.decode import columns
 from streamcheck.runtime.decode.codings import Codings
 from streamcheck.runtime.decode.judgement import doubt_times, doubted_values, rejects
+from streamcheck.runtime.decode.names import Looks
 
 
 class ColumnDecoder:
-    """Judges columns by a stream's Schema. codings: shared with the decoder of the stream's JSON."""
+    """Judges columns by a stream's Schema. codings, looks: shared with the decoder of the stream's JSON.
 
-    def __init__(self, schema: Schema, codings: Codings) -> None:
+    Columns are picked by name, so that nobody sees the others: none of their rows has been looked at.
+    """
+
+    def __init__(self, schema: Schema, codings: Codings, looks: Looks | None) -> None:
         self._schema = schema
-        self._codings = codings
+        self._codings, self._looks = codings, looks
 
     def decode(self, batch: ColumnBatch) -> Batch:
         """The rows of the batch, in offset order, and one reject for every other record and fault."""
@@ -47,16 +51,16 @@ class ColumnDecoder:
             numeric=numeric,
             codes=codes,
             status=status,
-            dictionaries=self._codings.dictionaries,
+            dictionaries=self._codings.dictionaries + (() if self._looks is None else (self._looks.dictionary,)),
             next_offset=batch.next_offset,
             rejects=rejects(batch.offsets, doubts, batch.faults),
         )
 
     def _columns(self, batch: ColumnBatch) -> tuple[FloatArray, CodeArray, StatusArray]:
-        plain, coded, rows = self._schema.numeric, self._schema.coded, len(batch)
+        plain, coded, rows = self._schema.numeric, self._schema.coded_rows, len(batch)
         numeric = np.empty((len(plain), rows), np.float64)
-        codes = np.empty((len(coded), rows), np.int32)
-        status = np.empty((len(plain) + len(coded), rows), np.uint8)
+        codes = np.full((coded, rows), -1, np.int32)
+        status = np.full((len(plain) + coded, rows), FieldStatus.MISSING, np.uint8)
         for at in range(len(plain)):
             numeric[at], status[at] = columns.numbers(batch.columns[at])
         for at, coding in enumerate(self._codings, len(plain)):

@@ -14,10 +14,11 @@ from streamcheck.runtime.decode.column_decoder import ColumnDecoder
 from streamcheck.runtime.decode.envelopes import MARKS
 from streamcheck.runtime.decode.envelopes import doubts as envelope_doubts
 from streamcheck.runtime.decode.fields import read_numbers
-from streamcheck.runtime.decode.found import Found, Rows, positions
+from streamcheck.runtime.decode.found import Found, Rows, Wholly, positions
 from streamcheck.runtime.decode.identity import read_keys
 from streamcheck.runtime.decode.judgement import assert_kinds, rejects
 from streamcheck.runtime.decode.metadata import Metadata, number_slot
+from streamcheck.runtime.decode.names import Looks
 from streamcheck.runtime.decode.readers import encoded_reader, json_reader
 from streamcheck.runtime.ports import RawBatch
 from streamcheck.runtime.schemas import Registry
@@ -61,8 +62,10 @@ class Decoder:
         if self._metadata.any or schema.encoding.format is not Format.JSON:
             values = [path for path in (*schema.paths, *marks) if path[0] not in (KEY, HEADERS)]
             self._encoded = encoded_reader(schema, values, registry)
+        whole = self._encoded.whole if isinstance(self._encoded, Wholly) else None
+        self._looks = Looks(schema, whole) if schema.looks else None
         self._codings = Codings(schema.coded)
-        self._columns_decoder = ColumnDecoder(schema, self._codings)
+        self._columns_decoder = ColumnDecoder(schema, self._codings, self._looks)
 
     def decode(self, records: RawBatch | ColumnBatch) -> Batch:
         """The rows of the batch as columns, in offset order, and one reject for every other record and fault."""
@@ -72,12 +75,18 @@ class Decoder:
 
     def _decode(self, raw: RawBatch) -> Batch:
         self._codings.replace_full()
+        dictionaries = self._codings.dictionaries
+        if self._looks is not None:
+            self._looks.replace_full()
+            dictionaries += (self._looks.dictionary,)
         values, rows = Pieces.of(raw.values), Rows.blank(self._schema, len(raw.values))
         keys = Pieces.of(raw.keys) if self._schema.wants_keys and raw.encoded else Pieces.none(len(values))
         for where in _blocks(values.lengths):
             for found in self._read(raw, values[where], keys, where, rows):
                 self._write(found, rows)
         rows.judge(self._schema, raw.timestamps)
+        if self._looks is not None:
+            self._looks.write(values, rows, encoded=raw.encoded)
         offsets, rows = (raw.offsets[rows.good], rows.only_good()) if rows.refused else (raw.offsets, rows)
         return Batch(
             source=raw.source,
@@ -88,7 +97,7 @@ class Decoder:
             numeric=rows.numeric,
             codes=rows.codes,
             status=rows.status,
-            dictionaries=self._codings.dictionaries,
+            dictionaries=dictionaries,
             next_offset=raw.next_offset,
             rejects=rejects(raw.offsets, rows.refused, raw.faults),
             raw=raw,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Rows:
     @classmethod
     def blank(cls, schema: Schema, count: int) -> "Rows":
         """Rows to be filled."""
-        plain, coded = len(schema.numeric), len(schema.coded)
+        plain, coded = len(schema.numeric), schema.coded_rows
         return cls(
             times=np.zeros(count, np.int64),
             keys=np.zeros((count, 2), np.uint64) if schema.id_path else NO_KEYS,
@@ -84,6 +84,14 @@ class Reader(Protocol):
 
     def read(self, values: Pieces, where: slice, rows: Rows) -> Iterator[Found]:
         """What these hold, which stand at `where` among the rows. Refused ones are noted there, with the reason."""
+
+
+@runtime_checkable
+class Wholly(Protocol):
+    """A reader that can read an event with all that it holds."""
+
+    def whole(self, value: bytes) -> Any:
+        """As JSON would have it; None where the value holds none."""
 
 
 def positions(places: slice | IntArray) -> IntArray:

@@ -121,6 +121,16 @@ class SchemaReader:
         places = where if all_of_it else np.array(good, np.int64) + where.start
         return Found(places, compiled.leaves(events), self.slots, self._numeric, compiled.unit)
 
+    def whole(self, value: bytes) -> Any:
+        """All of the event that a value holds, as JSON would have it; None where it holds none."""
+        compiled: Compiled | str | None = self._only
+        if compiled is None:
+            if value[:1] != b"\0" or len(value) < PREFIX_BYTES:
+                return None
+            compiled, value = self._of(int.from_bytes(value[1:PREFIX_BYTES], "big")), value[PREFIX_BYTES:]
+        event = Refusal("") if isinstance(compiled, str) else decoded(compiled, value)
+        return None if isinstance(compiled, str) or type(event) is Refusal else compiled.whole(event)
+
     def _of(self, number: int) -> Compiled | str:
         """The schema of this number, or why its records are refused."""
         if number in self._known:

@@ -168,7 +168,7 @@ class Pool:
         schema, records = self._schemas[given.schema], given.records
         shared = given.worker.outputs[done.slot]
         shared.fit(done.size)
-        rows, n_numeric, n_coded = done.rows, len(schema.numeric), len(schema.coded)
+        rows, n_numeric, n_coded = done.rows, len(schema.numeric), schema.coded_rows
         places = shared.read(np.int64, rows)
         times = shared.read(np.int64, rows)
         keys = shared.read(np.uint64, rows if schema.id_path else 0, 2)

@@ -54,7 +54,7 @@ class Worker:
         self.free = list(range(SLOTS))
         self.sections: set[int] = set()
         """Those that it is in the middle of."""
-        self.mirrors = [[Mirror() for _ in schema.coded] for schema in hello.schemas]
+        self.mirrors = [[Mirror() for _ in range(schema.coded_rows)] for schema in hello.schemas]
         self.send(hello)
 
     def send(self, message: Hello | Part | Read) -> None:
