@@ -25,7 +25,8 @@ def wire(plan: Plan, settings: Settings) -> Wiring:
     """Adapters for the topics that the settings name. Nothing is connected yet, but the store is open and locked."""
     assert settings.kafka is not None, "run refuses configs without kafka"
     client = {key: value for key, value in settings.kafka.items() if key != "group_id"}
-    group, headers = str(settings.kafka["group_id"]), plan.wants_headers
+    strays = settings.topics.dead_letter or settings.topics.late
+    group, headers = str(settings.kafka["group_id"]), plan.wants_headers or strays is not None
     source = KafkaSource(client, plan.topics, group, client=_reader(settings), headers=headers)
     named, directory = settings.topics, Path(settings.state_dir)
     store = SqliteStore(directory, plan.name)

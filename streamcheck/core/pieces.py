@@ -51,6 +51,23 @@ class Pieces(Sequence[bytes | None]):
         return cls(b"".join([part.data for part in parts]), begins, ends)
 
     @classmethod
+    def beside(cls, parts: "Sequence[Sequence[Pieces]]") -> "list[Pieces]":
+        """The same of several columns of each part: a block in which all of them lie is copied once."""
+        blocks = [next((column.data for column in part if column.data), b"") for part in parts]
+        own = ((column.data, block) for part, block in zip(parts, blocks, strict=True) for column in part)
+        if len(parts) == 1 or any(data and data is not block for data, block in own):
+            return [cls.together(column) for column in zip(*parts, strict=True)]
+        data, shifts = b"".join(blocks), list(accumulate(map(len, blocks[:-1]), initial=0))
+        return [
+            cls(
+                data,
+                np.concatenate([each.begins + by for each, by in zip(column, shifts, strict=True)]),
+                np.concatenate([each.ends + by for each, by in zip(column, shifts, strict=True)]),
+            )
+            for column in zip(*parts, strict=True)
+        ]
+
+    @classmethod
     def none(cls, count: int) -> "Pieces":
         """So many values, all None."""
         return cls(b"", np.zeros(count, np.int64), np.full(count, -1, np.int64))

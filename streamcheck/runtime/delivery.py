@@ -193,5 +193,4 @@ class StrayPost:
 
 def _record(stray: Stray) -> StrayRecord:
     assert isinstance(stray.raw, RawBatch), stray
-    key, value = stray.raw.record(stray.offset)
-    return StrayRecord(stray.source, stray.offset, stray.reason, key, value)
+    return StrayRecord(stray.source, stray.offset, stray.reason, *stray.raw.record(stray.offset))

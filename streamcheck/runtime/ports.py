@@ -33,7 +33,7 @@ class RawBatch:
     values: Sequence[bytes | None]
     next_offset: int
     faults: tuple[tuple[int, str], ...] = ()
-    headers: Pieces | None = None
+    headers: Sequence[bytes | None] | None = None
     encoded: bool = False
 
     def only(self, offset: int) -> "RawBatch":
@@ -41,7 +41,8 @@ class RawBatch:
         at = int(np.searchsorted(self.offsets, offset))
         cut = slice(at, at + 1)
         columns = (self.offsets[cut].copy(), self.timestamps[cut].copy(), list(self.keys[cut]), list(self.values[cut]))
-        return RawBatch(self.source, *columns, offset + 1, encoded=self.encoded)
+        headers = None if self.headers is None else Pieces.of(list(self.headers[cut]))
+        return RawBatch(self.source, *columns, offset + 1, headers=headers, encoded=self.encoded)
 
     def cut(self, rows: slice, next_offset: int, faults: tuple[tuple[int, str], ...]) -> "RawBatch":
         """Some of the records, with these faults among them."""
@@ -56,12 +57,12 @@ class RawBatch:
             headers=None if self.headers is None else self.headers[rows],
         )
 
-    def record(self, offset: int) -> tuple[bytes | None, bytes | None]:
-        """Key and value of the record at `offset`; (None, None) for a fault."""
+    def record(self, offset: int) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """Key, value and headers of the record at `offset`; all None for a fault."""
         at = int(np.searchsorted(self.offsets, offset))
         if at < len(self.offsets) and self.offsets[at] == offset:
-            return self.keys[at], self.values[at]
-        return None, None
+            return self.keys[at], self.values[at], None if self.headers is None else self.headers[at]
+        return None, None, None
 
 
 Records = RawBatch | ColumnBatch
@@ -319,13 +320,17 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StrayRecord:
-    """A dead letter or a late event: where it came from, why, and its original bytes."""
+    """A dead letter or a late event: where it came from, why, and its original bytes.
+
+    headers: as in a RawBatch; None where they are not known.
+    """
 
     source: SourcePartition
     offset: int
     reason: str
     key: bytes | None
     value: bytes | None
+    headers: bytes | None = None
 
 
 class StraySink(Protocol):

@@ -230,6 +230,9 @@ def test_a_run_waits_for_the_registry_and_rejects_nothing_for_it(
     letters = committed(kafka.bootstrap, f"{where}.rejects")
     reasons = [dict(record.headers)["reason"].decode() for record in letters]
     assert reasons == ["no schema id", "no schema id", "tombstone"]
+    theirs = [(dict(r.headers).get("region"), dict(r.headers)["source-key"][:3]) for r in letters]
+    assert set(theirs[:2]) <= {(b"eu", b"id-"), (b"us", b"id-")}, "headers and key go along"
+    assert theirs[2] == (None, b"gon"), "it had none"
 
 
 def test_a_registry_that_stays_away_ends_the_run_and_nothing_is_lost(kafka, fill, tmp_path, registry) -> None:

@@ -13,7 +13,6 @@ import pytest
 from kafka import KafkaProducer
 
 from streamcheck.adapters.kafka import sink as sink_module
-from streamcheck.adapters.kafka import strays
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.client import ForeignMarker
 from streamcheck.adapters.kafka.journal import KafkaJournal
@@ -368,16 +367,6 @@ def test_a_compacted_journal_topic_is_refused_and_a_missing_broker_named(topic, 
         KafkaJournal(kafka.settings, topic(**{"cleanup.policy": "compact"})).send(0, [b"x"])
     with pytest.raises(DeliveryError, match=r"2 entries have not arrived in 'j'.*does not answer"):
         KafkaJournal({"bootstrap_servers": "127.0.0.1:1", "bootstrap_timeout_ms": 200}, "j").send(0, [b"x", b"y"])
-
-
-def test_headers_of_a_stray() -> None:
-    _, value, headers = strays.encode(StrayRecord(SourcePartition("t", 1), 5, "late", b"k" * 9_000, b"v" * 100), 32_000)
-    named = dict(headers)
-    assert value == b"v" * 100
-    assert (named["reason"], named["source-topic"], named["source-partition"], named["source-offset"]) == (
-        b"late", b"t", b"1", b"5",
-    )  # fmt: skip
-    assert len(named["source-key"]) == strays.KEY_BYTES_MAX
 
 
 def test_a_marker_is_what_it_says() -> None:

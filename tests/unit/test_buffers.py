@@ -123,7 +123,7 @@ def test_a_waiting_row_keeps_no_batch_alive():
             assert part.offsets.base is None
             assert part.numeric.base is None or part.numeric.base.nbytes <= part.numeric.nbytes
     (aside,) = made._aside
-    assert aside.rows.raw.record(49) == (None, bytes(1_000))
+    assert aside.rows.raw.record(49) == (None, bytes(1_000), None)
     assert len(aside.rows.raw.values) == 1
 
 

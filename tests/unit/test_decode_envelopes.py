@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamcheck.adapters.kafka.wire import headings
+from streamcheck.adapters.kafka.headers import headings
 from streamcheck.config.load import loads
 from streamcheck.core.types import Batch, SourcePartition
 from streamcheck.runtime.decode import Decoder

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamcheck.adapters.kafka.wire import headings
+from streamcheck.adapters.kafka.headers import headings
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import Column, Kind, Role, Schema, TimeField, TimeUnit
 from streamcheck.core.types import FieldStatus, SourcePartition, StreamRole

@@ -8,8 +8,10 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
-from streamcheck.adapters.kafka import batches, wire
+from streamcheck.adapters.kafka import batches
+from streamcheck.adapters.kafka.codecs import MalformedBatch
 from streamcheck.adapters.kafka.fetch import _grouped
+from streamcheck.adapters.kafka.headers import Unwritten, headers_of, headings
 from streamcheck.adapters.kafka.source import merge
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.types import SourcePartition
@@ -51,7 +53,7 @@ def stock() -> list[batches.Chunk]:
 def test_every_reader_has_the_same(read: Any) -> None:
     merged = merge(SourcePartition("t", 0), read())
     assert merged.headers is not None
-    assert list(merged.headers) == list(wire.headings(HEADERS))
+    assert list(merged.headers) == list(headings(HEADERS))
     found, bad = find(merged.headers, [b"a", "große".encode(), b"b"])
     assert not bad.any()
     assert [list(each) for each in found] == [
@@ -68,6 +70,37 @@ def test_nobody_pays_for_headers_that_are_not_wanted() -> None:
 def test_parts_of_several_answers_are_put_together() -> None:
     twice = merge(SourcePartition("t", 0), [*raw(headers=True), batches.Chunk(batches.empty(), 4), *raw(headers=True)])
     assert twice.headers is not None
-    assert list(twice.headers) == list(wire.headings(HEADERS)) * 2
+    assert list(twice.headers) == list(headings(HEADERS)) * 2
     assert isinstance(twice.headers, Pieces)
     assert np.array_equal(twice.cut(slice(5, 8), 8, ()).headers.lengths, twice.headers.lengths[5:8])  # type: ignore[union-attr]
+
+
+def test_headers_that_a_client_has_taken_apart_are_written_when_they_are_asked_for() -> None:
+    lazy = Unwritten(HEADERS)
+    assert list(lazy) == list(headings(HEADERS))
+    assert list(lazy[1:3]) == list(headings(HEADERS[1:3]))
+    assert (len(lazy), lazy.size) == (4, sum(len(n.encode()) + len(v or b"") for each in HEADERS for n, v in each) - 1)
+    assert list(Unwritten.together([lazy, lazy[1:]])) == list(headings([*HEADERS, *HEADERS[1:]]))
+    assert list(Unwritten.together([lazy, headings(HEADERS)])) == list(headings([*HEADERS, *HEADERS]))
+
+
+@pytest.mark.parametrize("at", range(len(HEADERS)))
+def test_they_can_be_taken_apart_again(at: int) -> None:
+    (written,) = headings(HEADERS[at : at + 1])
+    assert written is not None
+    assert headers_of(written, 100) == HEADERS[at]
+    for cut in range(len(written)):
+        with pytest.raises(MalformedBatch):
+            headers_of(written[:cut], 100)
+    with pytest.raises(MalformedBatch):
+        headers_of(written + b"\0", 100)
+
+
+def test_a_rejected_record_takes_its_headers_along() -> None:
+    batch = merge(SourcePartition("t", 0), raw(headers=True))
+    assert headers_of(batch.record(2)[2] or b"", 100) == HEADERS[2]
+    alone = batch.only(2)
+    assert alone.record(2) == batch.record(2)
+    assert alone.headers is not None
+    assert len(alone.headers) == 1
+    assert merge(SourcePartition("t", 0), raw(headers=False)).record(2)[2] is None

@@ -106,7 +106,7 @@ def test_chunks_of_a_partition_become_one_batch() -> None:
     assert batch.timestamps.tolist() == [50, 60, 90]
     assert list(batch.values) == [b"a", None, b"b"]
     assert (batch.next_offset, [offset for offset, _ in batch.faults]) == (10, [7, 8])
-    assert batch.record(7) == (None, None)
+    assert batch.record(7) == (None, None, None)
 
 
 def test_pausing_before_there_is_a_consumer_is_remembered(play) -> None:

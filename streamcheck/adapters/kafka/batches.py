@@ -20,6 +20,7 @@ from kafka.structs import TopicPartition
 
 from streamcheck.adapters.kafka import wire
 from streamcheck.adapters.kafka.codecs import BatchFault, CorruptBatch, MalformedBatch, decompress
+from streamcheck.adapters.kafka.headers import headings
 
 DECOMPRESSED_BYTES_MAX = 64 << 20
 """Of one batch: a producer's largest by default, 1 MiB, may shrink 64-fold; JSON shrinks 5 to 15-fold."""
@@ -235,7 +236,7 @@ def _columns(found: list[Any], size: int, *, with_headers: bool) -> wire.Records
         [record.key for record in found],
         [record.value for record in found],
         size,
-        wire.headings([None] * len(found)) if with_headers else None,
+        headings([None] * len(found)) if with_headers else None,
     )
 
 

@@ -14,7 +14,8 @@ from streamcheck.adapters.kafka.batches import Chunk
 from streamcheck.adapters.kafka.bounded import Bound
 from streamcheck.adapters.kafka.client import connect
 from streamcheck.adapters.kafka.codecs import BatchFault
-from streamcheck.adapters.kafka.wire import Records, headings
+from streamcheck.adapters.kafka.headers import headings
+from streamcheck.adapters.kafka.wire import Records
 from streamcheck.core.types import SourcePartition
 
 log = logging.getLogger(__name__)

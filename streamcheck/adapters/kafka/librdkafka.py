@@ -28,8 +28,9 @@ from kafka.structs import TopicPartition
 from streamcheck.adapters.kafka.batches import Chunk
 from streamcheck.adapters.kafka.client import SECRETS, said
 from streamcheck.adapters.kafka.fetch import POLL_KIB_MAX, Fetch, open_fetch
+from streamcheck.adapters.kafka.headers import Unwritten
 from streamcheck.adapters.kafka.librdkafka_options import options
-from streamcheck.adapters.kafka.wire import Records, headings
+from streamcheck.adapters.kafka.wire import Records
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import SourceError
 
@@ -318,8 +319,8 @@ def _records(messages: list[Message], *, with_headers: bool) -> Records:
     values = list(map(Message.value, messages))
     keys = list(map(Message.key, messages))
     size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
-    headers = headings(map(Message.headers, messages)) if with_headers else None  # type: ignore[arg-type]  # received ones are lists
-    return Records(offsets, stamps, keys, values, size + (len(headers.data) if headers is not None else 0), headers)
+    headers = Unwritten(list(map(Message.headers, messages))) if with_headers else None  # type: ignore[arg-type]  # received ones are lists
+    return Records(offsets, stamps, keys, values, size + (headers.size if headers is not None else 0), headers)
 
 
 def open_librdkafka(

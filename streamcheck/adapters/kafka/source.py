@@ -11,6 +11,7 @@ from streamcheck.adapters.kafka.admin import Cluster, Topics
 from streamcheck.adapters.kafka.batches import DECOMPRESSED_BYTES_MAX, Chunk
 from streamcheck.adapters.kafka.client import BrokerUnavailable, address, check_settings, explain, may_pass
 from streamcheck.adapters.kafka.fetch import Fetch, open_fetch
+from streamcheck.adapters.kafka.headers import Headers, Unwritten
 from streamcheck.adapters.kafka.watch import EVERY_S, View, Watch
 from streamcheck.adapters.kafka.wire import Records
 from streamcheck.core.pieces import Pieces
@@ -223,20 +224,30 @@ def merge(source: SourcePartition, chunks: Sequence[Chunk]) -> RawBatch:
     """One RawBatch of a partition's consecutive chunks."""
     parts = [chunk.records for chunk in chunks]
     single = len(parts) == 1
+    keys, values, headers = _bytes(parts)
     return RawBatch(
         source=source,
         offsets=parts[0].offsets if single else np.concatenate([part.offsets for part in parts]),
         timestamps=parts[0].timestamps if single else np.concatenate([part.timestamps for part in parts]),
-        keys=Pieces.together([Pieces.of(part.keys) for part in parts]),
-        values=Pieces.together([Pieces.of(part.values) for part in parts]),
+        keys=keys,
+        values=values,
         next_offset=chunks[-1].next_offset,
         faults=tuple(fault for chunk in chunks for fault in chunk.faults),
-        headers=_headers(parts),
+        headers=headers,
         encoded=True,
     )
 
 
-def _headers(parts: Sequence[Records]) -> Pieces | None:
-    """Of parts that all have them, but for those without records."""
+def _bytes(parts: Sequence[Records]) -> tuple[Pieces, Pieces, Headers | None]:
+    """Keys, values, and headers of parts that all have them, but for those without records."""
+    plain = [(Pieces.of(part.keys), Pieces.of(part.values)) for part in parts]
     found = [part.headers for part in parts if len(part.offsets)]
-    return Pieces.together([each for each in found if each is not None]) if found and None not in found else None
+    known = [each for each in found if each is not None]
+    if not found or len(known) < len(found):
+        keys, values = Pieces.beside(plain)
+        return keys, values, None
+    if len(known) == len(parts) and all(isinstance(each, Pieces) for each in known):
+        keys, values, headers = Pieces.beside([(*two, Pieces.of(each)) for two, each in zip(plain, known, strict=True)])
+        return keys, values, headers
+    keys, values = Pieces.beside(plain)
+    return keys, values, Unwritten.together(known)

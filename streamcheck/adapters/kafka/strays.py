@@ -9,6 +9,8 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLarg
 
 from streamcheck.adapters.kafka.admin import STRAY_TOPIC, Cluster
 from streamcheck.adapters.kafka.client import check_settings, explain, quieten, told
+from streamcheck.adapters.kafka.codecs import MalformedBatch
+from streamcheck.adapters.kafka.headers import headers_of
 from streamcheck.adapters.kafka.outgoing import DELIVERY_MS, OVERHEAD_BYTES, abandon, open_producer
 from streamcheck.adapters.kafka.watchdog import Watchdog
 from streamcheck.core.types import SourcePartition
@@ -25,8 +27,12 @@ BATCH_BYTES = 256 << 10
 KEY_BYTES_MAX = 4_096
 """Of the original key, which travels in a header."""
 
+HEADERS_MAX, HEADERS_BYTES_MAX = 256, 32 << 10
+"""Of the original headers; more, or larger ones, are left behind, and a header says so."""
+
 REASON, TOPIC, PARTITION, OFFSET = "reason", "source-topic", "source-partition", "source-offset"
 ORIGINAL_KEY, TRUNCATED_FROM, NO_VALUE = "source-key", "truncated-from", "no-value"
+LEFT_BEHIND = "source-headers-left-out"
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -34,9 +40,10 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 class KafkaStraySink:
     """A runtime.ports.StraySink. The topic is made when it is missing; nothing is connected before the first flush.
 
-    Record: key "topic/partition/offset", value the original bytes, headers as named above. An original larger than the
-    topic takes is cut, and a header says how long it was. What could not be sent stays here for the next flush. Strays
-    of one partition go to one partition, in order: the client's own choice, a hash in Python, costs a sixth of sending.
+    Record: key "topic/partition/offset", value the original bytes; the original headers, and behind them those that are
+    named above. An original larger than the topic takes is cut, and a header says how long it was. What could not be
+    sent stays here for the next flush. Strays of one partition go to one partition, in order: the client's own choice,
+    a hash in Python, costs a sixth of sending.
     """
 
     def __init__(self, settings: Mapping[str, object], topic: str, *, watchdog: Watchdog | None = None) -> None:
@@ -117,15 +124,16 @@ class KafkaStraySink:
 
 
 def _size(record: StrayRecord) -> int:
-    return len(record.value or b"") + len(record.key or b"") + OVERHEAD_BYTES
+    return len(record.value or b"") + len(record.key or b"") + len(record.headers or b"") + OVERHEAD_BYTES
 
 
 def encode(record: StrayRecord, bytes_max: int) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Key, value and headers of a stray, the value cut so that all of it fits into `bytes_max` where that can be."""
     place, shared, size = _shared(record.source, record.reason)
     value, offset = record.value or b"", b"%d" % record.offset
-    key, headers = place + offset, [*shared, (OFFSET, offset)]
-    size += len(key) + _header_bytes(*headers[-1])
+    original = _original(record.headers, min(HEADERS_BYTES_MAX, bytes_max // 4))
+    key, headers = place + offset, [*original, *shared, (OFFSET, offset)]
+    size += len(key) + _header_bytes(*headers[-1]) + sum(_header_bytes(*header) for header in original)
     if record.value is None:
         headers.append((NO_VALUE, b"1"))
         size += _header_bytes(*headers[-1])
@@ -136,6 +144,18 @@ def encode(record: StrayRecord, bytes_max: int) -> tuple[bytes, bytes, list[tupl
     if len(value) > room:
         headers.append((TRUNCATED_FROM, b"%d" % len(value)))
     return key, value[:room], headers
+
+
+def _original(written: bytes | None, bytes_max: int) -> list[tuple[str, bytes]]:
+    """The headers that the record came with; what is absent is empty, as the client takes no other."""
+    if written is None or written == b"\0":
+        return []
+    if len(written) > bytes_max:
+        return [(LEFT_BEHIND, b"%d bytes" % len(written))]
+    try:
+        return [(name, value or b"") for name, value in headers_of(written, HEADERS_MAX)]
+    except MalformedBatch:
+        return [(LEFT_BEHIND, b"malformed")]
 
 
 @lru_cache(maxsize=1_024)

@@ -4,7 +4,7 @@ Format: https://kafka.apache.org/documentation/#recordbatch. Older message sets 
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from crc32c import crc32c
 from kafka.errors import CorruptRecordError
 
 from streamcheck.adapters.kafka.codecs import BatchTooLarge, MalformedBatch, decompress
+from streamcheck.adapters.kafka.headers import Headers
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.types import IntArray
 
@@ -83,7 +84,7 @@ class Header(NamedTuple):
 class Records:
     """n records as columns: offsets and timestamps (n,) int64, keys and values n bytes or None.
 
-    size: bytes of memory behind them. headers: as they are written, where they are wanted.
+    size: bytes of memory behind them. headers: where they are wanted.
     """
 
     offsets: IntArray
@@ -91,7 +92,7 @@ class Records:
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     size: int
-    headers: Pieces | None = None
+    headers: Headers | None = None
 
     def since(self, offset: int) -> "Records":
         """The records at or after `offset`."""
@@ -295,33 +296,6 @@ def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed:
         raise MalformedBatch
     appended = np.repeat([bool(head.attributes & _LOG_APPEND) for head, _ in batches], counts)
     return offsets, np.where(appended, newest, first + elapsed)
-
-
-def headings(headers: Iterable[Sequence[tuple[str, bytes | None]] | None]) -> Pieces:
-    """Headers of records as they would be written, for clients that have taken them apart."""
-    return Pieces.of([_written(each or ()) for each in headers])
-
-
-def _written(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
-    parts = [_varint(len(headers))]
-    for name, value in headers:
-        key = name.encode("utf-8", "surrogateescape")
-        parts += [_varint(len(key)), key, _varint(-1 if value is None else len(value)), value or b""]
-    return b"".join(parts)
-
-
-def _varint(value: int) -> bytes:
-    r"""Zigzag.
-
-    >>> _varint(-1), _varint(1), _varint(300)
-    (b'\x01', b'\x02', b'\xd8\x04')
-    """
-    left, found = value << 1 if value >= 0 else (-value << 1) - 1, bytearray()
-    while left > 0x7F:
-        found.append(left & 0x7F | 0x80)
-        left >>= 7
-    found.append(left)
-    return bytes(found)
 
 
 def _cut(data: bytes, starts: IntArray, ends: IntArray, lengths: IntArray) -> Pieces:

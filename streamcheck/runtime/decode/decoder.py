@@ -81,8 +81,10 @@ class Decoder:
             dictionaries += (self._looks.dictionary,)
         values, rows = Pieces.of(raw.values), Rows.blank(self._schema, len(raw.values))
         keys = Pieces.of(raw.keys) if self._schema.wants_keys and raw.encoded else Pieces.none(len(values))
+        asked = raw.headers if self._metadata.headers and raw.encoded else None
+        headers = None if asked is None else Pieces.of(asked)
         for where in _blocks(values.lengths):
-            for found in self._read(raw, values[where], keys, where, rows):
+            for found in self._read(raw, values[where], keys, headers, where, rows):
                 self._write(found, rows)
         rows.judge(self._schema, raw.timestamps)
         if self._looks is not None:
@@ -103,13 +105,15 @@ class Decoder:
             raw=raw,
         )
 
-    def _read(self, raw: RawBatch, values: Pieces, keys: Pieces, where: slice, rows: Rows) -> Iterator[Found]:
-        """What is found in a block of records: these values; all keys."""
+    def _read(
+        self, raw: RawBatch, values: Pieces, keys: Pieces, headers: Pieces | None, where: slice, rows: Rows
+    ) -> Iterator[Found]:
+        """What is found in a block of records: these values; all keys and headers."""
         if not raw.encoded:
             yield from self._plain.read(values, where, rows)
             return
         for found in self._encoded.read(values, where, rows):
-            yield self._metadata.added(found, keys, raw.headers, rows) if self._metadata.any else found
+            yield self._metadata.added(found, keys, headers, rows) if self._metadata.any else found
 
     def _write(self, found: Found, rows: Rows) -> None:
         """Write what was found to its rows."""

@@ -51,6 +51,11 @@ class Metadata:
         """Whether there are some."""
         return bool(self._whole or self._names or self._shape)
 
+    @property
+    def headers(self) -> bool:
+        """Whether one leads into headers."""
+        return bool(self._names)
+
     def added(self, found: Found, keys: Pieces, headers: Pieces | None, rows: Rows) -> Found:
         """What was found in values, and beside it what stands in these records' keys and headers."""
         places = positions(found.places)

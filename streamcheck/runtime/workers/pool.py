@@ -127,7 +127,8 @@ class Pool:
         slot, schema = worker.free.pop(0), self._of_topic[records.source.topic]
         wanted = self._schemas[schema]
         keys = Pieces.of(records.keys) if records.encoded and wanted.wants_keys else None
-        headers = records.headers if records.encoded and wanted.wants_headers else None
+        asked = records.headers if records.encoded and wanted.wants_headers else None
+        headers = None if asked is None else Pieces.of(asked)
         lots = [None if pieces is None else pieces.apart() for pieces in (values, keys, headers)]
         flat = [part for lot in lots if lot is not None for part in lot]
         size = worker.inputs[slot].write((records.timestamps, *flat))
