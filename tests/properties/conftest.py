@@ -16,6 +16,7 @@ from streamcheck.core.ids import keys_of
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.orders import Acknowledge, Order, Rebaseline
 from streamcheck.core.plan import Plan
+from streamcheck.core.summaries.stream import joined
 from streamcheck.core.types import Batch, Dictionary, Rejects, SourcePartition, StreamRole
 from tests.properties.plans import PANE_MS, plan, tiny
 
@@ -121,6 +122,7 @@ def make_world(seed: int, n: int = 2_600) -> World:
     country = np.where((progress > 0.7) & (rng.random(n) < 0.1), "XX", rng.choice(COUNTRIES, n))
     missing = np.stack([(rng.random(n) < np.where(progress > 0.7, 0.25, 0.01)), np.zeros(n, bool)])
     ids = [f"e{i if rng.random() > 0.01 else max(0, i - 3)}" for i in range(n)]
+    names = _names(seed, progress)
     of = rng.integers(0, 3, n)
     logs: dict[SourcePartition, Batch] = {}
     for partition in range(3):
@@ -129,6 +131,7 @@ def make_world(seed: int, n: int = 2_600) -> World:
             [str(country[i]) for i in at],
             [None if rng.random() < 0.01 else str(tier[i]) for i in at],
             [str(prediction[i]) for i in at],
+            [names[i] for i in at],
         ]
         source = SourcePartition("p", partition)
         logs[source] = _log(
@@ -167,6 +170,16 @@ def make_world(seed: int, n: int = 2_600) -> World:
     source = SourcePartition("k", 0)
     logs[source] = _kpi(source, span, rng)
     return World(logs)
+
+
+def _names(seed: int, progress: np.ndarray) -> list[str | None]:
+    """Undeclared fields of one row in six: one comes, one goes, one is there now and then, one is never the same."""
+    rng = np.random.default_rng((seed, 6))
+    looked, now_and_then = rng.random(len(progress)) < 0.16, rng.random(len(progress)) < 0.5
+    return [
+        joined([*["fee"] * (at > 0.6), *["note"] * (at < 0.8), *["rare"] * bool(some), f"u{i}"]) if look else None
+        for i, (at, look, some) in enumerate(zip(progress.tolist(), looked, now_and_then, strict=True))
+    ]
 
 
 def _kpi(source: SourcePartition, span: int, rng: np.random.Generator) -> Batch:

@@ -50,6 +50,7 @@ def _monitors() -> tuple[MonitorSpec, ...]:
     adwin = ComponentSpec("adwin", (("delta", 0.01),))
     kswin = ComponentSpec("kswin", (("alpha", 0.001), ("window_size", 60), ("stat_size", 20)))
     floor = ComponentSpec("threshold", (("below", 0.6), ("rows_min", 20)))
+    any_field = ComponentSpec("threshold", (("above", 0.0), ("rows_min", 1)))
     labelled = {"target": Target.LABELLED}
     return (
         _on("amount-mean_shift", "amount", "mean_shift"),
@@ -78,6 +79,7 @@ def _monitors() -> tuple[MonitorSpec, ...]:
         _on("kpi", "kpi", "mean", SCAN, target=Target.KPI),
         _on("kpi-budgeted", "kpi", "mean", target=Target.KPI, reference=ComponentSpec("auto")),
         _on("coverage", "label_coverage", "label_coverage", target=Target.STREAM),
+        _on("schema", "schema_changes", "schema_changes", any_field, target=Target.STREAM, share=0.0),
     )
 
 
@@ -91,7 +93,7 @@ def plan() -> Plan:
         Column("prediction", ("fraud",), Kind.BINARY, Role.PREDICTION),
     )
     label = (Column("label", ("label",), Kind.BINARY, Role.LABEL),)
-    predictions = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, columns, 1 << 20, 300_000)
+    predictions = Schema(StreamRole.PREDICTIONS, ("p",), ("id",), None, columns, 1 << 20, 300_000, looks=True)
     labels = Schema(StreamRole.LABELS, ("l",), ("id",), None, label, 1 << 20, 300_000)
     time = TimeRules(PANE_MS, 1_500, 5_000, 30_000)
     join = JoinRules(horizon_ms=60 * PANE_MS, predictions_max=1_500, labels_max=200)
@@ -106,7 +108,7 @@ def tiny() -> Plan:
     """The same where every limit bites: rows of a pane, monitors with references and windows, the join."""
     made = plan()
     assert made.join is not None
-    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=800_000)
+    limits = Limits(segments=3, pane_rows=9, pane_bytes=2_000, monitor_bytes=940_000)
     rolling = ComponentSpec("rolling", (("span_ms", 60 * PANE_MS),))
     monitors = tuple(replace(m, reference=rolling) if m.by is not None else m for m in made.monitors)
     join = replace(made.join, predictions_max=150, labels_max=20)
