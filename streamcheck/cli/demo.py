@@ -58,7 +58,7 @@ def demo(
     from streamcheck.cli.demo_show import Show  # noqa: PLC0415 (numpy and the engine: only when it runs)
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    loaded = _config(listen)
+    loaded = _config(listen, "faults.yaml" if faults else "demo.yaml")
     if serve and loaded.settings.listen is None:
         raise click.UsageError("--serve needs an address to serve at, --listen is off")
     if quiet_stream and faults:
@@ -90,9 +90,9 @@ def _scenario(quiet: bool, faults: bool) -> "Scenario":  # noqa: FBT001
     return QUIET if quiet else FAULTS if faults else DEMO
 
 
-def _config(listen: str) -> Loaded:
-    text = resources.files("streamcheck.cli").joinpath("demo.yaml").read_text("utf-8")
-    loaded = loads(text, {}, "demo.yaml")
+def _config(listen: str, name: str = "demo.yaml") -> Loaded:
+    text = resources.files("streamcheck.cli").joinpath(name).read_text("utf-8")
+    loaded = loads(text, {}, name)
     try:
         address = listen_address(listen)
     except ValueError:

@@ -21,6 +21,7 @@ from streamcheck.cli.service import Stop, Wiring, first_snapshot, pages, run_ser
 from streamcheck.config.settings import Settings
 from streamcheck.core.engine import Outcome
 from streamcheck.core.plan import Plan
+from streamcheck.core.wording import number
 from streamcheck.runtime.loop import LoopRules
 from streamcheck.runtime.memory import MemoryStore
 from streamcheck.runtime.telemetry import HealthRules, Phase, Telemetry
@@ -35,7 +36,14 @@ RATE = 6.0
 TEXT_WIDTH = 82
 MONITOR_WIDTH = 132
 """Columns from which lines name the monitor as well; as wide is what is not a terminal."""
-_STYLES = {"pending": "yellow", "firing": "bold red", "resolved": "green", "injected": "bold cyan", "over": "cyan"}
+_STYLES = {
+    "compared": "bold red",
+    "pending": "yellow",
+    "firing": "bold red",
+    "resolved": "green",
+    "injected": "bold cyan",
+    "over": "cyan",
+}
 _ROWS = re.compile(r" of \d+ rows\)")
 _CHANGED_AT = re.compile(r"(?:,? after a change at|( since)) about \d{4}-\d\d-\d\d (\d\d:\d\d):\d\d$")
 
@@ -59,6 +67,8 @@ class Show:
         self.plan = plan
         self.console = Console(quiet=silent, width=None if sys.stdout.isatty() else MONITOR_WIDTH, highlight=False)
         self.fired: list[Fired] = []
+        self.lost: dict[str, int] = {}
+        """Model versions that were called the loser, for all rows, and when."""
         self._stop = Stop()
         self._told_ms = -1
         self._telemetry: Telemetry | None = None
@@ -101,6 +111,7 @@ class Show:
         closed_ms = self._telemetry.read().engine.closed_until_ms
         if closed_ms is not None:
             self._tell(closed_ms - self.stream.start_ms)
+            self._compare(closed_ms - self.stream.start_ms)
         for alert in outcome.alerts:
             seen = orjson.loads(alert.record)
             at_ms = _ms(seen["pane_end"]) - self.stream.start_ms
@@ -108,6 +119,16 @@ class Show:
             if seen["state"] == "firing" and "escalated" not in seen["evidence"]:
                 self.fired.append(Fired(seen["monitor"], seen["column"], tuple(seen["segment"].items()), at_ms))
             self._line(at_ms, seen["state"], brief(seen["summary"]), seen["monitor"])
+
+    def _compare(self, at_ms: int) -> None:
+        """Say once which version has lost."""
+        assert self._telemetry is not None
+        for each in self._telemetry.read().engine.versions:
+            if not each.segment and each.verdict == "loses" and each.challenger not in self.lost:
+                self.lost[each.challenger] = at_ms
+                values = f"{number(each.challenger_value)} against {number(each.champion_value)}"
+                text = f"{each.challenger} loses to {each.champion}: {values} of {each.challenger_rows:,} labelled rows"
+                self._line(at_ms, "compared", text)
 
     def _tell(self, until_ms: int) -> None:
         """Say what happened up to this event time and has not been said: full hours, incidents that began or ended."""
@@ -144,7 +165,7 @@ class Show:
             if incident.start_ms < reached_ms:
                 mine = [f for f in self.fired if explains(incident, f)]
                 explained.update(mine)
-                found.append(_row(incident, mine))
+                found.append(_row(incident, mine, self.lost.get(incident.challenger or "")))
         false = [f for f in self.fired if f not in explained]
         return found, [{"monitor": f.monitor, "segment": dict(f.segment), "at": clock(f.at_ms)} for f in false]
 
@@ -218,8 +239,12 @@ def clock(after_ms: int) -> str:
     return f"{after_ms // HOUR_MS:02d}:{after_ms % HOUR_MS // 60_000:02d}"
 
 
-def _row(incident: Incident, alerts: list[Fired]) -> dict[str, Any]:
+def _row(incident: Incident, alerts: list[Fired], lost_ms: int | None = None) -> dict[str, Any]:
+    """lost_ms: when the comparison of versions had found it, where it is for that to find."""
     first = min(alerts, key=lambda fired: fired.at_ms, default=None)
+    if incident.challenger is not None:
+        verdict = Fired(f"versions: {incident.challenger} loses", "model_version", (), lost_ms or 0)
+        first = None if lost_ms is None else verdict
     return {
         "incident": incident.name,
         "from": clock(incident.start_ms),

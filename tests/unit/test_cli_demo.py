@@ -95,11 +95,16 @@ def test_it_finds_the_incidents_of_its_hours_soon_and_nothing_else(watched: Watc
 
 
 def test_it_finds_and_names_what_breaks_in_pipelines() -> None:
-    done = demo("--faults", "--hours", "14.6", "--json", "--listen", "off")
+    done = demo("--faults", "--hours", "16.7", "--json", "--listen", "off")
     assert done.exit_code == 0, done.output
     result = json.loads(done.output)
     delays = {row["incident"]: row["delay_minutes"] for row in result["incidents"]}
-    assert len(delays) == 8
+    assert len(delays) == 10
+    first = {row["incident"]: row["first_alert"] for row in result["incidents"]}
+    assert first["a worse model version"] == "versions: v4 loses"
+    assert delays.pop("a worse model version") <= 120, "labels take two hours"
+    assert first["slow answers"] == "latency_ms-p99"
+    assert {row["incident"]: row["alerts"] for row in result["incidents"]}["slow answers"] == 2, "and the objective"
     assert all(delay is not None and delay <= 2 for delay in delays.values()), delays
     assert result["false_alarms"] == []
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamcheck.adapters.simulate.incidents import Incident, Scenario, StoppedProducer, UnitChange
+from streamcheck.adapters.simulate.incidents import QUALITIES, Incident, Scenario, StoppedProducer, UnitChange
 from streamcheck.adapters.simulate.traffic import HOUR_MS, MINUTE_MS, Traffic
 from streamcheck.core.types import BoolArray, IntArray
 
@@ -76,6 +76,35 @@ class HeldBack(OfProducer):
         return traffic
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowAnswers(OfProducer):
+    """The model takes so many times as long."""
+
+    factor: float
+
+    def apply(self, traffic: Traffic, after_ms: IntArray, rng: np.random.Generator) -> Traffic:
+        """Longer latencies in the rows that are struck."""
+        slow = np.where(self.struck(traffic, after_ms, rng), self.factor, 1.0)
+        traffic.latency_ms = np.round(traffic.latency_ms * slow, 1)
+        return traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorseVersion(OfProducer):
+    """A new model version answers a share of the traffic; of a part of its rows it scores another row instead."""
+
+    challenger: str
+    wrong: float
+
+    def apply(self, traffic: Traffic, after_ms: IntArray, rng: np.random.Generator) -> Traffic:
+        """Its name, and scores that have changed places, in the rows that are struck."""
+        rows = self.struck(traffic, after_ms, rng)
+        traffic.version = np.where(rows, self.challenger, traffic.version)
+        mixed = np.flatnonzero(rows & (rng.random(len(traffic)) < self.wrong))
+        traffic.probability[mixed] = traffic.probability[rng.permutation(mixed)]
+        return traffic
+
+
 def _at(hour: float) -> int:
     return round(hour * HOUR_MS)
 
@@ -121,6 +150,16 @@ FAULTS = Scenario(
             name="a producer stops", start_ms=_at(14), end_ms=_at(14.5), columns=("volume", "freshness"), producer=3,
             expected="nothing from one partition; volume follows from it",
         ),
+        WorseVersion(
+            name="a worse model version", start_ms=_at(15), end_ms=_at(19), columns=QUALITIES, share=0.5,
+            aftermath_ms=_at(5), challenger="v4", wrong=0.4,
+            expected="v4 beside v3: it loses, as labels come",
+        ),
+        SlowAnswers(
+            name="slow answers", start_ms=_at(15.5), end_ms=_at(16.25), columns=("latency_ms",), share=0.8, factor=12.0,
+            expected="99 % of latency_ms at once, then the error budget of the objective",
+        ),
     ),
+    served=True,
 )  # fmt: skip
-"""Eight faults in 14.5 hours, each for half an hour."""
+"""Eight faults in 14.5 hours, each for half an hour; then a worse version for four, and slow answers."""

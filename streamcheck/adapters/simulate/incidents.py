@@ -21,6 +21,7 @@ class Incident(ABC):
     columns: what its alerts are about (a column, or a quality such as `accuracy` or `volume`); segment: where alone it
     shows, as (field, value); expected: which monitors should find it, in words. For aftermath_ms after its end alerts
     on its columns still belong to it: labels come late, windows empty slowly, and a return to normal is a change too.
+    challenger: a model version that the comparison of versions is to call the loser; that finds it too.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Incident(ABC):
     expected: str
     segment: tuple[str, str] | None = None
     aftermath_ms: int = HOUR_MS
+    challenger: str | None = None
 
     def __post_init__(self) -> None:
         assert 0 <= self.start_ms < self.end_ms, f"{self.name}: from {self.start_ms} to {self.end_ms}"
@@ -133,10 +135,11 @@ class StoppedProducer(Incident):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A stream's incidents, in the order of their start."""
+    """A stream's incidents, in the order of their start. served: events say how long the answer took."""
 
     name: str
     incidents: tuple[Incident, ...]
+    served: bool = False
 
     def __post_init__(self) -> None:
         starts = [incident.start_ms for incident in self.incidents]

@@ -145,7 +145,7 @@ class PaymentsStream:
                 after_ms = traffic.time_ms - self.start_ms
                 if incident.during(after_ms).any():
                     traffic = incident.apply(traffic, after_ms, np.random.default_rng([self.seed, number, at]))
-            yield [*_predictions(traffic), *_labels(draw_labels(traffic), self.end_ms)]
+            yield [*_predictions(traffic, served=self.scenario.served), *_labels(draw_labels(traffic), self.end_ms)]
 
 
 def cut(records: list[Record], offsets: dict[SourcePartition, int]) -> Iterator[RawBatch]:
@@ -167,7 +167,7 @@ def cut(records: list[Record], offsets: dict[SourcePartition, int]) -> Iterator[
         )
 
 
-def _predictions(traffic: Traffic) -> Iterator[Record]:
+def _predictions(traffic: Traffic, *, served: bool) -> Iterator[Record]:
     # Per row, because every record is a document of its own.
     columns = (
         traffic.number.tolist(),
@@ -182,12 +182,15 @@ def _predictions(traffic: Traffic) -> Iterator[Record]:
         np.where(traffic.premium, "premium", "general").tolist(),
         (traffic.probability >= 0.5).astype(np.int64).tolist(),
         traffic.probability.tolist(),
+        *([traffic.latency_ms.tolist()] if served else []),
     )
-    model = {"version": "v3"}
-    sent = zip(traffic.producer.tolist(), traffic.published_ms.tolist(), strict=True)
-    for (producer, published_ms), (number, time_ms, *values) in zip(sent, zip(*columns, strict=True), strict=True):
-        event_id = f"pay-{number:08d}"
-        event = {"event_id": event_id, "ts": time_ms, **dict(zip(_FIELDS, values, strict=True)), "model": model}
+    fields = (*_FIELDS, "latency_ms") if served else _FIELDS
+    sent = zip(traffic.producer.tolist(), traffic.published_ms.tolist(), traffic.version.tolist(), strict=True)
+    for (producer, published_ms, version), (number, time_ms, *values) in zip(
+        sent, zip(*columns, strict=True), strict=True
+    ):
+        event_id, model = f"pay-{number:08d}", {"version": version}
+        event = {"event_id": event_id, "ts": time_ms, **dict(zip(fields, values, strict=True)), "model": model}
         yield Record(PREDICTIONS, producer, event_id.encode(), orjson.dumps(event), published_ms)
 
 

@@ -42,6 +42,11 @@ LABEL_DELAY_MS_MAX = 12 * HOUR_MS
 LABEL_REPEATED = 0.01
 LABEL_CORRECTED = 0.005
 
+LATENCY_MS_MEDIAN = 40.0
+LATENCY_SPREAD = 0.5
+"""Of the logarithm: of a thousand answers about one takes longer than 190 ms."""
+VERSION = "v3"
+
 TextArray = npt.NDArray[Any]
 
 
@@ -51,7 +56,7 @@ class Traffic:
 
     account_age_days is NaN where missing. Of the label: labelled (whether one ever comes), delay_ms until it does, and
     again_ms from the first to a second one. Which payments have a second, `fate` says: below LABEL_CORRECTED the first
-    was wrong; the next LABEL_REPEATED are sent twice.
+    was wrong; the next LABEL_REPEATED are sent twice. latency_ms: of the answer; version: of the model that gave it.
     """
 
     number: IntArray
@@ -72,6 +77,8 @@ class Traffic:
     delay_ms: IntArray
     fate: FloatArray
     again_ms: IntArray
+    latency_ms: FloatArray
+    version: TextArray
 
     def __len__(self) -> int:
         return len(self.number)
@@ -121,6 +128,8 @@ def draw_traffic(rng: np.random.Generator, start_ms: int, end_ms: int, rate: flo
         delay_ms=np.clip(delay_ms, LABEL_DELAY_MS_MIN, LABEL_DELAY_MS_MAX).astype(np.int64),
         fate=rng.random(n),
         again_ms=rng.integers(10 * MINUTE_MS, 2 * HOUR_MS, n),
+        latency_ms=np.round(LATENCY_MS_MEDIAN * np.exp(LATENCY_SPREAD * rng.standard_normal(n)), 1),
+        version=np.full(n, VERSION),
     )
 
 
