@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from streamcheck.cli.output import show_json
 from streamcheck.errors import StreamcheckError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _field_option(name: str, what: str) -> Callable[[FC], FC]:
 @click.option("--yes", is_flag=True, help="Ask nothing: take every suggestion. So it is without a terminal.")
 @click.option("--force", is_flag=True, help="Write over a config that exists.")
 @click.option("--stdout", is_flag=True, help="Print the config instead of writing it.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found (and --stdout) as JSON; ask nothing.")
 def init(
     config: Path,
     bootstrap: str | None,
@@ -74,6 +76,7 @@ def init(
     yes: bool,
     force: bool,
     stdout: bool,
+    as_json: bool,
     **said: str | None,
 ) -> None:
     """Write CONFIG (streamcheck.yaml) for the events of a topic, or of a file.
@@ -89,18 +92,24 @@ def init(
         raise click.UsageError("say what to look at: --kafka HOST:PORT (and --topic), or --file FILE")
     if config.exists() and not (force or stdout):
         raise click.UsageError(f"{config} exists; --force writes over it, or name another file")
-    asks = not yes and sys.stdin.isatty() and not stdout
+    asks = not yes and sys.stdin.isatty() and not stdout and not as_json
     picks = _picks(**said)
     known = (registry, registry_user) if registry is not None else None
     request = Request(bootstrap, _options(options), topic, labels, file, records, picks, config, asks, known)
-    text = make(request)
+    made = make(request)
+    if as_json and stdout:
+        show_json({"config": None, **made.told(), "text": made.text})
+        return
     if stdout:
-        click.echo(text, nl=False)
+        click.echo(made.text, nl=False)
         return
     try:
-        config.write_text(text)
+        config.write_text(made.text)
     except OSError as error:
         raise StreamcheckError(f"{config} cannot be written: {error.strerror or error}") from error
+    if as_json:
+        show_json({"config": str(config), **made.told()})
+        return
     click.echo(f"\nWritten to {config}. Next:")
     for command, what in (
         ("check", "every mistake, once you have changed it"),

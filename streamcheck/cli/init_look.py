@@ -1,12 +1,14 @@
 """Where do the events that `init` looks at come from? Topics of a broker, or a file."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from streamcheck.adapters.files.paths import Form, form_of
 from streamcheck.adapters.files.sample import first_rows, first_values
 from streamcheck.adapters.kafka.sample import Taken, newest
 from streamcheck.cli.init_forms import RegistryNeeded, sample
+from streamcheck.cli.progress import SampleProgress
 from streamcheck.config.guess import Sample
 from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.schemas import Registry
@@ -36,7 +38,9 @@ def of_topics(
     Raises SourceError.
     """
     found = {}
-    for topic, taken in newest(settings, topics, records).items():
+    with closing(SampleProgress()) as progress:
+        samples = newest(settings, topics, records, progress)
+    for topic, taken in samples.items():
         try:
             found[topic] = sample(topic, taken, registry)
         except RegistryNeeded:
@@ -46,7 +50,9 @@ def of_topics(
 
 def of_topic(settings: Mapping[str, object], topic: str, records: int, registry: Registry | None) -> Sample:
     """The newest records of a topic. Raises NothingToSee, RegistryNeeded, SourceError."""
-    return _whole(sample(topic, newest(settings, [topic], records)[topic], registry))
+    with closing(SampleProgress()) as progress:
+        taken = newest(settings, [topic], records, progress)[topic]
+    return _whole(sample(topic, taken, registry))
 
 
 def _whole(made: Sample) -> Sample:

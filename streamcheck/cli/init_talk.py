@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from streamcheck.cli.init import NONE, listed
 from streamcheck.cli.init_look import NothingToSee, of_file, of_topic, of_topics
 from streamcheck.cli.registry_wiring import open_registry
 from streamcheck.config.guess import Guess, Origin, Picks, Sample, guess, label_topics, survey, write
+from streamcheck.config.guess.roles import Choice
 from streamcheck.config.guess.write import PASSWORD
 from streamcheck.config.load import Loaded, loads
 from streamcheck.config.settings import SchemaRegistry
@@ -56,8 +57,44 @@ class Request:
     registry: tuple[str, str | None] | None = None
 
 
-def make(request: Request) -> str:
-    """The text of a config for what is there. Raises StreamcheckError, click.UsageError."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A config, what it was made of, and where from."""
+
+    text: str
+    guess: Guess
+    origin: Origin
+
+    def told(self) -> dict[str, Any]:
+        """For JSON: fields by role (null for none) with what else they could be, features, doubts."""
+        found, labels = self.guess, self.guess.labels
+        roles = {name: getattr(found, name) for name in ("id", "time", "prediction", "score", "label", "model_version")}
+        named = None if labels is None else {"id": labels.id, "label": labels.label, "time": labels.time}
+        return {
+            "topic": self.origin.topic,
+            "labels_topic": self.origin.label_topic,
+            "events": found.events,
+            "events_per_second": found.rate,
+            "roles": {name: _choice(choice) for name, choice in roles.items()},
+            "time_unit": found.unit,
+            "task": found.task,
+            "labels": None if named is None else {name: _choice(choice) for name, choice in named.items()},
+            "features": [asdict(feature) for feature in found.features],
+            "segments": list(found.segments),
+            "segment_candidates": list(found.segment_candidates),
+            "left_out": [{"path": path, "why": why} for path, why in found.left_out],
+            "doubts": list(found.doubts),
+        }
+
+
+def _choice(choice: Choice) -> dict[str, Any] | None:
+    if choice.path is None:
+        return None
+    return {"path": choice.path, "why": choice.why, "or": list(choice.others)}
+
+
+def make(request: Request) -> Made:
+    """A config for what is there. Raises StreamcheckError, click.UsageError."""
     events, labels, origin = _from_file(request) if request.file is not None else _from_topics(request)
     picks = _check(request.picks, events, labels)
     if request.asks:
@@ -74,7 +111,7 @@ def make(request: Request) -> str:
         loads(text, os.environ, str(request.config))
     except ConfigError as error:
         raise StreamcheckError(f"what you say does not make a config:\n{error}") from error
-    return text
+    return Made(text, found, origin)
 
 
 # ---------------------------------------------------------------------- where from
@@ -135,7 +172,7 @@ def _topic(there: list[str], *, asks: bool) -> str:
     if not likely:
         raise NothingToSee("the cluster has no topic to look at")
     if len(likely) == 1 or (not asks and len([t for t in likely if PREDICTIONS_TOPIC.search(t)]) == 1):
-        click.echo(f"Topic: {likely[0]}")
+        click.echo(f"Topic: {likely[0]}", err=True)
         return likely[0]
     if not asks:
         raise click.UsageError(f"say which topic: --topic {' | '.join(likely[:10])}")
@@ -156,7 +193,7 @@ def _labels_topic(
     ranked = label_topics(events, samples.values())
     suggested = ranked[0][0] if ranked and (ranked[0][1] or len(ranked) == 1) else None
     for topic, shared in ranked[:3]:
-        click.echo(f"Labels may be in {topic}: {shared} ids of the predictions are there")
+        click.echo(f"Labels may be in {topic}: {shared} ids of the predictions are there", err=True)
     if not request.asks or not others:
         return suggested
     answer = click.prompt(

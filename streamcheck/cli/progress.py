@@ -1,4 +1,4 @@
-"""How far has a replay come? A bar on a terminal, else a line now and then; on the channel of messages."""
+"""How far has it come? A bar on a terminal, else a line now and then; on the channel of messages."""
 
 import sys
 import time
@@ -65,6 +65,16 @@ class ReplayProgress(_Told):
         left = f", {span(max(0.0, seconds * (total - done) / done))} remain" if done else ""
         text = f"{counted(rows, 'row')}, {rows / seconds:,.0f} a second{left}"
         self._show(done, total, text, f"{100 * done // max(total, 1)} %: {text}")
+
+
+class SampleProgress(_Told):
+    """Of `init`, which looks at records."""
+
+    def __call__(self, read: int, due: int) -> None:
+        """So many records have been read, of so many."""
+        if self._due():
+            text = f"looking at {counted(due, 'record')}"
+            self._show(read, due, text, f"{read:,} of {counted(due, 'record')}")
 
 
 class RebuildProgress(_Told):

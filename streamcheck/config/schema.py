@@ -98,7 +98,8 @@ def param_schema(param: Param) -> dict[str, Any]:
     if param.choices:
         kind["enum"] = list(param.choices)
     alternatives = [kind, VARIABLE] + ([{"type": "null"}] if param.nullable else [])
-    return {"anyOf": alternatives, "description": param.doc, "default": param.default}
+    default = list(param.default) if isinstance(param.default, tuple) else param.default
+    return {"anyOf": alternatives, "description": param.doc, "default": default}
 
 
 def _summary(cls: type) -> str:

@@ -1,5 +1,6 @@
 """Do the compose file, the image and the scrape config fit together? Nothing is started."""
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from streamcheck.cli.demo import demo
 from streamcheck.config.load import load as load_config
 from streamcheck.core.types import FieldStatus
 from streamcheck.runtime.decode import Decoder
+from tools import grafana
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,3 +128,62 @@ def test_the_service_runs_with_least_rights(services: dict[str, Any]) -> None:
         assert services[name]["cap_drop"] == ["ALL"]
     user = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[-1]
     assert int(user) > 0
+
+
+# ------------------------------------------------------------------ what Grafana reads
+def test_the_dashboard_is_one_that_grafana_can_show() -> None:
+    """Grafana has no schema that a test could hold it to: its model's rules that importing trips over."""
+    dashboard = json.loads((ROOT / grafana.PATH).read_text())
+    panels, variables = dashboard["panels"], dashboard["templating"]["list"]
+    assert dashboard["schemaVersion"] >= 36, "datasources are objects since then"
+    assert dashboard["uid"]
+    assert "id" not in dashboard, "it is the database's"
+    for ids in ([panel["id"] for panel in panels], [variable["name"] for variable in variables]):
+        assert len(set(ids)) == len(ids)
+    shown = [panel for panel in panels if panel["type"] != "row"]
+    assert len(shown) == sum(len(row.panels) for row in grafana.ROWS)
+    assert {panel["type"] for panel in shown} <= {"timeseries", "stat", "bargauge", "table", "state-timeline"}
+    asking = [*shown, *(target for panel in shown for target in panel["targets"])]
+    asking += [variable for variable in variables if variable["type"] == "query"]
+    assert {json.dumps(each["datasource"]) for each in asking} == {json.dumps(grafana.DATASOURCE)}
+    assert variables[0] | {"name": "datasource", "type": "datasource", "query": "prometheus"} == variables[0]
+    for panel in shown:
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+    assert [panel["title"] for panel in shown if not panel["title"] or len(panel["targets"]) < 1] == []
+
+
+def test_panels_lie_beside_and_below_one_another() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads((ROOT / grafana.PATH).read_text())["panels"]:
+        at = panel["gridPos"]
+        place = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not place & taken, panel["title"]
+        assert at["x"] + at["w"] <= grafana.WIDTH, panel["title"]
+        taken |= place
+
+
+def test_every_variable_of_a_query_is_one_of_the_dashboard() -> None:
+    variables = json.loads((ROOT / grafana.PATH).read_text())["templating"]["list"]
+    names = {variable["name"] for variable in variables}
+    asked = [*grafana.queries(), *(variable["query"]["query"] for variable in variables if variable["type"] == "query")]
+    used = {name for query in asked for name in re.findall(r"\$(\w+)", query)}
+    assert used <= names
+    assert names - used == {"datasource"}
+
+
+def test_grafana_is_given_the_dashboard_and_its_datasource(services: dict[str, Any]) -> None:
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = load("deploy/grafana/provisioning/datasources/" + _only(provisioning / "datasources"))["datasources"]
+    host, port = source["url"].removeprefix("http://").split(":")
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    assert port in inner_ports(services[host])
+    (provider,) = load("deploy/grafana/provisioning/dashboards/" + _only(provisioning / "dashboards"))["providers"]
+    mounted = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    assert mounted["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{provider['options']['path']}/{Path(grafana.PATH).name}"
+
+
+def _only(folder: Path) -> str:
+    (file,) = folder.glob("*.y*ml")
+    return file.name

@@ -189,6 +189,26 @@ def test_list_of_one_family_in_plain_lines() -> None:
     assert run("list", "gadgets").exit_code == 2
 
 
+def verbs() -> list[tuple[str, click.Command]]:
+    """Every command that does something, with its verbs."""
+    found = []
+    for name in COMMANDS:
+        command = main.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {"": command}
+        found += [(f"{name} {verb}".strip(), each) for verb, each in inner.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), verbs(), ids=[name for name, _ in verbs()])
+def test_scripts_are_answered_in_json(name: str, command: click.Command) -> None:
+    options = {option for each in command.params for option in each.opts}
+    if name in ("schema", "completion"):
+        assert "--json" not in options, "JSON by itself, and a shell's script"
+    else:
+        assert "--json" in options
+
+
 def test_schema_prints_the_json_schema() -> None:
     assert json.loads(run("schema").output) == json_schema()
 

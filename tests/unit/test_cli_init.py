@@ -70,6 +70,25 @@ def test_tables_are_looked_at_too(suffix: str, tmp_path: Path) -> None:
     assert io.StringIO(done.stdout).readline().startswith("# Made by")
 
 
+def test_what_was_found_as_json(events: Path, tmp_path: Path) -> None:
+    config = tmp_path / "made.yaml"
+    done = init(config, "--file", events, "--prediction", "fraud", "--label", "-", "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert said["config"] == str(config)
+    assert check(config).exit_code == 0
+    assert (said["roles"]["id"]["path"], said["roles"]["time"]["path"], said["time_unit"]) == ("event_id", "ts", "ms")
+    assert (said["roles"]["prediction"]["path"], said["task"], said["roles"]["score"]) == ("fraud", "binary", None)
+    kinds = {each["name"]: each["kind"] for each in said["features"]}
+    assert kinds == {"amount": "numeric", "tier": "categorical"}
+    assert said["segments"] == ["tier"]
+    done = init(
+        tmp_path / "other.yaml", "--file", events, "--prediction", "fraud", "--label", "-", "--json", "--stdout"
+    )
+    assert json.loads(done.stdout)["text"] == config.read_text()
+    assert not (tmp_path / "other.yaml").exists()
+
+
 def test_a_truth_needs_a_prediction(events: Path, tmp_path: Path) -> None:
     done = init(tmp_path / "made.yaml", "--file", events, "--prediction", "-", "--label", "fraud")
     assert done.exit_code == 0, done.output

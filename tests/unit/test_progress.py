@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from streamcheck.cli.progress import RebuildProgress, ReplayProgress
+from streamcheck.cli.progress import RebuildProgress, ReplayProgress, SampleProgress
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
@@ -42,6 +42,15 @@ def test_a_rebuild_has_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     shown.close()
     assert "replaying, 3 transitions" in terminal.getvalue()
     assert "20%" in terminal.getvalue()
+
+
+def test_a_look_at_records_tells_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 1.0, 11.0])
+    shown = SampleProgress(lambda: next(times))
+    shown(100, 2_000)
+    shown(1_200, 2_000)
+    shown.close()
+    assert capsys.readouterr().err == "1,200 of 2,000 records\n"
 
 
 def test_a_backtest_tells_rows_a_second_and_what_remains(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ READ_S_MAX = 20.0
 """How long a sample may take, all its topics together."""
 INTERNAL = "__"
 T = TypeVar("T")
+Told = Callable[[int, int], None]
+"""Records that have been read, and that are to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,14 @@ def topics(settings: Mapping[str, object]) -> list[str]:
     )
 
 
-def newest(settings: Mapping[str, object], wanted: Sequence[str], records: int) -> dict[str, Taken]:
+def newest(
+    settings: Mapping[str, object], wanted: Sequence[str], records: int, told: Told = lambda _read, _due: None
+) -> dict[str, Taken]:
     """About so many of the newest records of each topic, fewer where it holds fewer or they do not come in time.
 
     Raises SourceError for a topic that does not exist, and where the broker refuses; SourceUnavailable without one.
     """
-    return _with_consumer(settings, "reading", lambda c: _newest(c, wanted, records))
+    return _with_consumer(settings, "reading", lambda c: _newest(c, wanted, records, told))
 
 
 def _with_consumer(settings: Mapping[str, object], doing: str, use: Callable[[Any], T]) -> T:
@@ -60,7 +64,7 @@ def _with_consumer(settings: Mapping[str, object], doing: str, use: Callable[[An
         raise explain(error, settings, doing) from error
 
 
-def _newest(consumer: Any, wanted: Sequence[str], records: int) -> dict[str, Taken]:
+def _newest(consumer: Any, wanted: Sequence[str], records: int, told: Told) -> dict[str, Taken]:
     places: list[TopicPartition] = []
     known = consumer.topics()
     for topic in wanted:
@@ -70,13 +74,17 @@ def _newest(consumer: Any, wanted: Sequence[str], records: int) -> dict[str, Tak
     consumer.assign(places)
     first, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
     shares = {topic: sum(place.topic == topic for place in places) for topic in wanted}
+    due = 0
     for place in places:
-        consumer.seek(place, max(first[place], ends[place] - -(-records // shares[place.topic])))
+        begin = max(first[place], ends[place] - -(-records // shares[place.topic]))
+        consumer.seek(place, begin)
+        due += ends[place] - begin
     found: dict[str, list[Any]] = {topic: [] for topic in wanted}
     deadline = time.monotonic() + READ_S_MAX
     while time.monotonic() < deadline and any(consumer.position(place) < ends[place] for place in places):
         for place, batch in consumer.poll(500).items():
             found[place.topic] += [record for record in batch if record.offset < ends[place]]
+        told(sum(map(len, found.values())), due)
     return {
         topic: Taken(
             [r.value for r in rows],
