@@ -1,5 +1,6 @@
 """`streamcheck alerts`: what fires, and what has happened."""
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from streamcheck.core.wording import printable
 POLL_S = 1.0
 UNPRINTABLE = "�"
 COLUMNS = ("state", "since", "severity", "owner", "monitor", "segment", "summary")
+CHANGED = ("state", "at", *COLUMNS[2:])
+STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green"}
 
 
 @click.command()
@@ -45,8 +48,11 @@ def alerts(
     shown = [alert for alert in (reversed(found["recent"]) if history else found["firing"]) if wanted(alert)]
     if as_json:
         _lines(shown)
+    elif shown and sys.stdout.isatty():
+        for alert in shown:
+            _tell(alert, changed=history)
     elif shown:
-        show_table("Alerts", COLUMNS, [_row(alert) for alert in shown])
+        show_table("Alerts", CHANGED if history else COLUMNS, [_row(alert, changed=history) for alert in shown])
     else:
         click.echo("nothing has changed" if history else "nothing fires")
     if shown and not history:
@@ -75,7 +81,12 @@ def _follow(where: Service, wanted: Any, *, as_json: bool, past: bool) -> None:
             click.echo(f"{new[0]['sequence'] - last - 1} transitions came faster than they could be shown", err=True)
         last = max(last, _newest(found["recent"]))
         for alert in filter(wanted, new):
-            _lines([alert]) if as_json else click.echo("  ".join(filter(None, _row(alert))))
+            if as_json:
+                _lines([alert])
+            elif sys.stdout.isatty():
+                _tell(alert, changed=True)
+            else:
+                click.echo("  ".join(filter(None, _row(alert, changed=True))))
         time.sleep(POLL_S)
 
 
@@ -88,9 +99,27 @@ def _lines(found: Iterable[dict[str, Any]]) -> None:
         show_json(alert, compact=True)
 
 
-def _row(alert: dict[str, Any]) -> list[str]:
+def _tell(alert: dict[str, Any], *, changed: bool) -> None:
+    """A few lines for people: what, of whom, the summary by its parts, and by which id it is acknowledged."""
+    from rich.console import Console  # noqa: PLC0415 (only a terminal needs it)
+    from rich.padding import Padding  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    state, at, severity, owner, monitor, segment, summary = _row(alert, changed=changed)
+    console = Console(highlight=False)
+    more = "".join(f"  {word}" for word in (segment, owner) if word)
+    console.print(Text.assemble((state, STYLES.get(state, "")), f"  {at}  {severity}  ", (monitor, "bold"), more))
+    headline, *details = summary.split("; ")
+    console.print(Padding(Text(headline), (0, 0, 0, 2)))
+    details += [f"id {alert['id']}"] if state == "firing" else []
+    for each in details:
+        console.print(Padding(Text(each, "dim"), (0, 0, 0, 4)))
+
+
+def _row(alert: dict[str, Any], *, changed: bool) -> list[str]:
+    """changed: a transition, with its own time; else what fires, with the time since when."""
     segment = ", ".join(f"{field}={value}" for field, value in alert["segment"].items())
-    since = (alert["change_at"] or alert["pane_start"])[:19].replace("T", " ")
+    since = (alert["pane_end"] if changed else alert["change_at"] or alert["pane_start"])[:19].replace("T", " ")
     cells = [
         alert["state"],
         since,

@@ -1,6 +1,7 @@
 """`streamcheck top`: a running service at a glance, again and again."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STATES = {"firing": (0, "bold red"), "pending": (1, "yellow"), "quiet": (2, "")}
+WIDE = 110
+"""Columns of a screen that has room for everything."""
+NUMBER_WIDTH = 10
+"""Of four digits with sign and exponent."""
 HEAD_LINES = 9
 """Of the screen, for everything but monitors."""
 
@@ -76,7 +81,8 @@ def view(status: dict[str, Any], before: dict[str, Any] | None, sort: str, lines
     room = max(1, lines - HEAD_LINES)
     rows = sorted(status["monitors"], key=_by_score if sort == "score" else _by_name)
     more = f"… {len(rows) - room} more" if len(rows) > room else ""
-    return Group(_head(status, before), Text(_labels(status), "dim"), Text(""), _table(rows[:room]), Text(more, "dim"))
+    table = Adapting(rows[:room])
+    return Group(_head(status, before), Text(_labels(status), "dim"), Text(""), table, Text(more, "dim"))
 
 
 def _head(status: dict[str, Any], before: dict[str, Any] | None) -> "Text":
@@ -105,27 +111,59 @@ def _labels(status: dict[str, Any]) -> str:
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> "Table":
+class Adapting:
+    """The monitors, with as many columns as there is room for: names give way, numbers and states never."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, _console: Any, options: Any) -> "Iterator[RenderableType]":
+        """Called by rich, which knows the width."""
+        yield _table(self._rows, wide=options.max_width >= WIDE)
+
+
+def _table(rows: list[dict[str, Any]], *, wide: bool) -> "Table":
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
-    for name in ("monitor", "segment", "alert", "status"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for name in ("value", "reference", "score", "threshold", "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("monitor", overflow="ellipsis", no_wrap=True, ratio=3)
+    table.add_column("segment", overflow="ellipsis", no_wrap=True, ratio=2)
+    table.add_column("state", overflow="ellipsis", no_wrap=True, width=26 if wide else 11)
+    numbers = ("value", "reference", "score", "threshold", "rows") if wide else ("value", "reference", "score")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True, width=NUMBER_WIDTH)
     for each in rows:
-        judged = bool(each["detector"])
-        numbers = [each[name] for name in ("value", "reference", "score", "threshold")]
-        table.add_row(
-            printable(each["monitor"], UNPRINTABLE),
-            printable(each["segment_text"], UNPRINTABLE),
-            each["alert"] if judged else "",
-            printable(each["status"], UNPRINTABLE),
-            *("" if number is None else f"{number:.4g}" for number in numbers),
-            f"{each['rows']:,}",
-            style=STATES.get(each["alert"], (2, ""))[1] if judged else "dim",
-        )
+        judged, (state, style) = bool(each["detector"]), _state(each)
+        shown = [_number(each[name]) for name in ("value", "reference")]
+        if wide:
+            shown += [_number(each["score"]), _number(each["threshold"]), f"{each['rows']:,}"]
+        else:
+            shown.append(_share(each))
+        names = (printable(each["monitor"], UNPRINTABLE), printable(each["segment_text"], UNPRINTABLE))
+        table.add_row(*names, printable(state, UNPRINTABLE), *shown, style=style if judged else "dim")
     return table
+
+
+def _state(each: dict[str, Any]) -> tuple[str, str]:
+    """In a word, and its style: the alert, or how far the warm-up has come where there is none."""
+    _, style = STATES.get(each["alert"], (2, ""))
+    if not each["detector"]:
+        return ("" if each["status"] == "ready" else each["status"]), style
+    known = "known, " if each.get("acknowledged_by") else ""
+    if each["alert"] != "quiet":
+        return known + each["alert"], style
+    return ("quiet" if each["status"] == "ready" else each["status"]), style
+
+
+def _number(number: float | None) -> str:
+    return "" if number is None else f"{number:.4g}"
+
+
+def _share(each: dict[str, Any]) -> str:
+    """Where there is no room for both: the score in per cent of its threshold; a limit has none."""
+    if each["score"] is None or not each["threshold"] or each["detector"] == "threshold":
+        return ""
+    return f"{100 * each['score'] / each['threshold']:.0f} %"
 
 
 def _by_score(each: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,8 +1,10 @@
 """`alerts` and `top` against a service that really serves: what fires, history, following, and nobody at home."""
 
+import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -15,11 +17,13 @@ from pathlib import Path
 import orjson
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from streamcheck.adapters.prometheus.exposition import Exposition
 from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.cli import main
+from streamcheck.cli.top import view
 from streamcheck.core.readings import AlertState, EngineReading, JoinReading, PartitionReading, Reading
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.telemetry import AlertBook, BrokerReading, Phase, Snapshot, Telemetry
@@ -33,7 +37,7 @@ def record(sequence: int, state: str, monitor: str = "amount-scan", severity: st
     return orjson.dumps(
         {"id": monitor, "sequence": sequence, "state": state, "monitor": monitor, "severity": severity, "owner": "risk",
          "segment": {"tier": HOSTILE}, "column": "amount", "change_at": "2026-03-01T09:58:40.000Z",
-         "pane_start": "2026-03-01T10:00:00.000Z", "summary": f"amount {state}"}
+         "pane_start": "2026-03-01T10:00:00.000Z", "pane_end": "2026-03-01T10:00:10.000Z", "summary": f"amount {state}"}
     )  # fmt: skip
 
 
@@ -119,6 +123,52 @@ def test_top_has_the_nearest_first(url: str) -> None:
     assert places == sorted(places)
     assert "1 firing" in done.output
     assert "lag 17" in done.output
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_top_cuts_names_and_neither_numbers_nor_states(url: str, width: int) -> None:
+    status = json.loads(run("top", url, "--json").output)
+    for each in status["monitors"]:
+        each |= {"monitor": "a-monitor-of-some-length-" + each["monitor"], "value": 12345.678, "reference": -0.00012346}
+    status["monitors"][0] |= {"status": "warming up 41 of 100 panes", "score": None}
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(view(status, None, "score", 40))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("1.235e+04", "-0.0001235", "firing", "quiet", "warming up"):
+        assert word in text
+    assert ("159 %" in text) == (width < 110)
+    assert ("812" in text) == (width >= 110)
+
+
+def test_alerts_are_told_in_lines_on_a_terminal(url: str) -> None:
+    said = on_terminal("alerts", url, "--history", until="amount firing")
+    assert "firing  2026-03-01 10:00:10  page  amount-scan" in said, "a transition has its own time"
+    assert said.count("id amount-scan") == 1, "of the one that can be acknowledged"
+    assert "┃" not in said
+    assert "\x1b[2J" not in said
+
+
+def on_terminal(*arguments: str, until: str) -> str:
+    """What a command says on a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "streamcheck", *arguments]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    ) as process:
+        os.close(theirs)
+        text, deadline = "", time.monotonic() + DEADLINE_S
+        while process.poll() is None or select.select([ours], [], [], 0.2)[0]:
+            assert time.monotonic() < deadline, text
+            if select.select([ours], [], [], 0.2)[0]:
+                try:
+                    text += os.read(ours, 65_536).decode(errors="replace")
+                except OSError:
+                    break
+    os.close(ours)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert until in plain
+    return plain
 
 
 def test_top_by_name_and_as_json(url: str) -> None:
