@@ -12,6 +12,7 @@ COMMANDS = {
     "join": "the label join with ten million predictions that wait",
     "targets": "what must be reached, and what has been",
     "profile": "where the time of a run goes, per stage and event",
+    "checks": "what all default checks cost, beside the drift monitors alone",
     "charts": "what the charts of a pane cost, a thousand at once",
     "hostile": "what malformed events cost, and that they change nothing",
     "memory": "a run against the memory that `explain` prints",

@@ -6,7 +6,7 @@ import pytest
 
 from streamcheck.runtime.notices import notices
 from streamcheck.runtime.telemetry import AlertBook
-from tests.checks.harness import Stream, monitors, of, ordinary, with_fault
+from tests.checks.harness import CONFIG, Stream, monitors, of, ordinary, with_fault
 
 FOLLOWING = {"amount-mean_shift", "amount-scale", "amount-outside"}
 
@@ -102,3 +102,19 @@ def test_a_wrong_type():
 def test_missing_values():
     fired = with_fault(lambda k, event: event | {"country": None} if k % 3 == 0 else event)
     assert of(fired, "country-missing_rate")["summary"].startswith("country: missing in 3")
+
+
+def test_an_unseen_category():
+    fired = with_fault(lambda k, event: event | {"country": "XX"} if k % 12 == 0 else event)
+    assert "country-unseen" in monitors(fired)
+
+
+def test_values_beyond_the_declared_range_and_beyond_what_was_learned():
+    ranged = CONFIG.replace("amount: numeric", "amount: {kind: numeric, range: [0, 3000]}")
+    fired = with_fault(lambda k, event: event | {"amount": 9_000.0} if k % 20 == 0 else event, config=ranged)
+    assert {"amount-out_of_range", "amount-outside"} <= monitors(fired)
+
+
+def test_a_column_that_becomes_noisy():
+    fired = with_fault(lambda k, event: event | {"amount": event["amount"] * (2.2 if k % 2 else 0.45)})
+    assert "amount-scale" in monitors(fired)

@@ -1,7 +1,10 @@
 """Check 7, quality of service: an objective with its error budget; found where it burns, silent where it does not."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 
+from streamcheck.core.orders import Acknowledge
 from tests.checks.harness import HEAD, REFERENCE_ROWS, Stream, monitors, of
 
 CONFIG = (
@@ -54,3 +57,24 @@ def test_a_blip_that_is_over_pages_nobody():
     """The long window still holds it, the short one does not."""
     stream = Stream(CONFIG).feed(answers(REFERENCE_ROWS)).feed(answers(240, slow=1.0, seed=2)).feed(answers(4_800))
     assert stream.end() == []
+
+
+RISING = CONFIG.replace("objective: 0.999}}}", "objective: 0.999}}, alert: {escalate: {after: 10m}}}")
+
+
+def test_an_alert_that_nobody_acknowledges_rises_in_severity():
+    stream = Stream(RISING).feed(answers(REFERENCE_ROWS)).feed(answers(6_000, failed=0.3, seed=2))
+    stream.end()
+    risen = [(record["severity"], record["pane_end"]) for record in stream.fired()]
+    (_, first), (severity, second) = risen
+    assert severity == "page"
+    assert datetime.fromisoformat(second) - datetime.fromisoformat(first) == timedelta(minutes=10)
+    assert len({record["id"] for record in stream.fired()}) == 1
+
+
+def test_one_that_somebody_knows_does_not():
+    stream = Stream(RISING).feed(answers(REFERENCE_ROWS)).feed(answers(1_200, failed=0.3, seed=2))
+    (alert,) = stream.fired()
+    stream.take(stream.engine.obey("an order", Acknowledge(alert["id"], "kim")))
+    stream.feed(answers(4_800, failed=0.3, seed=3)).end()
+    assert [record["severity"] for record in stream.fired()] == ["warning"]

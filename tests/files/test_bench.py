@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import files, run, targets
+from bench import checks, files, run, targets
 from bench.measure import Figures
 
 
@@ -42,3 +42,12 @@ def test_complete_rounds_are_kept_when_a_later_one_fails(capsys) -> None:
     assert "STOPPED before the end: a contender ended with exit code 1" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run.complete(stopped_after(1), 2)
+
+
+def test_checks_are_set_beside_drift_in_turns(tmp_path, capsys) -> None:
+    out = tmp_path / "checks.json"
+    checks.main(["--hours", "0.2", "--rounds", "2", "--out", str(out)])
+    found = json.loads(out.read_text())
+    assert found.keys() >= {"events", "cpu_s", "ratios", "remains"}
+    assert [len(seconds) for seconds in found["cpu_s"].values()] == [2, 2]
+    assert "throughput that remains" in capsys.readouterr().out
