@@ -11,6 +11,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from streamcheck.adapters.kafka.admin import Cluster
 from streamcheck.adapters.kafka.client import BrokerUnavailable
 from streamcheck.adapters.kafka.journal import KafkaJournal
+from streamcheck.adapters.kafka.operations import KafkaOperations
 from streamcheck.adapters.kafka.sink import KafkaAlertSink
 from streamcheck.adapters.kafka.source import KafkaSource
 from streamcheck.adapters.kafka.strays import KafkaStraySink
@@ -83,7 +84,7 @@ def needed(name: str, topic: str) -> list[ACL]:
     wanted += [(ResourceType.TOPIC, f"{name}.alerts.positions", ["READ", "WRITE", "DESCRIBE_CONFIGS", "CREATE"])]
     wanted += [
         (ResourceType.TOPIC, f"{name}.{t}", ["WRITE", "DESCRIBE_CONFIGS", "CREATE"])
-        for t in ("journal", "rejects", "late")
+        for t in ("ops", "journal", "rejects", "late")
     ]
     return [
         ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, ResourcePattern(kind, resource))
@@ -110,7 +111,7 @@ def exercise(login: dict[str, object], topic: str, name: str) -> str:
     cluster, source = Cluster(login), KafkaSource(login, [topic], name)
     sinks = [KafkaStraySink(login, f"{name}.{kind}") for kind in ("rejects", "late")]
     alerts = [KafkaAlertSink(login, f"{name}.alerts", name, attempts=1) for _ in range(2)]
-    journal = KafkaJournal(login, f"{name}.journal")
+    journal, operations = KafkaJournal(login, f"{name}.journal"), KafkaOperations(login, f"{name}.ops")
 
     def read() -> None:
         source.start(source.offsets_at("earliest"))
@@ -128,13 +129,14 @@ def exercise(login: dict[str, object], topic: str, name: str) -> str:
         sink.flush()
 
     steps = [read, lag, lambda: alert(alerts[0], 1), lambda: alert(alerts[1], 2), lambda: journal.send(0, [b"x"])]
+    steps.append(lambda: operations.send([(b"id", b"{}")]))
     steps += [partial(stray, sink) for sink in sinks]
     for step in steps:
         try:
             step()
         except StreamcheckError as error:
             complaints.append(str(error))
-    for port in (source, cluster, journal, *sinks, *alerts):
+    for port in (source, cluster, journal, operations, *sinks, *alerts):
         port.close()
     return "\n".join(dict.fromkeys(complaints))
 
@@ -162,7 +164,7 @@ def test_a_missing_right_is_named(broker, fill, number: int) -> None:
     resource = missing.resource_pattern
     broker.admin.create_acls(rights)
     if missing.operation is not ACLOperation.CREATE:  # the others only matter where there is a topic
-        outputs = [f"{name}.{kind}" for kind in ("alerts", "alerts.positions", "journal", "rejects", "late")]
+        outputs = [f"{name}.{kind}" for kind in ("alerts", "alerts.positions", "ops", "journal", "rejects", "late")]
         compact = {"cleanup.policy": "compact"}
         topics = {each: {"num_partitions": 1, "configs": compact if "positions" in each else {}} for each in outputs}
         broker.admin.create_topics(topics, wait_for_metadata=True)
