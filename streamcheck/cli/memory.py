@@ -149,7 +149,9 @@ def _reading(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...
 
 def _schemas(plan: Plan, settings: Settings) -> tuple[Part, ...]:
     """What reads events by schemas: the schemas themselves, two of the largest while one makes way, and objects."""
-    written = [schema for schema in plan.schemas if schema.encoding.format in (Format.AVRO, Format.PROTOBUF)]
+    formats = (Format.AVRO, Format.PROTOBUF)
+    written = [schema for schema in plan.schemas if schema.encoding.format in formats]
+    written += [s for s in plan.schemas if s.encoding.key is not None and s.encoding.key.format in formats]
     if not written:
         return ()
     readers = settings.workers if settings.workers > 1 else 1

@@ -9,7 +9,7 @@ from streamcheck.config.document import Findings, Path
 from streamcheck.config.formats import FormatChoice
 from streamcheck.config.streams import Kpi, Labels, Predictions
 from streamcheck.config.wording import Usable
-from streamcheck.core.plan import Encoding, Envelope, Format
+from streamcheck.core.plan import KEY, Encoding, Envelope, Format, Plan
 
 SCHEMA_BYTES_MAX = 4 << 20
 JSON_FORMATS = (Format.JSON, Format.JSON_SCHEMA)
@@ -27,7 +27,8 @@ def read_encodings(usable: Usable, findings: Findings, folder: FilePath) -> dict
         chosen = stream.format or FormatChoice(Format.JSON)
         envelope = Envelope(stream.envelope) if stream.envelope else None
         schema = _read((*here, "format"), chosen, findings, folder) if chosen.file is not None else None
-        found[role] = Encoding(chosen.format, envelope, schema, chosen.message)
+        key = None if isinstance(stream, Kpi) else _key((*here, "key_format"), stream.key_format, findings, folder)
+        found[role] = Encoding(chosen.format, envelope, schema, chosen.message, key)
         if envelope is Envelope.CLOUDEVENTS and chosen.format not in JSON_FORMATS:
             hint = "is JSON as a whole; with a schema, the attributes are in headers: envelope: cloudevents_binary"
             findings.mistake((*here, "envelope"), f"a structured CloudEvent {hint}")
@@ -35,9 +36,29 @@ def read_encodings(usable: Usable, findings: Findings, folder: FilePath) -> dict
     return found
 
 
+def _key(here: Path, chosen: FormatChoice | None, findings: Findings, folder: FilePath) -> Encoding | None:
+    """How keys are written; None where they are text or JSON, which needs no word."""
+    if chosen is None or chosen.format is Format.JSON:
+        return None
+    schema = _read(here, chosen, findings, folder) if chosen.file is not None else None
+    return Encoding(chosen.format, None, schema, chosen.message)
+
+
+def check_keys(plan: Plan, findings: Findings) -> None:
+    """Whether what is said of keys meets what is asked of them."""
+    for schema in plan.schemas:
+        key, here = schema.encoding.key, ("streams", str(schema.role), "key_format")
+        if key is not None and not schema.wants_keys:
+            findings.warning(here, "nothing reads the keys: no path begins with $key")
+        if key is not None and key.format is Format.PROTOBUF and (KEY,) in schema.paths:
+            findings.mistake(here, "$key is a message then, which is no value: name a field of it, such as $key.id")
+
+
 def _check_registry(usable: Usable, found: dict[str, Encoding], findings: Findings) -> None:
     section = usable.config.schema_registry
     asking = [role for role in ROLES if role in found and found[role].by_registry and not _has_file(usable, role)]
+    keys = [(role, key) for role in ROLES if role in found and (key := found[role].key) is not None and key.by_registry]
+    keys = [(role, key) for role, key in keys if getattr(usable.config.streams, role).key_format.file is None]
     if section is None:
         for role in asking if usable.sure("schema_registry") else ():
             name = found[role].format
@@ -45,9 +66,14 @@ def _check_registry(usable: Usable, found: dict[str, Encoding], findings: Findin
             findings.mistake(
                 ("streams", role, "format"), f"{name} needs schema_registry: {{url: http://HOST:8081}}, or {hint}"
             )
+        for role, key in keys if usable.sure("schema_registry") else ():
+            findings.mistake(
+                ("streams", role, "key_format"),
+                f"{key.format} needs schema_registry: {{url: http://HOST:8081}}, or a file in the format's place",
+            )
         return
     here: Path = ("schema_registry",)
-    if not asking and usable.sure("streams"):
+    if not asking and not keys and usable.sure("streams"):
         findings.warning(here, "no stream needs it: only avro and protobuf without a file of their own do")
     if (section.username is None) != (section.password is None) and usable.sure(*here):
         findings.mistake(here, "expected username and password together")

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from streamcheck.config.checks import check_owners, check_parts
 from streamcheck.config.compile import compile_plan, compile_settings
 from streamcheck.config.document import TEXT_BYTES_MAX, Findings, Unreadable, path_text, read
-from streamcheck.config.encodings import read_encodings
+from streamcheck.config.encodings import check_keys, read_encodings
 from streamcheck.config.environment import substitute
 from streamcheck.config.kafka_options import check_kafka
 from streamcheck.config.kpi import check_against
@@ -82,6 +82,7 @@ def loads(text: str, environ: Mapping[str, str], source: str = "config", *, prof
     plan = None
     if not findings.mistakes:
         plan = compile_plan(config, declared, monitors, {} if known is None else known.by_digest(), encodings)
+        check_keys(plan, findings)
         if known is not None:
             check_profiles(usable, plan, known, declared, findings)
         check_against(usable, plan, findings)

@@ -119,6 +119,10 @@ class Feature(Section):
 FORMAT = Field(
     None, description="How records write events; left out: json. By a schema_registry, or by a file beside the config."
 )
+KEY_FORMAT = Field(
+    None,
+    description="How records write their keys, where paths lead into these; left out: as text, or as a JSON object.",
+)
 ENVELOPE = Field(
     None, description="What stands around the fields: cloudevents, cloudevents_binary or debezium; docs/formats.md."
 )
@@ -129,6 +133,7 @@ class Predictions(Section):
 
     topic: Topics = Field(description="Topic, or list of topics, with prediction events.")
     format: FormatName | None = FORMAT
+    key_format: FormatName | None = KEY_FORMAT
     envelope: EnvelopeName | None = ENVELOPE
     id: FieldPath | None = Field(
         None,
@@ -169,6 +174,7 @@ class Labels(Section):
 
     topic: Topics = Field(description="Topic, or list of topics, with label events.")
     format: FormatName | None = FORMAT
+    key_format: FormatName | None = KEY_FORMAT
     envelope: EnvelopeName | None = ENVELOPE
     id: FieldPath = Field(description="Field with the id of the prediction.")
     label: FieldPath = Field(description="Field with the truth.")

@@ -83,13 +83,14 @@ class Envelope(StrEnum):
 class Encoding:
     """How events lie in a topic's records. schema: by which all are written (else each names its own, of a registry).
 
-    message: with a Protobuf schema, the name of theirs.
+    message: with a Protobuf schema, the name of theirs. key: of their keys, where these are written by a schema.
     """
 
     format: Format = Format.JSON
     envelope: Envelope | None = None
     schema: bytes | None = None
     message: str | None = None
+    key: "Encoding | None" = field(default=None, repr=False)
 
     @property
     def by_registry(self) -> bool:

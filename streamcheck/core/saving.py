@@ -203,10 +203,11 @@ def meaning(plan: Plan) -> str:
     )
 
 
-def _encodings(plan: Plan) -> list[Encoding]:
+def _encodings(plan: Plan) -> list[object]:
     """Those of the streams; none where all are plain JSON, as all were once."""
     found = [schema.encoding for schema in plan.schemas]
-    return found if any(encoding != Encoding() for encoding in found) else []
+    keys = [(schema.role, schema.encoding.key) for schema in plan.schemas if schema.encoding.key is not None]
+    return [*found, *keys] if any(encoding != Encoding() for encoding in found) else []
 
 
 def _delta_key(end_ms: int) -> str:

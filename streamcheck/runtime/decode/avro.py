@@ -130,7 +130,7 @@ def compiled(
         for each in references:
             known.take(each, "")
         known.take(top, "")
-        _check(known, top, name)
+        _check(known, top, name, record=() not in paths)
         named: dict[str, Any] = {}
         for each in references:
             fastavro.parse_schema(_bare(each), named_schemas=named)
@@ -142,9 +142,9 @@ def compiled(
     return AvroSchema(parsed, paths, partial(known.scale, top), known.unit(top, time) if time else None)
 
 
-def _check(known: "_Names", top: Any, name: str) -> None:
-    """Raises Unusable for a schema by which no record may be read."""
-    if not isinstance(top, dict) or top.get("type") not in ("record", "error"):
+def _check(known: "_Names", top: Any, name: str, *, record: bool) -> None:
+    """Raises Unusable for a schema by which nothing may be read. record: whether it must be one's."""
+    if record and (not isinstance(top, dict) or top.get("type") not in ("record", "error")):
         raise Unusable(f"{name} is of no record")
     if known.weight(top, "", ())[1] > HOLLOW_MAX:
         raise Unusable(f"{name} has too many parts that hold nothing")

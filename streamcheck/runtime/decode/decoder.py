@@ -56,7 +56,7 @@ class Decoder:
         self._schema, self._envelope = schema, schema.encoding.envelope
         marks = [MARKS[self._envelope]] if self._envelope is not None else []
         self._mark = marks[0] if marks else None
-        self._metadata = Metadata(schema, marks)
+        self._metadata = Metadata(schema, marks, registry)
         self._plain = json_reader(schema, [*schema.paths, *marks])
         self._encoded = self._plain
         if self._metadata.any or schema.encoding.format is not Format.JSON:

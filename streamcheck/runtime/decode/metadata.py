@@ -12,8 +12,10 @@ from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import HEADERS, KEY, Path, Schema, TimeUnit
 from streamcheck.core.types import BoolArray, IntArray
 from streamcheck.runtime.decode.found import Found, Rows, positions
+from streamcheck.runtime.decode.keys import WrittenKeys
 from streamcheck.runtime.decode.parser import Parser, Refusal
 from streamcheck.runtime.decode.shape import NOT_SCALAR, Shape
+from streamcheck.runtime.schemas import Registry
 
 BAD_HEADERS = "bad headers"
 HEADERS_MAX = 256
@@ -34,22 +36,26 @@ class Metadata:
     it says.
     """
 
-    def __init__(self, schema: Schema, marks: Sequence[Path]) -> None:
+    def __init__(self, schema: Schema, marks: Sequence[Path], registry: Registry | None = None) -> None:
         paths = [path for path in dict.fromkeys((*schema.paths, *marks)) if path[0] in (KEY, HEADERS)]
-        self._whole = KEY if (KEY,) in paths else None
+        keys = [path[1:] for path in paths if path[0] == KEY]
+        encoding = schema.encoding.key
+        self._written = WrittenKeys(schema, encoding, keys, registry) if encoding is not None and keys else None
+        self._whole = KEY if () in keys and self._written is None else None
         self._names = {path: ".".join(path[1:]).encode() for path in paths if path[0] == HEADERS}
-        below = [path[1:] for path in paths if path[0] == KEY and len(path) > 1]
+        below = [path for path in keys if path and self._written is None]
         self._shape = Shape(below) if below else None
         self._parser = Parser(self._shape, schema.message_bytes_max) if self._shape else None
         numeric = [column.path for column in schema.numeric]
         numeric += [schema.time.path] if schema.time and schema.time.unit is not TimeUnit.ISO8601 else []
-        self._numbers = [path for path in dict.fromkeys(numeric) if path in self._names or path == (KEY,)]
+        texts = {*self._names, *([(KEY,)] if self._whole else [])}
+        self._numbers = [path for path in dict.fromkeys(numeric) if path in texts]
         self._columns = [(at, c.path) for at, c in enumerate(schema.numeric) if c.path in paths]
 
     @property
     def any(self) -> bool:
         """Whether there are some."""
-        return bool(self._whole or self._names or self._shape)
+        return bool(self._whole or self._names or self._shape or self._written)
 
     @property
     def headers(self) -> bool:
@@ -65,7 +71,7 @@ class Metadata:
             values[KEY,] = list(own)
         numbers = {(_AS_NUMBER, *path): [_number(value) for value in values[path]] for path in self._numbers}
         lists: dict[Path, list[Any]] = {path: [_text(value) for value in its] for path, its in values.items()}
-        lists |= numbers | self._fields(own)
+        lists |= numbers | (self._fields(own) if self._written is None else self._written.read(own))
         slots = dict(found.slots) | {path: at for at, path in enumerate(lists, len(found.values))}
         numeric = [(at, number_slot(slots, path)) for at, path in self._columns]
         return Found(found.places, [*found.values, *lists.values()], slots, [*found.numeric, *numeric], found.unit)

@@ -54,7 +54,9 @@ class Compiled(Protocol):
 class SchemaReader:
     """Values by paths. registry: who knows the schemas, where records name theirs."""
 
-    def __init__(self, schema: Schema, paths: Sequence[Path], registry: Registry | None) -> None:
+    def __init__(
+        self, schema: Schema, paths: Sequence[Path], registry: Registry | None, setting: str = "format"
+    ) -> None:
         self._paths = tuple(dict.fromkeys(paths))
         self._schema, self._registry = schema, registry
         self._format = schema.encoding.format
@@ -68,7 +70,7 @@ class SchemaReader:
             try:
                 self._only = self._compiled(WriterSchema(self._format.upper(), schema.encoding.schema), "the schema")
             except Unusable as error:
-                raise SourceError(f"streams.{schema.role}.format: {error}") from error
+                raise SourceError(f"streams.{schema.role}.{setting}: {error}") from error
 
     def read(self, values: Pieces, where: slice, rows: Rows) -> Iterator[Found]:
         """What these values hold, those of one schema together."""
