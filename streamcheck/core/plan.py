@@ -1,7 +1,4 @@
-"""The plan: what a config comes to, as frozen objects that the engine runs.
-
-Built by streamcheck.config, never by hand.
-"""
+"""The plan: what a config comes to, as frozen objects that the engine runs. Only streamcheck.config makes one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
