@@ -20,6 +20,7 @@ from streamcheck.adapters.simulate.traffic import HOUR_MS
 from streamcheck.cli.service import Stop, Wiring, first_snapshot, pages, run_service
 from streamcheck.config.settings import Settings
 from streamcheck.core.engine import Outcome
+from streamcheck.core.kpi import said
 from streamcheck.core.plan import Plan
 from streamcheck.core.wording import number
 from streamcheck.runtime.loop import LoopRules
@@ -62,7 +63,8 @@ class Show:
     """Runs the service over a simulated stream and tells what happens."""
 
     def __init__(self, plan: Plan, *, seed: int, hours: float, scenario: Scenario = DEMO, silent: bool) -> None:
-        self.stream = PaymentsStream(seed, scenario, rate=RATE, duration_ms=int(hours * HOUR_MS))
+        span_ms, told = int(hours * HOUR_MS), plan.kpi is not None
+        self.stream = PaymentsStream(seed, scenario, rate=RATE, duration_ms=span_ms, kpi=told)
         self.source = SimulatedSource(self.stream)
         self.plan = plan
         self.console = Console(quiet=silent, width=None if sys.stdout.isatty() else MONITOR_WIDTH, highlight=False)
@@ -103,6 +105,7 @@ class Show:
             "hours": round(reached_ms / HOUR_MS, 2),
             "incidents": found,
             "false_alarms": false,
+            "kpi": [said(each) for each in self._telemetry.read().engine.kpi if each.shown],
         }
 
     # ------------------------------------------------------------------ as it happens
@@ -190,6 +193,8 @@ class Show:
         self.say(f"False alarms: {len(false) or 'none'}")
         for alarm in false:
             self.say(f"  {alarm['at']}  {alarm['monitor']}{_where(alarm['segment'])}")
+        for line in result["kpi"]:
+            self.say(line[0].upper() + line[1:])
         rate = result["events"] / max(result["seconds"], 0.1)
         self.say(f"{result['events']:,} events, {result['hours']:g} h, in {result['seconds']} s: {rate:,.0f} events/s")
 

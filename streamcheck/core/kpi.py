@@ -196,6 +196,6 @@ def said(link: KpiLinked) -> str:
     after = f"by {span_text(link.lag_ms / 1000)}" if link.lag_ms else "at once"
     numbers = f"r = {link.r:.2f} ({link.low:.2f}..{link.high:.2f}), {spans}"
     free = ", daily course removed" if link.daily else ""
-    if link.low > 0.0 or link.high < 0.0:
+    if link.shown:
         return f"{link.kpi} follows {link.against} {after}: {numbers}{free}"
     return f"that {link.kpi} follows {link.against} is not shown; most {after}: {numbers}{free}"

@@ -269,6 +269,11 @@ class KpiLinked:
     span_ms: int
     daily: bool
 
+    @property
+    def shown(self) -> bool:
+        """Whether 0 lies outside of the interval."""
+        return self.low is not None and self.high is not None and (self.low > 0.0 or self.high < 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineReading:

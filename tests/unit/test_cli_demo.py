@@ -222,7 +222,8 @@ def test_the_table_fits_a_terminal_and_names_what_was_missed(show: Show) -> None
         {**row, "first_alert": None, "delay_minutes": None},
     ]
     false = [{"monitor": "amount-psi", "segment": segment, "at": "02:10"}]
-    show.table({"incidents": rows, "false_alarms": false, "events": 1000, "seconds": 0.5, "hours": 20.0})
+    numbers = {"events": 1000, "seconds": 0.5, "hours": 20.0}
+    show.table({"incidents": rows, "false_alarms": false, "kpi": ["net revenue follows accuracy"], **numbers})
     lines = printed(show)
     assert max(map(len, lines)) <= WIDTH
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
@@ -230,10 +231,11 @@ def test_the_table_fits_a_terminal_and_names_what_was_missed(show: Show) -> None
         ["premium fraud missed", "12:30", "14:30", "accuracy-cusum-by-tier [tier=premium]", "96 min", "12"],
         ["premium fraud missed", "12:30", "14:30", "not found", "", "12"],
     ]
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "Incidents found: 1 of 2",
         "False alarms: 1",
         "  02:10  amount-psi [tier=premium]",
+        "Net revenue follows accuracy",
         "1,000 events, 20 h, in 0.5 s: 2,000 events/s",
     ]
 

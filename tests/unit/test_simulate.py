@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from streamcheck.adapters.simulate import DEMO, LABELS, PREDICTIONS, QUIET, Incident, PaymentsStream, Record, Scenario
+from streamcheck.adapters.simulate.incidents import MissedFraud
+from streamcheck.adapters.simulate.payments import KPI, KPI_MS
 from streamcheck.adapters.simulate.traffic import HOUR_MS, MINUTE_MS
 from streamcheck.core.plan import Column, Kind, Role, Schema, Task, TimeField, TimeUnit
 from streamcheck.core.types import FieldStatus, StreamRole
@@ -267,3 +269,25 @@ def test_a_short_stream_ends_with_its_last_payment() -> None:
     numbers = sorted(int(record.key[4:]) for record in records)
     assert numbers == list(range(len(numbers)))
     assert len(numbers) == pytest.approx(20 * 90.5, rel=0.1)
+
+
+def test_net_revenue_falls_where_fraud_is_missed_and_is_known_an_hour_later():
+    def told(scenario):
+        stream = PaymentsStream(seed=2, scenario=scenario, rate=2.0, duration_ms=4 * HOUR_MS, kpi=True)
+        records = [record for record in stream.records() if record.topic == KPI]
+        assert {record.partition for record in records} == {0}
+        return [(orjson.loads(record.value), record.timestamp_ms) for record in records]
+
+    missed = MissedFraud(name="m", start_ms=HOUR_MS, end_ms=2 * HOUR_MS, columns=(), expected="", share=0.35)
+    quiet, struck = told(QUIET), told(Scenario("m", (missed,)))
+    start_ms = PaymentsStream().start_ms
+    assert [event["ts"] - start_ms for event, _ in quiet] == [HOUR_MS + at * KPI_MS for at in range(1, 90)]
+    assert all(stamp == event["ts"] + 250 for event, stamp in quiet)
+    both = zip(struck, quiet, strict=True)
+    differ = [event["ts"] - start_ms - HOUR_MS for (event, _), (other, _) in both if event != other]
+    assert HOUR_MS < min(differ) <= HOUR_MS + KPI_MS
+    assert max(differ) == 2 * HOUR_MS
+    inside = [event["net_per_payment"] for event, _ in struck if 2 * HOUR_MS < event["ts"] - start_ms <= 3 * HOUR_MS]
+    assert np.mean(inside) < np.mean([event["net_per_payment"] for event, _ in quiet]) - 0.2
+    plain = PaymentsStream(seed=2, scenario=QUIET, rate=2.0, duration_ms=HOUR_MS)
+    assert KPI not in {record.topic for record in plain.records()}

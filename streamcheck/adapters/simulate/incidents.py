@@ -10,7 +10,7 @@ from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 QUALITIES = (
     *("accuracy", "error", "error_rate", "precision", "recall", "f1", "log_loss", "brier", "calibration"),
-    *("estimate_gap", "estimated_accuracy"),
+    *("estimate_gap", "estimated_accuracy", "kpi"),
 )
 
 
@@ -205,7 +205,7 @@ DEMO = Scenario(
             start_ms=12 * HOUR_MS + 30 * MINUTE_MS,
             end_ms=14 * HOUR_MS + 30 * MINUTE_MS,
             columns=QUALITIES,
-            expected="accuracy for tier=premium, as labels come; not for general",
+            expected="net revenue, then accuracy for tier=premium, not for general",
             segment=("tier", "premium"),
             aftermath_ms=5 * HOUR_MS,
             share=0.35,

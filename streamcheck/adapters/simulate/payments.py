@@ -24,12 +24,19 @@ from streamcheck.runtime.ports import RawBatch
 
 PREDICTIONS = "payments.predictions"
 LABELS = "payments.labels"
+KPI = "payments.kpi"
 LABEL_PARTITIONS = 2
 PARTITIONS = (
     *(SourcePartition(LABELS, at) for at in range(LABEL_PARTITIONS)),
     *(SourcePartition(PREDICTIONS, at) for at in range(PRODUCERS)),
 )
-"""All partitions of both topics, ascending."""
+"""All partitions of predictions and labels, ascending."""
+KPI_SOURCE = SourcePartition(KPI, 0)
+KPI_MS = 2 * MINUTE_MS
+KPI_DELAY_MS = HOUR_MS
+"""After which a figure is known: what customers call fraud takes its time."""
+EARNED, LOST = 0.9, 6.0
+"""EUR of a payment that was let through: where it was none of fraud, and where it was."""
 
 START_MS = 1_772_323_200_000
 """2026-03-01T00:00:00Z."""
@@ -69,8 +76,9 @@ class Step:
 class PaymentsStream:
     """Predictions and their late labels, with the incidents of a scenario; the same arguments give the same bytes.
 
-    rate: payments a second; start_ms and duration_ms: event time; first: the number of the first payment. Outside its
-    incidents a scenario's stream equals the quiet one of the same seed, byte for byte.
+    rate: payments a second; start_ms and duration_ms: event time; first: the number of the first payment; kpi: whether
+    net revenue is told, too. Outside its incidents a scenario's stream equals the quiet one of the same seed, byte for
+    byte.
 
     >>> stream = PaymentsStream(seed=1, duration_ms=1_000)
     >>> next(stream.records()).value[:64]
@@ -85,6 +93,8 @@ class PaymentsStream:
         rate: float = RATE,
         duration_ms: int = DURATION_MS,
         first: int = 0,
+        *,
+        kpi: bool = False,
     ) -> None:
         assert rate > 0, f"a rate of {rate} payments a second"
         assert duration_ms > 0, f"a duration of {duration_ms} ms"
@@ -93,11 +103,12 @@ class PaymentsStream:
         self.start_ms = start_ms
         self.first = first
         self.rate = rate
+        self._kpi = kpi
         self.end_ms = start_ms + duration_ms
 
     def partitions(self) -> tuple[SourcePartition, ...]:
-        """All partitions of both topics, ascending."""
-        return PARTITIONS
+        """All partitions of all topics, ascending."""
+        return (KPI_SOURCE, *PARTITIONS) if self._kpi else PARTITIONS
 
     def happening(self, time_ms: int) -> tuple[Incident, ...]:
         """The incidents that are under way at this event time."""
@@ -145,7 +156,9 @@ class PaymentsStream:
                 after_ms = traffic.time_ms - self.start_ms
                 if incident.during(after_ms).any():
                     traffic = incident.apply(traffic, after_ms, np.random.default_rng([self.seed, number, at]))
-            yield [*_predictions(traffic, served=self.scenario.served), *_labels(draw_labels(traffic), self.end_ms)]
+            known = [*_labels(draw_labels(traffic), self.end_ms)]
+            known += _business(traffic, start_ms, end_ms, self.end_ms) if self._kpi else ()
+            yield [*_predictions(traffic, served=self.scenario.served), *known]
 
 
 def cut(records: list[Record], offsets: dict[SourcePartition, int]) -> Iterator[RawBatch]:
@@ -202,3 +215,17 @@ def _labels(labels: Labels, end_ms: int) -> Iterator[Record]:
             event_id = f"pay-{number:08d}"
             value = orjson.dumps({"event_id": event_id, "ts": known_ms, "is_fraud": truth})
             yield Record(LABELS, number % LABEL_PARTITIONS, event_id.encode(), value, known_ms + LABEL_NETWORK_MS)
+
+
+def _business(traffic: Traffic, start_ms: int, end_ms: int, until_ms: int) -> Iterator[Record]:
+    """Net revenue a payment, every KPI_MS of a block, as far as it is published before until_ms."""
+    through = traffic.probability < 0.5
+    net = np.where(through, np.where(traffic.truth, -LOST, EARNED), 0.0)
+    spans = -(-(end_ms - start_ms) // KPI_MS)
+    place = np.clip((traffic.time_ms - start_ms) // KPI_MS, 0, spans - 1)
+    rows, total = np.bincount(place, minlength=spans), np.bincount(place, net, spans)
+    for at in np.flatnonzero(rows).tolist():
+        known_ms = start_ms + (at + 1) * KPI_MS + KPI_DELAY_MS
+        if known_ms + LABEL_NETWORK_MS < until_ms:
+            value = orjson.dumps({"ts": known_ms, "net_per_payment": round(float(total[at]) / int(rows[at]), 4)})
+            yield Record(KPI, 0, b"net", value, known_ms + LABEL_NETWORK_MS)
