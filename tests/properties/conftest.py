@@ -23,6 +23,7 @@ from tests.properties.plans import PANE_MS, plan, tiny
 CRASHES_MAX = 15
 START_MS = 1_772_323_200_000
 TIERS = ("general", "premium", "trial", "partner")
+KPI = SourcePartition("k", 0)
 COUNTRIES = ("DE", "FR", "ES", "IT")
 
 
@@ -167,9 +168,7 @@ def make_world(seed: int, n: int = 2_600) -> World:
             np.empty((0, len(mine)), bool),
             rng,
         )
-    source = SourcePartition("k", 0)
-    logs[source] = _kpi(source, span, rng)
-    return World(logs)
+    return World({**logs, KPI: _kpi(KPI, span, rng)})
 
 
 def _names(seed: int, progress: np.ndarray) -> list[str | None]:
