@@ -267,7 +267,8 @@ class Loop:
         self._outbox.add(entries)
         for alert in reversed(self._book.recent[: len(entries)]):
             log.info("alert %s: %s (%s, %s)", alert.state, alert.summary, alert.monitor, alert.severity)
-        self._telemetry.publish(replace(self._telemetry.read(), last_commit_ms=self._clock.now_ms()))
+        shown = replace(self._telemetry.read(), last_commit_ms=self._clock.now_ms(), commit_waiting_since_s=None)
+        self._telemetry.publish(shown)
 
     def _deliver(self, now_s: float) -> None:
         """Step 3: send what is committed."""

@@ -37,6 +37,10 @@ class Judged:
 UNKNOWN = Judged(over=False, clear=False)
 
 
+BLIND_S = 10.0
+"""The loop looks at positions every second; where it has not for so long, it was busy with something else."""
+
+
 class Check(Protocol):
     """One question about the service. lasts_s: how long it must be over its limit for an alert."""
 
@@ -124,23 +128,34 @@ class Stalled:
     def __init__(self, rules: Operations) -> None:
         self._limit_s = rules.stalled_s
         self._stood: dict[SourcePartition, tuple[int, float]] = {}
+        self._looked: tuple[object, float] = ((), 0.0)
+        self._said = UNKNOWN
 
     def judge(self, snapshot: Snapshot, now_s: float, undelivered: Mapping[str, str]) -> Judged:  # noqa: ARG002
-        """By the position; one that is held back for others, and any while the broker is away, does not count."""
+        """By the position; one that is held back for others, and any while the broker is away, does not count.
+
+        Nor does time in which nobody looked at positions, as while thousands of panes close at one blow.
+        """
         if not snapshot.broker.connected or not snapshot.lag:
             self._stood.clear()
             return UNKNOWN
+        before, looked_s = self._looked
+        blind_s = now_s - looked_s if now_s - looked_s > BLIND_S else 0.0
+        if snapshot.positions is before:
+            return UNKNOWN if blind_s else self._said
+        self._looked = snapshot.positions, now_s
         lag, stood = dict(snapshot.lag), dict[SourcePartition, tuple[int, float]]()
         for source, position in snapshot.positions:
             if lag.get(source) and source not in snapshot.held_back:
-                before = self._stood.get(source)
-                stood[source] = before if before is not None and before[0] == position else (position, now_s)
+                at, since_s = self._stood.get(source, (None, now_s))
+                stood[source] = (position, since_s + blind_s if at == position else now_s)
         self._stood = stood
         stands_s = {source: now_s - since_s for source, (_, since_s) in stood.items()}
         longest_s = max(stands_s.values(), default=0.0)
         over = [(source, lag[source]) for source, for_s in stands_s.items() if for_s > self._limit_s]
         what = f"no progress for {span(longest_s)} though there are records: {_worst(over)}"
-        return Judged(bool(over), longest_s <= self._limit_s / 2, longest_s, self._limit_s, "s", what)
+        self._said = Judged(bool(over), longest_s <= self._limit_s / 2, longest_s, self._limit_s, "s", what)
+        return self._said
 
 
 class Delivery:

@@ -1,6 +1,7 @@
 """One row may complete thousands of panes: does the loop show that it lives, commit on the way, stop when told to?"""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,24 @@ def test_it_shows_that_it_lives_and_commits_on_the_way(rig, backlog, monkeypatch
     commits = [args[0] for name, args in made.log if name == "store.commit"]
     assert len(commits) > PANES * PANE_S / (2 * 5.0)
     assert max(len(commit.outbox) for commit in commits) < len(made.records) / 2
+
+
+def test_what_is_shown_of_a_commit_that_waits_ends_with_the_commit(rig, backlog, monkeypatch) -> None:
+    """Nothing else is shown while panes close at one blow: a probe, and operational alerts, would take it for late."""
+    made, close, waiting = rig(backlog, rules=LoopRules(commit_every_s=5.0)), Engine._close, []
+
+    def takes_its_time(*args, **more):
+        made.clock.advance(PANE_S)
+        shown = made.telemetry.read()
+        waiting.append(shown.commit_waiting_since_s)
+        if len(waiting) == 1:  # as if somebody had looked just then
+            made.telemetry.publish(replace(shown, commit_waiting_since_s=made.clock.monotonic()))
+        return close(*args, **more)
+
+    monkeypatch.setattr(Engine, "_close", takes_its_time)
+    made.start()
+    assert waiting[1] is not None
+    assert waiting[-1] is None
 
 
 @pytest.mark.parametrize("panes", [20, 100])

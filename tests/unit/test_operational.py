@@ -63,7 +63,8 @@ class Rig:
         """So many seconds in which the service shows WELL with these changes."""
         for second in range(seconds):
             self.clock.advance(1.0)
-            self.telemetry.publish(replace(WELL, **change(second)))
+            shown = {"positions": (*WELL.positions,)} | change(second)  # looked at anew
+            self.telemetry.publish(replace(WELL, **shown))
             self.watch.turn()
 
     @property
@@ -157,6 +158,17 @@ def test_the_stalled_partition_is_named_and_those_held_back_are_not(rig):
     assert rig.said == [("stalled", "firing")]
     assert "p[0] 70" in rig.sink.records[0]["what"]
     assert "p[1]" not in rig.sink.records[0]["what"]
+
+
+def test_a_loop_that_closes_panes_for_minutes_has_no_stalled_partition(rig):
+    """Nobody looks at positions meanwhile: what is shown of them is old."""
+    rig.lasts(60, stalled)
+    old = stalled(60)
+    rig.lasts(600, lambda _s: old)
+    rig.lasts(30, stalled)
+    assert rig.said == [], "stood for 90 s of those in which somebody looked"
+    rig.lasts(40, stalled)
+    assert rig.said == [("stalled", "firing")]
 
 
 def test_while_the_broker_is_away_nothing_else_is_blamed(rig):
