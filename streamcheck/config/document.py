@@ -145,13 +145,26 @@ def read(text: str, substitute: Substitute) -> Document:
         mark = error.problem_mark or error.context_mark
         if "maximum nesting depth" in (error.problem or ""):  # libyaml's own limit: its scanner runs ahead of ours
             raise Unreadable(_TOO_DEEP, mark.line + 1 if mark else None) from None
-        hint = "; inside { } and [ ] a ${NAME} needs quotes" if mark and _has_variable(text, mark.line) else ""
+        if "expected ':'" in (error.problem or ""):
+            mark = error.context_mark or mark  # where the key stands that lacks it
+        hint = _hint(text, mark.line, error.problem or "") if mark else ""
         problem = f"not valid YAML: {error.problem or error.context}{hint}"
         raise Unreadable(problem, mark.line + 1 if mark else None) from None
     except yaml.YAMLError:
         raise Unreadable("not valid YAML: it contains a character that YAML does not allow") from None
     kept = [path for path in reader.substituted if _reaches(data, path)]
     return Document(data, written, reader.places, kept, reader.unset, reader.mistakes())
+
+
+def _hint(text: str, number: int, problem: str) -> str:
+    """What may be meant in a line (from 0) that cannot be read."""
+    if _has_variable(text, number):
+        return "; inside { } and [ ] a ${NAME} needs quotes"
+    lines = text.splitlines()
+    line = lines[number] if number < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "; indent with spaces, not with tabs"
+    return "; a key takes a colon and a blank, as in name: payments" if "expected ':'" in problem else ""
 
 
 def _reaches(data: Any, path: Path) -> bool:

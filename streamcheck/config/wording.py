@@ -71,6 +71,14 @@ def build_config(document: Document, findings: Findings) -> Usable | None:
     return None
 
 
+_TOPIC = ", such as topic: NAME"
+SUCH_AS = dict.fromkeys(("alerts", "journal", "dead_letter", "late"), _TOPIC) | {
+    "features": ", such as amount: numeric",
+    "kafka": ", such as bootstrap_servers: localhost:9092",
+}
+"""What may be meant where a section is written as one value."""
+
+
 def _report(document: Document, findings: Findings, broken: list[Any], unsure: list[Path]) -> None:
     """Put pydantic's errors into words, but for what follows from parts set aside earlier."""
     likely = {
@@ -90,7 +98,8 @@ def _report(document: Document, findings: Findings, broken: list[Any], unsure: l
             findings.mistake(path, f"unknown key; known here: {', '.join(known)}", nearest(str(path[-1]), known))
         else:
             place = document.known_part(path)
-            expected = part.get("ctx", {}).get("expected") or "expected a mapping of settings (key: value)"
+            example = SUCH_AS.get(str(path[-1]), "") if path else ""
+            expected = part.get("ctx", {}).get("expected") or f"expected a mapping of settings (key: value{example})"
             if part["type"] in ("tuple_type", "list_type"):
                 expected = "expected a list"
             shown = document.shown(place)

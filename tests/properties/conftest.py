@@ -100,10 +100,7 @@ def _log(
 
 
 def make_world(seed: int, n: int = 2_600) -> World:
-    """Three partitions of predictions, two of labels, one of a KPI.
-
-    A shift, a new country, missing values, errors of one tier, a gap, bad clocks.
-    """
+    """Predictions, labels and a KPI: a shift, a new country, missing values, errors of one tier, a gap, bad clocks."""
     rng = np.random.default_rng(seed)
     span = 150 * PANE_MS
     time = np.sort(rng.integers(0, span, n))

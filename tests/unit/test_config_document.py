@@ -69,6 +69,16 @@ def test_a_key_written_twice_is_a_mistake() -> None:
         ("# nothing\n", "the file is empty; a config begins with version: 1", None),
         ("a: 1\n---\nb: 2\n", "the file holds several YAML documents; a config is one", None),
         ("a: 1\nb: [1, 2\nc: 3\n", "not valid YAML: did not find expected ',' or ']'", 3),
+        (
+            "a: 1\nname payments\nb: 2\n",
+            "not valid YAML: could not find expected ':'; a key takes a colon and a blank, as in name: payments",
+            2,
+        ),
+        (
+            "a:\n\tb: 2\n",
+            "not valid YAML: found character that cannot start any token; indent with spaces, not with tabs",
+            2,
+        ),
         ("a: *b\n", "the alias *b refers to nothing complete before it", 1),
         ("a: &a [*a]\n", "the alias *a refers to nothing complete before it", 1),
         ("? [1]\n: 2\n", "a key must be a plain text", 1),
@@ -78,7 +88,7 @@ def test_a_key_written_twice_is_a_mistake() -> None:
         ("x" * 2_000_000, "the file is larger than 1024 KiB", None),
         ("a: &a 1\nb: [" + "*a," * (ALIASES_MAX + 1) + "]", f"more than {ALIASES_MAX} aliases", 2),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_cannot_be_read(text: str, message: str, line: int | None) -> None:
     with pytest.raises(Unreadable) as caught:

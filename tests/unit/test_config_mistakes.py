@@ -72,9 +72,10 @@ STRUCTURE = [
     ("alerts: {", "on_gap: ignore\nalerts: {", "line 14: on_gap: expected refuse or skip, got 'ignore'"),
     ("alerts: {", "prometheus: {listen: 9108}\nalerts: {", "line 14: prometheus.listen: expected HOST:PORT such as 127.0.0.1:9108, or off, got 9108"),
     ("alerts: {", "state:\nalerts: {", "line 14: state: expected a mapping of settings (key: value), got nothing"),
+    ("alerts: {", "journal: payments.journal\nalerts: {", "line 14: journal: expected a mapping of settings (key: value, such as topic: NAME), got 'payments.journal'"),
     ("alerts: {", "monitors: {on: amount}\nalerts: {", "line 14: monitors: expected a list, got a mapping with on"),
     ("alerts: {", "monitors: [amount]\nalerts: {", "line 14: monitors[0]: expected a mapping of settings (key: value), got 'amount'"),
-    ("owner: me", "ownr: me", "line 14: alerts.ownr: unknown key; known here: topic, operations_topic, owner (did you mean 'owner'?)"),
+    ("owner: me", "ownr: me", "line 14: alerts.ownr: unknown key; known here: topic, operations_topic, owner, escalate (did you mean 'owner'?)"),
 ]
 SEMANTICS = [
     ("    id: event_id\n", "", "line 5: streams.predictions: labels are joined by id; add id: FIELD to the predictions"),
