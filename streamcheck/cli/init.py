@@ -112,18 +112,18 @@ def init(
         return
     click.echo(f"\nWritten to {config}. Next:")
     for command, what in (
-        ("check", "every mistake, once you have changed it"),
-        ("explain", "the monitors that result"),
-        *((("run", "watch the topic; status page at http://127.0.0.1:9108"),) if bootstrap else ()),
-        ("backtest", "which alerts would have fired?" + _files(file, labels)),
+        (f"check {config}", "every mistake, once you have changed it"),
+        (f"explain {config}", "the monitors that result"),
+        *(((f"run {config}", "watch the topic; status page at http://127.0.0.1:9108"),) if bootstrap else ()),
+        (f"backtest {config}{_files(file, labels)}", "which alerts would have fired?"),
     ):
-        click.echo(f"  streamcheck {command} {config}".ljust(46) + f"  {what}")
+        click.echo(f"  streamcheck {command}".ljust(46) + f"  {what}")
 
 
 def _files(predictions: Path | None, labels: str | None) -> str:
     if predictions is None:
         return ""
-    return f" (--predictions {predictions}" + (f" --labels {labels}" if labels not in (None, NONE) else "") + ")"
+    return f" --predictions {predictions}" + (f" --labels {labels}" if labels not in (None, NONE) else "")
 
 
 def _picks(*, task: str | None, segments: str | None, **fields: str | None) -> "Picks":

@@ -1,6 +1,7 @@
 """Does a backtest say so when files, units or ids are not what its config takes them for?"""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,13 @@ def test_columns_without_a_usable_value(run: Run, rows: Any, labels: Any) -> Non
         "No value of amount could be used: 3,592 of a wrong type",
         "No value of country could be used: 3,592 missing",
     ]
+
+
+def test_a_history_too_short_for_the_reference(run: Run, rows: Any, labels: Any, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    text = config.read_text()
+    assert "reference: {first" in text
+    config.write_text(re.sub(r"reference: \{first[^}]*\}", "reference: auto", text))
+    [said] = run(rows, labels)
+    assert "could not alarm: their references were not ready by the end (provisional" in said
+    assert "reference: {first: 1h} is ready sooner than auto" in said

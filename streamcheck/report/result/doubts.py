@@ -1,5 +1,6 @@
 """Was the right thing replayed? What looks as if files, units or ids were not what the config takes them for."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from streamcheck.core.plan import TimeUnit
@@ -8,12 +9,15 @@ from streamcheck.report.result.result import ConfigResult
 
 LIKELY_MS = (946_684_800_000, 4_102_444_800_000)
 """From 2000 to 2100: when events of a service happen."""
+LEARNING = ("provisional", "warming up", "learning")
+"""How the status of a reference begins with which nothing alarms yet."""
 PER_MS = {TimeUnit.S: 1_000.0, TimeUnit.MS: 1.0, TimeUnit.US: 1e-3, TimeUnit.NS: 1e-6}
 
 
 def doubts(result: ConfigResult) -> tuple[str, ...]:
     """Sentences of a whole replay, each with what to look at; none where all seems well."""
-    return (*_predictions(result), *_unit(result), *_labels(result), *_columns(result))
+    found = (*_predictions(result), *_unit(result), *_labels(result), *_columns(result))
+    return found or tuple(_unready(result))
 
 
 def _predictions(result: ConfigResult) -> Iterator[str]:
@@ -62,6 +66,19 @@ def _labels(result: ConfigResult) -> Iterator[str]:
         yield (
             f"None of {counted(join.labels, 'label')} met its prediction: are streams.predictions.id and "
             f"streams.labels.id the same, and do labels come within the horizon ({waited})?"
+        )
+
+
+def _unready(result: ConfigResult) -> Iterator[str]:
+    """Was the history too short for most of what is watched?"""
+    judged = [reading for reading in result.reading.monitors if reading.detector]
+    waiting = Counter(reading.status for reading in judged if reading.status.startswith(LEARNING))
+    if 2 * sum(waiting.values()) > len(judged):
+        status, _ = waiting.most_common(1)[0]
+        yield (
+            f"{sum(waiting.values()):,} of {counted(len(judged), 'pair')} of monitor and segment could not alarm: "
+            f"their references were not ready by the end ({status}). reference: {{first: 1h}} is ready sooner than "
+            "auto, which takes two days"
         )
 
 
