@@ -355,6 +355,8 @@ def summarise(change: Change) -> str:
     if spec.finds is Finds.SKEW:
         apart = f"{finding.value:.4g} in serving, {finding.reference:.4g} in training"
         return f"{spec.column}{where}: skew, {apart} ({noun} of {finding.rows} rows) since about {since}"
-    verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction]
+    seen = (finding.value > finding.reference) - (finding.value < finding.reference)
+    # a signal need not go the way of the numbers that stand for it: scores of rows are bounded, a spread is not
+    verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction if seen in (0, finding.direction) else 0]
     moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows)"
     return f"{spec.column}{where} {moved} since about {since}"

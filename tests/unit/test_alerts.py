@@ -170,9 +170,9 @@ def test_numbers_that_json_lacks_become_null():
     [
         ({}, "pending", "amount rose from 104.9 to 212.4 (mean of 812 rows) since about 2026-03-01 09:58:40"),
         (
-            {"direction": -1},
+            {"direction": -1, "value": 52.1},
             "firing",
-            "amount fell from 104.9 to 212.4 (mean of 812 rows) since about 2026-03-01 09:58:40",
+            "amount fell from 104.9 to 52.1 (mean of 812 rows) since about 2026-03-01 09:58:40",
         ),
         ({"reference": None}, "firing", "amount changed (seen by adwin) since about 2026-03-01 09:58:40"),
         ({}, "resolved", "amount has not drifted further (seen by adwin), after a change at about 2026-03-01 09:58:40"),
@@ -181,6 +181,23 @@ def test_numbers_that_json_lacks_become_null():
 def test_one_sentence_for_people(finding, state, expected):
     transition = replace(CHANGE.transition, state=state, finding=replace(DETECTED, **finding))
     assert summarise(Change(SPEC, (), "mean", transition)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "direction", "verb"),
+    [
+        (40.0, 1, "rose"),
+        (40.0, -1, "changed"),
+        (4.0, -1, "fell"),
+        (4.0, 1, "changed"),
+        (11.9, 1, "rose"),
+        (4.0, 0, "changed"),
+    ],
+)
+def test_a_summary_never_contradicts_its_numbers(value: float, direction: int, verb: str) -> None:
+    finding = replace(DETECTED, value=value, reference=11.9, direction=direction)
+    said = summarise(Change(SPEC, (), "standard deviation", replace(CHANGE.transition, finding=finding)))
+    assert said.startswith(f"amount {verb} from 11.9 to {value:.4g} ")
 
 
 def test_two_segments_are_both_named():
