@@ -22,10 +22,11 @@ from streamcheck.runtime.decode.framing import PREFIX_BYTES
 
 LOOKED_BITS = 7
 """One event in 128: a look takes 2 to 4 µs, so that an event costs 20 to 30 ns."""
-KNOWN_MAX, KNOWN_CHARS_MAX = 256, 4_096
-"""Sets of names that are remembered, and how long they may be: 4 MiB at most."""
-DICTIONARY_MAX = 1_024
-"""Different sets of names after which their dictionary begins anew: at 4 KiB each, 4 MiB at most."""
+KNOWN_MAX, KNOWN_CHARS_MAX = 32, 4_096
+"""Sets of names that are remembered, and how long they may be: 80 KB each at worst, 2.5 MiB."""
+DICTIONARY_MAX = 256
+"""Different sets after which their dictionary begins anew: at 16 KiB each 4 MiB at most, with the other less than what
+a column's dictionary may take."""
 
 Whole = Callable[[bytes], Any]
 """All of the event that a value holds, as JSON would have it; None where it holds none."""
