@@ -7,7 +7,7 @@ import msgspec
 
 from streamcheck.adapters.kafka.sample import Taken
 from streamcheck.config.guess import Sample
-from streamcheck.core.plan import Envelope, Format
+from streamcheck.core.plan import Envelope, Format, Path
 from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.decode.framing import PREFIX_BYTES
 from streamcheck.runtime.decode.json_reader import WRAPPER
@@ -16,6 +16,7 @@ from streamcheck.runtime.decode.schema_reader import Compiled, Unusable, decoded
 from streamcheck.runtime.schemas import Registry
 
 Event = Mapping[str, Any]
+Headings = Sequence[tuple[str, bytes | None]]
 _JSON = msgspec.json.Decoder()
 _ROWS, _DELETE = ("c", "u", "r"), "d"
 _NOT_FIELDS = ("ce_", "__", "traceparent", "tracestate", "b3")
@@ -30,6 +31,7 @@ def sample(name: str, taken: Taken, registry: Registry | None) -> Sample:
     """What of the records are events, in whatever form. Raises RegistryNeeded, SourceError."""
     form, read = _reading(name, taken.values, registry)
     found = [read(value) if value is not None else None for value in taken.values]
+    key_format, keys = _keys(taken.keys, registry)
     envelope = _envelope([each for each in found if each is not None], taken.headers)
     events: list[Event] = []
     arrivals, partitions, gone = [], [], 0
@@ -38,11 +40,11 @@ def sample(name: str, taken: Taken, registry: Registry | None) -> Sample:
         if opened is None:
             gone += taken.values[at] is None or event is not None
             continue
-        events.append(_with_metadata(opened, at, taken, envelope))
+        events.append(_with_metadata(opened, keys[at] if keys else None, taken.headers[at : at + 1], envelope))
         arrivals.append(stamp)
         partitions.append(partition)
     unreadable = len(taken.values) - len(events) - gone
-    return Sample(name, _without_copies(events), arrivals, partitions, unreadable, form, envelope)
+    return Sample(name, _without_copies(events), arrivals, partitions, unreadable, form, envelope, key_format)
 
 
 # ---------------------------------------------------------------------- formats
@@ -68,10 +70,10 @@ def _reading(
 
 
 class _Schemas:
-    """Schemas by number, as far as they are of use."""
+    """Schemas by number, as far as they are of use. paths: (()) where they may be of one value, as keys' may."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, paths: Sequence[Path] = ()) -> None:
+        self._registry, self._paths = registry, paths
         self._known: dict[int, tuple[Format | None, Compiled | None]] = {}
 
     def of(self, value: bytes) -> tuple[Format | None, Compiled | None]:
@@ -87,18 +89,22 @@ class _Schemas:
             return None, None
         format_ = Format(written.kind.lower())
         try:
-            return format_, module(format_).compiled(written, f"schema {number}", (), None, None)
+            return format_, module(format_).compiled(written, f"schema {number}", self._paths, None, None)
         except Unusable:
             return format_, None
 
     def read(self, value: bytes) -> Event | None:
         """The event of a record, None where it holds none."""
+        found = self.value(value)
+        return found if isinstance(found, dict) else None
+
+    def value(self, value: bytes) -> Any:
+        """Whatever it is that was written, None where that cannot be read."""
         compiled = self.of(value)[1] if value[:1] == b"\0" and len(value) >= PREFIX_BYTES else None
         event = decoded(compiled, value[PREFIX_BYTES:]) if compiled is not None else Refusal("")
         if compiled is None or type(event) is Refusal:
             return None
-        found = compiled.whole(event)
-        return found if isinstance(found, dict) else None
+        return compiled.whole(event)
 
 
 def _object(value: bytes) -> Event | None:
@@ -145,16 +151,46 @@ def _opened(event: Event, envelope: Envelope | None) -> Event | None:
 
 
 # ---------------------------------------------------------------------- keys and headers
-def _with_metadata(event: Event, at: int, taken: Taken, envelope: Envelope | None) -> Event:
+def _keys(keys: Sequence[bytes | None], registry: Registry | None) -> tuple[Format | None, list[Any]]:
+    """How keys are written, None for as text or JSON, and what they are; None for those that cannot be read."""
+    there = [key for key in keys if key is not None]
+    prefixed = [key for key in there if key[:1] == b"\0" and len(key) > PREFIX_BYTES]
+    if not there or 2 * len(prefixed) < len(there):
+        return None, [_plain_key(key) for key in keys]
+    if 2 * sum(key[PREFIX_BYTES : PREFIX_BYTES + 1] in (b"{", b'"') for key in prefixed) > len(prefixed):
+        return Format.JSON_SCHEMA, [None if key is None else _document(key[PREFIX_BYTES:]) for key in keys]
+    if registry is None:
+        return None, []
+    schemas = _Schemas(registry, ((),))
+    kinds = [kind for key in prefixed if (kind := schemas.of(key)[0]) is not None]
+    if not kinds:
+        return None, []
+    found = [None if key is None else schemas.value(key) for key in keys]
+    return max(kinds, key=kinds.count), [None if isinstance(value, list) else value for value in found]
+
+
+def _plain_key(key: bytes | None) -> Any:
+    text = _text(key)
+    fields = _object(text.encode()) if text else None
+    return text if fields is None else fields
+
+
+def _document(key: bytes) -> Any:
+    try:
+        found = _JSON.decode(key)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if isinstance(found, list) else found
+
+
+def _with_metadata(event: Event, key: Any, headings: Sequence[Headings], envelope: Envelope | None) -> Event:
     more: dict[str, Any] = {}
-    key = _text(taken.keys[at]) if taken.keys else None
-    if key:
-        fields = _object(key.encode())
-        more["$key"] = key if fields is None else fields
+    if key is not None and key != "":
+        more["$key"] = key
     own = ("ce_id", "ce_time", "ce_type", "ce_source") if envelope is Envelope.CLOUDEVENTS_BINARY else ()
     headers = {
         name: _text(value)
-        for name, value in (taken.headers[at] if taken.headers else ())
+        for name, value in (headings[0] if headings else ())
         if name and (name in own or not name.startswith(_NOT_FIELDS))
     }
     if headers:

@@ -138,8 +138,8 @@ def _from_topics(request: Request) -> tuple[Sample, Sample | None, Origin]:
     labels_topic = _labels_topic(request, settings, registry, [t for t in there if t != topic], events)
     labels = of_topic(settings, labels_topic, request.records, registry) if labels_topic else None
     stem = topic.rpartition(".")[0] or topic
-    forms = [(each.format, each.envelope) if each is not None else (None, None) for each in (events, labels)]
-    asked = any(format_ in ("avro", "protobuf") for format_, _ in forms)
+    forms = [() if each is None else (each.format, each.envelope, each.key_format) for each in (events, labels)]
+    asked = any(form in ("avro", "protobuf") for stream in forms for form in stream)
     named = (_name(stem), str(request.bootstrap), topic, labels_topic, topic)
     return events, labels, Origin(*named, forms[0], forms[1], request.registry if asked else None)
 

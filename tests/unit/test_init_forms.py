@@ -1,8 +1,10 @@
 """In which form events lie in a topic is seen by `init`, and said in the config that it writes."""
 
+import io
 import json
 from typing import Any
 
+import fastavro
 import pytest
 
 from streamcheck.adapters.kafka.sample import Taken
@@ -126,6 +128,42 @@ def test_a_key_that_says_more_than_the_event() -> None:
     assert plan.id_path == ("$key",)
     copied = sample("p", taken([{"order": f"k{row}", "amount": row / 7} for row in range(90)], keys), None)
     assert "$key" not in copied.events[0]
+
+
+def keyed(schema: Any, keys: list[Any]) -> tuple[Sample, str]:
+    """What `init` makes of events without an id whose keys are in Avro by a registry."""
+    out = []
+    for key in keys:
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), key)
+        out.append(prefixed(1, stream.getvalue()))
+    values = [{"amount": row / 7} for row in range(len(keys))]
+    found = sample("p", taken(values, [*out]), Known(WriterSchema("AVRO", json.dumps(schema).encode())))
+    forms = (found.format, found.envelope, found.key_format)
+    origin = Origin("t", "b:1", "shop.p", None, "shop.p", forms, registry=("http://r:1", None))
+    return found, write(guess(found), origin)
+
+
+def test_keys_by_schemas() -> None:
+    found, text = keyed("string", [f"k{row}" for row in range(90)])
+    assert found.events[3]["$key"] == "k3"
+    plan = loads(text, {}).plan.predictions
+    assert (plan.id_path, plan.encoding.key) == (("$key",), Encoding(Format.AVRO))
+    fields = [{"name": "order_id", "type": "long"}, {"name": "shop", "type": "string"}]
+    record = {"type": "record", "name": "K", "fields": fields}
+    _, text = keyed(record, [{"order_id": row, "shop": "ab"[row % 2]} for row in range(90)])
+    plan = loads(text, {}).plan.predictions
+    assert (plan.id_path, plan.encoding.key) == (("$key", "order_id"), Encoding(Format.AVRO))
+    assert "key_format: avro" in text
+
+
+def test_keys_that_say_nothing_new_are_left_out() -> None:
+    keys: list[bytes | None] = [prefixed(1, b"\"e%d\"" % row) for row in range(90)]
+    found = sample("p", taken([event(row) for row in range(90)], keys), None)
+    assert found.key_format is Format.JSON_SCHEMA
+    assert "$key" not in found.events[0]
+    forms = (found.format, found.envelope, found.key_format)
+    assert "key_format" not in write(guess(found), Origin("t", "b:1", "shop.p", None, "shop.p", forms))
 
 
 def test_plain_events_are_as_they_were() -> None:

@@ -22,7 +22,7 @@ class Sample:
     """Events of one stream. arrivals: record timestamps in ms, -1 where there are none; partitions: as they came.
 
     The three are of one length, in the order of reading within each partition. unreadable: records that were no JSON
-    objects. format, envelope: as a config names them, None where there is nothing to say.
+    objects. format, envelope, key_format: as a config names them, None where there is nothing to say.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Sample:
     unreadable: int = 0
     format: str | None = None
     envelope: str | None = None
+    key_format: str | None = None
 
 
 @dataclass(slots=True)

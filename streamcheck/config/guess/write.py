@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from streamcheck.config.guess.guessing import Guess
@@ -22,14 +22,15 @@ RATE_WHOLE = 10
 PASSWORD = "SCHEMA_REGISTRY_PASSWORD"  # noqa: S105 - a name
 """Environment variable with the password of a schema registry's user."""
 
-Forms = tuple[str | None, str | None]
+Forms = tuple[str | None, ...]
+"""Format, envelope, format of keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where the events came from. bootstrap: None for a file.
 
-    forms, label_forms: format and envelope. registry: address and user of the schema registry, where one was asked.
+    forms, label_forms: see Forms. registry: address and user of the schema registry, where one was asked.
     """
 
     name: str
@@ -44,7 +45,20 @@ class Origin:
 
 def write(guess: Guess, origin: Origin) -> str:
     """The text of the config; it passes `check`."""
-    return "\n".join(line.rstrip() for line in _lines(guess, origin)) + "\n"
+    return "\n".join(line.rstrip() for line in _lines(guess, _asked(guess, origin))) + "\n"
+
+
+def _asked(guess: Guess, origin: Origin) -> Origin:
+    """The same without a word on keys that nothing of the config leads into."""
+    labels = guess.labels
+    roles = (guess.id, guess.time, guess.prediction, guess.score, guess.label, guess.model_version)
+    named = [*(role.path for role in roles), *(feature.path for feature in guess.features), *guess.segments]
+    theirs = [] if labels is None else [labels.id.path, labels.label.path, labels.time.path]
+
+    def kept(forms: Forms, paths: Iterable[str | None]) -> Forms:
+        return forms if any(path and path.partition(".")[0] == "$key" for path in paths) else forms[:2]
+
+    return replace(origin, forms=kept(origin.forms, named), label_forms=kept(origin.label_forms, theirs))
 
 
 def _lines(guess: Guess, origin: Origin) -> Iterator[str]:
@@ -101,7 +115,7 @@ def _registry(origin: Origin) -> Iterator[str]:
 
 
 def _forms(forms: Forms) -> Iterator[str]:
-    for name, said in zip(("format", "envelope"), forms, strict=True):
+    for name, said in zip(("format", "envelope", "key_format"), forms, strict=False):
         if said is not None:
             yield _with(f"    {name}: {said}", "docs/formats.md")
 
