@@ -89,7 +89,7 @@ def _above(view: MonitorView) -> str:
         said += f" for one segment, {view.limit_of_ten:.4g} for each of ten"
     if view.limit_of_panes is not None:
         said += f" ({view.limit_of_panes:.4g} where {view.reference_panes:,} panes tell how far panes scatter)"
-    return said
+    return said + (f", where each pane completes a block of {view.block_rows}" if view.block_rows else "")
 
 
 def _params(params: dict[str, object]) -> str:

@@ -1,20 +1,21 @@
 """Rows whose label has joined: blocks for detectors, windows for gauges and thresholds, per segment."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from streamcheck.core.alerts import Change
-from streamcheck.core.budgets import Grant
+from streamcheck.core.budgets import STEPS_MIN, Grant
 from streamcheck.core.components import State
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.joining import UNUSABLE, Joined
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.monitors import PaneInstance, Span
 from streamcheck.core.plan import MonitorSpec, Task
+from streamcheck.core.references.base import Stage
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
 from streamcheck.core.types import FloatArray, IntArray, Signal
@@ -71,7 +72,13 @@ class LabelledPane:
 
 
 class LabelledInstance(PaneInstance):
-    """Blocks of completed rows -> measure -> detector; or a threshold on the measure of the rolling window."""
+    """Blocks of completed rows -> measure -> detector; or a threshold on the measure of the rolling window.
+
+    What the budget grants is so many panes; the detector steps by blocks. How many of those a pane completes is counted
+    while the reference learns, and stays when it is ready, as long as that reference lasts: `_blocks_a_pane`.
+    """
+
+    _blocks_a_pane: float = 1.0
 
     def __init__(
         self,
@@ -89,6 +96,33 @@ class LabelledInstance(PaneInstance):
         if self.on_window:
             self.normal = None  # its accumulator's room is not given back: it is little, and counts as the window's
         self._open_block: FloatArray = np.empty((3, 0))
+
+    def begin(self) -> None:
+        """As for all, and count anew how many blocks a pane completes."""
+        self._first_ms: int | None = None
+        self._blocks = self._new_blocks = 0
+        self._counts = True
+        super().begin()
+
+    def calibrate(self, grant: Grant) -> None:
+        """What is granted in panes, in blocks."""
+        self._granted = grant
+        super().calibrate(replace(grant, steps=max(STEPS_MIN, grant.steps * self._blocks_a_pane)))
+
+    def enter(self, span: Span) -> None:
+        """As for all; when the reference is ready, it is known how many blocks a pane completes."""
+        super().enter(span)
+        normal = self.normal
+        if normal is None or not self._counts:
+            return
+        self._first_ms = span.start_ms if self._first_ms is None else self._first_ms
+        if normal.stage is Stage.READY:
+            panes = (span.start_ms - self._first_ms) / (span.end_ms - span.start_ms)
+            self._counts = False
+            if self._blocks and panes:
+                self._blocks_a_pane = self._blocks / panes
+                self.calibrate(self._granted)
+        self._blocks += self._new_blocks
 
     @property
     def held_bytes(self) -> int:
@@ -127,13 +161,17 @@ class LabelledInstance(PaneInstance):
         whole = len(pending) // size * size
         left = pending.cut(whole, len(pending))
         self._open_block = np.stack([left.prediction, left.label, kept_score(left)])
+        self._new_blocks = whole // size
         return self.measure.summaries(pending.cut(0, whole), size)
 
     def export(self) -> State:
         """The state, sharing no memory."""
-        return super().export() | {"block": self._open_block.copy()}
+        pace = [self._first_ms, self._blocks, self._blocks_a_pane, self._counts]
+        return super().export() | {"block": self._open_block.copy(), "pace": pace}
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         super().restore(state)
         self._open_block = np.asarray(state["block"])
+        self._first_ms, self._blocks, self._blocks_a_pane, self._counts = state["pace"]
+        self.calibrate(self._granted)

@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 11
+VERSION = 12
 """In which every part of the state is written now."""
 
 FIRING = 2
@@ -125,6 +125,12 @@ def _looking(state: Any) -> Any:
     return {name: _looking(part) for name, part in state.items()}
 
 
+def _monitor_11(old: State) -> State:
+    """Of labelled rows, a block a pane was taken for granted."""
+    instance = old["instance"]
+    return old if "block" not in instance else {**old, "instance": {**instance, "pace": [None, 0, 1.0, False]}}
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -151,6 +157,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (8, "monitor"): _monitor_8,
     (9, "monitor"): _monitor_9,
     (10, "monitor"): _monitor_10,
+    (11, "monitor"): _monitor_11,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).
