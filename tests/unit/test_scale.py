@@ -37,3 +37,13 @@ def test_large_and_small_panes_agree() -> None:
 def test_a_wider_column_scores_as_before() -> None:
     """Twice the variance: the mean size grows by 41 %, which the root leaves at 0.48 of a row's standard deviation."""
     assert moments(0.0, sd=np.sqrt(2)).mean() - moments(0.0).mean() == pytest.approx(0.48, abs=0.05)
+
+
+def test_a_column_that_is_one_value_nearly_always_has_no_scale() -> None:
+    """Scale scores would be told by one value in thirty, whose counts in a pane are no normal numbers."""
+    rng = np.random.default_rng(9)
+    nearly = np.where(rng.random(1_000) < 0.96, 999.0, rng.integers(0, 28, 1_000))
+    assert not Layout.build(nearly).weights[:, 1].any()
+    assert Layout.build(nearly).weights[:, 0].any()
+    for column in (rng.standard_normal(1_000), rng.poisson(2.0, 1_000).astype(float), rng.standard_t(3, 1_000)):
+        assert Layout.build(column).weights[:, 1].any()
