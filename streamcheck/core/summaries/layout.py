@@ -85,8 +85,9 @@ class Layout:
     edges (n_bins - 1,) ascending; weights (n_bins, 2): a location and a scale score for each bin. The location score is
     the normal score of the bin's mid-rank among the first values, the scale score its absolute value; over those values
     both have mean 0, variance 1 and no correlation (zeros where distinct values are too few for that: one has no
-    location, two have no scale; nor has one where a handful of values would tell it). Bins beyond the first values score as the outermost of them: scores are bounded, so
-    heavy tails do no harm. origin: a typical value, from which sums are taken.
+    location, two have no scale; nor has one where a handful of values would tell it). Bins beyond the first values
+    score as the outermost of them: scores are bounded, so heavy tails do no harm. origin: a typical value, from which
+    sums are taken.
 
     >>> layout = Layout.build(np.array([0.0, 0.0, 1.0, 3.0]))
     >>> layout.bins(np.array([-5.0, 0.0, 0.5, 1.0, 3.0, 3.1])).tolist()
