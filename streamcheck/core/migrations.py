@@ -128,7 +128,9 @@ def _looking(state: Any) -> Any:
 def _monitor_11(old: State) -> State:
     """Of labelled rows, a block a pane was taken for granted."""
     instance = old["instance"]
-    return old if "block" not in instance else {**old, "instance": {**instance, "pace": [None, 0, 1.0, False]}}
+    if not isinstance(instance, dict) or "block" not in instance:
+        return old
+    return {**old, "instance": {**instance, "pace": [None, 0, 1.0, False]}}
 
 
 def _neighbourly(state: Any) -> Any:
