@@ -1,6 +1,7 @@
 """Panes of every kind that measures read, stable or changed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,8 @@ def stream(rng: np.random.Generator, rows: int, changed: bool) -> StreamSummary:
     late, rejected, repeated = (int(rng.binomial(came, 0.5 if changed else 0.05)) for _ in range(3))
     forms = (("a", Form.PRESENT), ("b", Form.ABSENT if changed else Form.PRESENT)) if came else ()
     silence = Silence(SourcePartition("p", 0), 900_000 if changed else 0, 10_000, 100)
-    return StreamSummary(came, late, rejected, came, repeated, forms, (silence,))
+    made = StreamSummary(came, late, rejected, came, repeated, forms, (silence,))
+    return replace(made, labelled=came - late, unlabelled=late)
 
 
 def classes(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:  # noqa: FBT001 - as MakePane
