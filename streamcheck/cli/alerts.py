@@ -111,7 +111,9 @@ def _tell(alert: dict[str, Any], *, changed: bool) -> None:
     console.print(Text.assemble((state, STYLES.get(state, "")), f"  {at}  {severity}  ", (monitor, "bold"), more))
     headline, *details = summary.split("; ")
     console.print(Padding(Text(headline), (0, 0, 0, 2)))
-    details += [f"id {alert['id']}"] if state == "firing" else []
+    if state == "firing":
+        incident = alert.get("incident")
+        details.append(f"id {alert['id']}" + (f", incident {incident}" if incident else ""))
     for each in details:
         console.print(Padding(Text(each, "dim"), (0, 0, 0, 4)))
 
