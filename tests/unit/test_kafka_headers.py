@@ -104,3 +104,20 @@ def test_a_rejected_record_takes_its_headers_along() -> None:
     assert alone.headers is not None
     assert len(alone.headers) == 1
     assert merge(SourcePartition("t", 0), raw(headers=False)).record(2)[2] is None
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_columns_put_together_at_once_are_those_put_together_one_by_one(shared: bool) -> None:
+    def part(number: int) -> list[Pieces]:
+        data = b"%d|key|value|" % number
+        columns = [Pieces(data, np.array([0, 2]), np.array([1, 5])), Pieces(data, np.array([6, 6]), np.array([11, 5]))]
+        if not shared:
+            columns[1] = Pieces(bytes(bytearray(data)), columns[1].begins, columns[1].ends)
+        return [*columns, Pieces.none(2)]
+
+    parts = [part(number) for number in range(3)]
+    found = Pieces.beside(parts)
+    assert [list(each) for each in found] == [list(Pieces.together(column)) for column in zip(*parts, strict=True)]
+    assert list(found[1]) == [b"value", None] * 3
+    assert list(found[2]) == [None] * 6
+    assert (found[0].data is found[1].data) == shared
