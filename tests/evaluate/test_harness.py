@@ -108,7 +108,8 @@ def test_every_kind_of_change_reaches_its_monitor(few: None) -> None:
     assert lost["hits"] == 10
     assert set(lost["by"]) == {"missing_rate"}
     pairs = delays.pairs_part(DEPENDENCE, 100_000, changes.correlation(0.95), "two columns go together", 0)
-    assert (pairs["trials"], pairs["hits"]) == (10, 10)
+    assert pairs["hits"] + pairs["spoiled"] == pairs["trials"] == 10
+    assert pairs["spoiled"] <= 1  # an alarm in 50,000 rows before: half of one is promised
     categories = delays.categories_part(DEFAULT, 100_000, changes.category(0.35), "a rare category", 0)
     assert categories["hits"] == 10
     errors = delays.errors_part(DEFAULT, 100_000, "errors", changes.rate(0.1, 0.9), "all is wrong", 0)
