@@ -221,7 +221,9 @@ def main() -> None:
         print(f"{step.seconds:7.1f} s  {step.command}")
         if chosen.show or step.said.startswith(GAUGE):
             print(step.said)
-    print(f"{sum(step.seconds for step in steps):7.1f} s  of {PROMISE_S:.0f} promised")
+    took_s = sum(step.seconds for step in steps)
+    print(f"{took_s:7.1f} s  of {PROMISE_S:.0f} promised")
+    sys.exit(took_s > PROMISE_S)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, NumericSummary
 from streamcheck.core.types import Signal
 
+SPARSE = 0.25
+"""Variance of a score, the layout's own being 1, below which a handful of rows makes it: most rows score alike."""
+
 
 class ScoreMeasure(Measure):
     """The mean of one of the layout's two scores against the reference; subclasses say which, and what people see."""
@@ -42,10 +45,12 @@ class ScoreMeasure(Measure):
         """The pane's mean score; se^2: its own variance and that of the reference's mean, as in MomentAccumulator.
 
         One row of variance 1 (the layout's own) is added to the reference's: where all its rows score alike, the
-        standard error does not vanish.
+        standard error does not vanish. Where nearly all score alike, as in a segment that lies beyond the first values
+        of the column, their mean jumps with each row that does not: one row by 1 in a pane is chance then.
         """
         now, then = self.moment(summary), reference.moment
         if now is None or not now.n or not then.n:
             return None
         within = (then.n * reference.within() + 1.0) / (then.n + 1)
+        within += max(1.0 - within / SPARSE, 0.0) / now.n
         return mean_signal(now, reference, within, self.shown(summary.moment), self.shown(reference.shown))
