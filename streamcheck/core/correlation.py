@@ -51,7 +51,7 @@ def following(behind: FloatArray, ahead: FloatArray, lags: int, looks: int = 1, 
     >>> ahead = rng.normal(size=200)
     >>> found = following(np.roll(ahead, 3) + rng.normal(size=200), ahead, 12)
     >>> found.lag, round(found.r, 2), found.pairs, found.shown
-    (3, 0.71, 197, True)
+    (3, 0.72, 197, True)
     """
     fields = [(np.isfinite(series), series) for series in (behind, ahead)]
     centred = [np.where(has, series - series[has].mean(), 0.0) for has, series in fields if has.any()]
