@@ -43,7 +43,7 @@ def sample(name: str, taken: Taken, registry: Registry | None) -> Sample:
         events.append(_with_metadata(opened, keys[at] if keys else None, taken.headers[at : at + 1], envelope))
         arrivals.append(stamp)
         partitions.append(partition)
-    unreadable = len(taken.values) - len(events) - gone
+    unreadable = taken.unreadable + len(taken.values) - len(events) - gone
     return Sample(name, _without_copies(events), arrivals, partitions, unreadable, form, envelope, key_format)
 
 

@@ -44,7 +44,7 @@ def of_topics(
         try:
             found[topic] = sample(topic, taken, registry)
         except RegistryNeeded:
-            found[topic] = Sample(topic, [], [], [], len(taken.values))
+            found[topic] = Sample(topic, [], [], [], len(taken.values) + taken.unreadable)
     return found
 
 

@@ -1,5 +1,6 @@
 """From topics to gauges without writing a line: init, check, run."""
 
+import json
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from kafka import KafkaAdminClient
 from streamcheck.adapters.kafka.publish import Publisher, make_topics
 from streamcheck.adapters.simulate import PaymentsStream
 from streamcheck.adapters.simulate.payments import LABELS, PREDICTIONS
+from tests.hostile import log
 
 DEADLINE_S = 90.0
 
@@ -56,6 +58,24 @@ def test_from_topics_to_gauges(kafka, tmp_path: Path) -> None:
         own = [topic for topic in admin.list_topics() if topic.startswith("payments.")]
         admin.delete_topics(own)
         admin.close()
+
+
+def test_batches_that_nobody_can_read_are_stepped_over(kafka, cluster, topic, producer, tmp_path: Path) -> None:
+    """Damaged on the broker's disk, in the topic of the predictions and in one of those where labels are looked for."""
+    names, out = (topic(1), topic(1)), producer(linger_ms=30)
+    for start in (0, 10, 20):
+        for name in names:
+            for at in range(start, start + 10):
+                out.send(name, b'{"order_id":"o%d","decision":%d,"basket":%d}' % (at, at % 2, at))
+            out.flush()
+    for name in names:
+        log.damage(cluster.segments(name)[-1], 10, log.malformed)
+    path = tmp_path / "streamcheck.yaml"
+    said = streamcheck("init", str(path), "--kafka", kafka.bootstrap, "--topic", names[0], "--json", cwd=tmp_path)
+    found = json.loads(said[said.index("{") : said.rindex("}") + 1])
+    assert found["events"] == 20
+    assert any("10 of 30 sampled records" in doubt for doubt in found["doubts"]), found["doubts"]
+    assert f"topic: {names[0]}" in path.read_text()
 
 
 def test_labels_are_found_by_their_ids(kafka, tmp_path: Path) -> None:

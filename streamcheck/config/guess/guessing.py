@@ -151,7 +151,7 @@ def _doubts(
     said = []
     if sample.unreadable:
         said.append(
-            f"{sample.unreadable} of {sample.unreadable + len(sample.events)} sampled records are no JSON objects."
+            f"{sample.unreadable} of {sample.unreadable + len(sample.events)} sampled records cannot be read."
         )
     if made.id.path is None:
         said.append("No field tells events apart, so labels could not be joined by id.")
