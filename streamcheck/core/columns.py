@@ -4,7 +4,7 @@ What a value counts as is decided by `streamcheck.runtime.decode`, for these as 
 one of three kinds, all n long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -49,6 +49,8 @@ class Coded:
 
 
 Values = Numbers | Texts | Coded
+Fields = Mapping[str, "Fields | None"]
+"""The fields of an event by name, with those inside of each that is an object."""
 
 
 def nothing(rows: int) -> Coded:
@@ -65,8 +67,9 @@ class ColumnBatch:
     """Records of ONE source partition as columns, in offset order, by the schema of its stream.
 
     offsets and timestamps (n,) int64 (ms; -1: none); id and time as the schema names them (None where it names none);
-    columns: those of Schema.numeric, then of Schema.coded. faults and next_offset as in a RawBatch. Nobody has original
-    bytes.
+    columns: those of Schema.numeric, then of Schema.coded. faults and next_offset as in a RawBatch. fields: what every
+    one of these records has, columns aside that declared fields inside an object are named after; None where nobody
+    asks. Nobody has original bytes.
     """
 
     source: SourcePartition
@@ -77,6 +80,7 @@ class ColumnBatch:
     columns: tuple[Values, ...]
     next_offset: int
     faults: tuple[tuple[int, str], ...] = ()
+    fields: Fields | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)

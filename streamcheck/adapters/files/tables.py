@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
-from streamcheck.adapters.files import arrow
+from streamcheck.adapters.files import arrow, named
 from streamcheck.adapters.files.blocks import told
 from streamcheck.adapters.files.csv_values import csv_binary, csv_category, csv_instant, csv_number
-from streamcheck.core.columns import ColumnBatch, Values, nothing
+from streamcheck.core.columns import ColumnBatch, Fields, Values, nothing
 from streamcheck.core.plan import Column, Kind, Schema
 from streamcheck.core.types import IntArray, SourcePartition
 from streamcheck.errors import SourceError
@@ -97,9 +97,18 @@ class ParquetRows:
             self._row, self._skip = int(starts[first]), skip
             self._rows = int(starts[-1])
             names = sorted({name for wanted in paths_of(schema) for name in _asked_for(known, wanted)})
-            self._batches = iter(
-                self._file.iter_batches(batch_rows or BATCH_ROWS, row_groups=range(first, len(counts)), columns=names)
-            )
+            self._leaves = named.undeclared_leaves(metadata, schema)
+            self._batches = self._read_groups(range(first, len(counts)), batch_rows or BATCH_ROWS, names)
+
+    def _read_groups(self, groups: range, rows: int, names: list[str]) -> Iterator[tuple[Any, Fields | None]]:
+        """Batches of some row groups, and the fields that their records have."""
+        for fields, alike in groupby(groups, self._fields):
+            for batch in self._file.iter_batches(rows, row_groups=list(alike), columns=names):
+                yield batch, fields
+
+    def _fields(self, group: int) -> Fields | None:
+        nulls = named.all_null(self._file.metadata.row_group(group), self._leaves)
+        return named.of_arrow(self._file.schema_arrow, self._schema, nulls)
 
     @property
     def done_bytes(self) -> int:
@@ -118,13 +127,14 @@ class ParquetRows:
     def read(self) -> ColumnBatch | None:
         """The next rows; None at the end."""
         with told_by_arrow(self._path):
-            for batch in self._batches:
+            for batch, fields in self._batches:
                 batch.validate(full=True)  # bytes that were damaged: no text, codes beyond the dictionary
                 rows = batch.slice(max(self._skip - self._row, 0))
                 self._row += batch.num_rows
                 if rows.num_rows:
                     offsets = np.arange(self._row - rows.num_rows, self._row, dtype=np.int64)
-                    return _columns(self._source, self._schema, offsets, self._row, partial(_at, rows), _PARQUET)
+                    at = partial(_at, rows)
+                    return _columns(self._source, self._schema, offsets, self._row, at, _PARQUET, fields=fields)
         return None
 
 
@@ -139,7 +149,8 @@ def batches_of(table: Any, source: SourcePartition, schema: Schema, first: int, 
                 rows = batch.slice(start, rows_max)
                 offsets = np.arange(first, first + rows.num_rows, dtype=np.int64)
                 first += rows.num_rows
-                yield _columns(source, schema, offsets, first, partial(_at, rows), _PARQUET)
+                fields = named.of_arrow(rows.schema, schema)
+                yield _columns(source, schema, offsets, first, partial(_at, rows), _PARQUET, fields=fields)
     except pa.ArrowException as error:
         raise SourceError(f"the table cannot be read: {str(error).splitlines()[0]}") from error
 
@@ -177,6 +188,7 @@ class CsvRows:
         self._odd: list[tuple[int, str]] = []
         with told_by_arrow(path):
             names, separator = header(path)
+            self._fields = named.of_header(names, schema)
             check_columns(path, schema, lambda wanted: ".".join(wanted) in names, names)
             wanted = [name for name in dict.fromkeys(".".join(p) for p in paths_of(schema)) if name in names]
             twice = sorted(name for name in wanted if names.count(name) > 1)
@@ -240,7 +252,7 @@ class CsvRows:
         return self._batch(np.empty(0, np.int64), lambda _: pa.nulls(0), faults)
 
     def _batch(self, offsets: IntArray, at: Callable[[Path_], Any], faults: tuple[tuple[int, str], ...]) -> ColumnBatch:
-        return _columns(self._source, self._schema, offsets, self._row, at, _CSV, faults)
+        return _columns(self._source, self._schema, offsets, self._row, at, _CSV, faults, self._fields)
 
     def _numbered(self, rows: int) -> IntArray:
         """The numbers of the next rows, with those left out that the parser has reported as odd."""
@@ -302,6 +314,7 @@ def _columns(
     at: Callable[[Path_], Any],
     uses: _Uses,
     faults: tuple[tuple[int, str], ...] = (),
+    fields: Fields | None = None,
 ) -> ColumnBatch:
     def made(wanted: Path_, convert: Convert) -> Values:
         array = at(wanted)
@@ -319,4 +332,5 @@ def _columns(
         ),
         next_offset,
         faults,
+        fields,
     )

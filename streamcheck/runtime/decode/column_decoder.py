@@ -15,7 +15,7 @@ from streamcheck.runtime.decode.names import Looks
 class ColumnDecoder:
     """Judges columns by a stream's Schema. codings, looks: shared with the decoder of the stream's JSON.
 
-    Columns are picked by name, so that nobody sees the others: none of their rows has been looked at.
+    Columns are picked by name; of the others a source says only which there are.
     """
 
     def __init__(self, schema: Schema, codings: Codings, looks: Looks | None) -> None:
@@ -25,6 +25,8 @@ class ColumnDecoder:
     def decode(self, batch: ColumnBatch) -> Batch:
         """The rows of the batch, in offset order, and one reject for every other record and fault."""
         self._codings.replace_full()
+        if self._looks is not None:
+            self._looks.replace_full()
         keys: KeyArray = NO_KEYS
         doubts: dict[int, str] = {}
         if self._schema.id_path:
@@ -36,6 +38,8 @@ class ColumnDecoder:
             times = columns.times(batch.time, self._schema.time.unit)
         doubt_times(doubts, times, batch.timestamps, self._schema)
         numeric, codes, status = self._columns(batch)
+        if self._looks is not None and batch.fields is not None:
+            self._looks.write_alike(batch.fields, keys, times, codes[-1], status[-1])
         doubts = doubted_values(self._schema, status) | doubts
         offsets = batch.offsets
         if doubts:

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from streamcheck.core.columns import Fields
 from streamcheck.core.ids import mixed
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import HEADERS, KEY, Format, Path, Schema
 from streamcheck.core.summaries.stream import NAME_CHARS_MAX, NAMES_MAX, joined
-from streamcheck.core.types import Dictionary, FieldStatus, IntArray
+from streamcheck.core.types import CodeArray, Dictionary, FieldStatus, IntArray, KeyArray, StatusArray
 from streamcheck.core.wording import printable
 from streamcheck.runtime.decode.found import Rows
 from streamcheck.runtime.decode.framing import PREFIX_BYTES
@@ -135,12 +136,21 @@ class Looks:
         """Look into the values of those that are due. encoded: as a topic holds them."""
         rows.codes[-1] = -1
         rows.status[-1] = FieldStatus.MISSING
-        due = _due(rows)
+        due = _due(rows.keys, rows.times)
         for at, value in zip(due.tolist(), values.at(due), strict=True):  # one in 128
             text = None if value is None or at in rows.refused else self._look(value, encoded=encoded)
             if text is not None:
                 rows.codes[-1, at] = self.dictionary.encode(text)
                 rows.status[-1, at] = FieldStatus.OK
+
+    def write_alike(
+        self, fields: Fields, keys: KeyArray, times: IntArray, codes: CodeArray, status: StatusArray
+    ) -> None:
+        """The same of records that all have the same fields, into their codes (n,) and status (n,)."""
+        due = _due(keys, times)
+        text = self._names.of_event(fields) if len(due) else None
+        if text is not None:
+            codes[due], status[due] = self.dictionary.encode(text), FieldStatus.OK
 
     def _look(self, value: bytes, *, encoded: bool) -> str | None:
         if not encoded:
@@ -150,8 +160,7 @@ class Looks:
         return self._names.of(value[self._prefix :])
 
 
-def _due(rows: Rows) -> IntArray:
-    keys = rows.keys
+def _due(keys: KeyArray, times: IntArray) -> IntArray:
     if not len(keys):
-        keys = np.stack([rows.times.astype(np.uint64), np.zeros(len(rows.times), np.uint64)], axis=1)
+        keys = np.stack([times.astype(np.uint64), np.zeros(len(times), np.uint64)], axis=1)
     return np.flatnonzero(mixed(keys) >> np.uint64(64 - LOOKED_BITS) == 0)
