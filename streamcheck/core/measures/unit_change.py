@@ -1,5 +1,6 @@
 """Is a numeric column written in another unit than before, by all producers or by some?"""
 
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamcheck.core.measures._units import FACTORS, OFFSETS, UNITS, Unit
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.summaries import Layout, ValuesSummary
-from streamcheck.core.types import FloatArray, IntArray, Signal
+from streamcheck.core.types import BoolArray, FloatArray, IntArray, Signal
 
 GROUPS = 10
 ROWS_MIN = 12
@@ -25,6 +26,11 @@ BETTER = 2.0
 """A unit that does not at least halve the deviance explains nothing."""
 PLAINER = 10.0
 """A unit with a zero of its own (°F) is told from growth, or a shift, by so much less deviance: both may look alike."""
+NEW_SHARE = 0.5
+"""A unit with a zero of its own, or of the other sign, is told from a season by so large a share of values where the
+reference has hardly any: what lies within what it knows (a winter in °F, in °C the year) may be usual."""
+HARDLY = 0.01
+"""Of the reference's rows, in a bin beyond the column's first values."""
 PARTITIONS_MAX = 20
 SIFTED = 512
 """Values by which units are sifted before all values are looked at: one in which p < CHANCE_OFF is left out."""
@@ -75,7 +81,8 @@ class UnitChange(RateMeasure):
     Asked of all rows together, then of each partition with ROWS_MIN values or more. A unit is named where the values as
     they are cannot be the reference's (p < 1e-9, deviance over about ten groups) and, put back into the old unit, can
     be (p > 0.001). Two tests that chance passes together in no pane: it is a limit (above 0), outside the budget.
-    Nothing is looked at where the pane's values lie as those of the reference.
+    Of °C, °F, K and the sign most values must lie where the reference has hardly any, too: else a season may look like
+    them. Nothing is looked at where the pane's values lie as those of the reference.
     """
 
     needs = Needs.VALUES
@@ -138,7 +145,12 @@ def suspicious(summary: ValuesSummary, reference: UnitAccumulator) -> bool:
 
 
 def _limit(shares: FloatArray, chance: float) -> float:
-    return float(chdtri(max(len(shares) - 1, 1), chance))
+    return _chi_square(max(len(shares) - 1, 1), chance)
+
+
+@lru_cache(maxsize=64)
+def _chi_square(freedom: int, chance: float) -> float:
+    return float(chdtri(freedom, chance))
 
 
 def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
@@ -148,20 +160,33 @@ def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
         return []
     group, shares = reference.groups()
     limits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)
-    unit = _unit(summary.values, layout, group, shares, limits)
+    new = _new(layout, reference)
+    unit = _unit(summary.values, layout, group, shares, new, limits)
     if unit is not None:
         return [Found(None, summary.ok, unit)]
     made = []
     for source, values in summary.parts():
-        unit = _unit(values, layout, group, shares, limits)
+        unit = _unit(values, layout, group, shares, new, limits)
         made += [Found(str(source), len(values), unit)] if unit is not None else []
     return made
 
 
+def _new(layout: Layout, reference: UnitAccumulator) -> BoolArray:
+    """Which bins lie beyond the column's first values, and hardly hold any row of the reference."""
+    assert reference.counts is not None, "nothing to compare with"
+    new = reference.counts < HARDLY * reference.counts.sum()
+    new[layout.inside] = False
+    return np.asarray(new)
+
+
 def _unit(
-    values: FloatArray, layout: Layout, group: IntArray, shares: FloatArray, limits: tuple[float, float]
-) -> Unit | None:
-    """The unit in which the values fit the reference best, if they do not as they are. limits: of p OFF and p FITS."""
+    values: FloatArray, layout: Layout, group: IntArray, shares: FloatArray, new: BoolArray,
+    limits: tuple[float, float],
+) -> Unit | None:  # fmt: skip
+    """The unit in which the values fit the reference best, if they do not as they are.
+
+    new: bins that the reference has hardly any value in. limits: of p OFF and p FITS.
+    """
     off, fits = limits
     if len(values) < ROWS_MIN:
         return None
@@ -169,12 +194,15 @@ def _unit(
     if not may:
         return None
     ordered = np.sort(values)
-    here = _deviance(layout.counts(ordered), group, shares)
+    held = layout.counts(ordered)
+    here = _deviance(held, group, shares)
     if here <= off:
         return None
     deviances = [_deviance(layout.counts(_ascending(unit.undone(ordered))), group, shares) for unit in may]
     best = int(np.argmin(deviances))
-    if deviances[best] > min(fits, here / BETTER):
+    like_a_season = may[best].offset or may[best].factor < 0.0
+    usual = like_a_season and int(held[new].sum()) < NEW_SHARE * len(values)
+    if usual or deviances[best] > min(fits, here / BETTER):
         return None
     if may[best].offset and may[best].factor != 1.0:
         plainer = min(_deviance(layout.counts(_ascending(v)), group, shares) for v in _moved(ordered, layout.origin))
