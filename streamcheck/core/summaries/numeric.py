@@ -1,7 +1,7 @@
 """What is remembered of a numeric column in one pane: counts by status, sums, range, histogram, group by group."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -32,15 +32,20 @@ class NumericSummary:
     high: float | None
     counts: IntArray | None
     layout: Layout | None
+    _scored: dict[int, Moment] = field(default_factory=dict, init=False, repr=False)
+    """What `scores` has worked out: two monitors ask, each for its signal and for all that its reference learns."""
 
     def scores(self, column: int) -> Moment | None:
         """The moment of the rows' location (column 0) or scale (column 1) scores; None without a layout."""
         if self.layout is None or self.counts is None:
             return None
+        if column in self._scored:
+            return self._scored[column]
         # Not `counts @ weights`: BLAS may sum in another order for another memory alignment.
         weight = self.layout.weights[:, column]
         scored = self.counts * weight
-        return Moment(self.ok, float(scored.sum()), float((scored * weight).sum()))
+        made = self._scored[column] = Moment(self.ok, float(scored.sum()), float((scored * weight).sum()))
+        return made
 
 
 @dataclass(slots=True, eq=False)
