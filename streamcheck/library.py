@@ -67,6 +67,10 @@ class Watch:
         """Take values of the KPI in. Raises StreamcheckError where the config has no stream of one."""
         return list(self._feed(StreamRole.KPI, rows))
 
+    def shadow(self, rows: Rows) -> list[Alert]:
+        """Take a challenger's predictions in. Raises StreamcheckError where the config has no stream of them."""
+        return list(self._feed(StreamRole.SHADOW, rows))
+
     def finish(self) -> list[Alert]:
         """The input has ended: the panes that are open close, and their alerts come."""
         found: list[Alert] = []
@@ -75,15 +79,19 @@ class Watch:
         return found + _alerts(self.engine.finish())
 
     # ------------------------------------------------------------------ a whole history
-    def run(self, predictions: Rows, labels: Rows | None = None, kpi: Rows | None = None) -> Iterator[Alert]:
+    def run(
+        self, predictions: Rows, labels: Rows | None = None, kpi: Rows | None = None, shadow: Rows | None = None
+    ) -> Iterator[Alert]:
         """All of a history, the streams kept in step by event time, in bounded memory; `finish` is up to you.
 
         Yields each alert once its pane has closed.
         """
-        given = {StreamRole.PREDICTIONS: predictions, StreamRole.LABELS: labels, StreamRole.KPI: kpi}
+        given = {StreamRole.PREDICTIONS: predictions, StreamRole.LABELS: labels}
+        given |= {StreamRole.KPI: kpi, StreamRole.SHADOW: shadow}
         streams = [(role, self._input(role).batches(rows)) for role, rows in given.items() if rows is not None]
-        if kpi is None and StreamRole.KPI in self._decoders:
-            yield from _alerts(self.engine.set_idle(self._decoders[StreamRole.KPI].source))
+        for role in (StreamRole.KPI, StreamRole.SHADOW):
+            if given[role] is None and role in self._decoders:
+                yield from _alerts(self.engine.set_idle(self._decoders[role].source))
         waiting = [(self._newest(role), at, role, batches) for at, (role, batches) in enumerate(streams)]
         heapq.heapify(waiting)
         while waiting:
@@ -191,9 +199,13 @@ def _loaded(config: str | Path | Mapping[str, Any]) -> Loaded:
 
 
 def replay(
-    config: str | Path | Mapping[str, Any], predictions: Rows, labels: Rows | None = None, kpi: Rows | None = None
+    config: str | Path | Mapping[str, Any],
+    predictions: Rows,
+    labels: Rows | None = None,
+    kpi: Rows | None = None,
+    shadow: Rows | None = None,
 ) -> Iterable[Alert]:
     """Every alert of a history, from its beginning to its end: `Watch.run` and `Watch.finish`."""
     watch = Watch(config)
-    yield from watch.run(predictions, labels, kpi)
+    yield from watch.run(predictions, labels, kpi, shadow)
     yield from watch.finish()

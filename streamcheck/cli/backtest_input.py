@@ -30,6 +30,7 @@ FROM_TOPIC = "topic"
 UNREAD = {
     StreamRole.LABELS: "monitors of labelled rows have nothing to look at",
     StreamRole.KPI: "its monitors have nothing to look at",
+    StreamRole.SHADOW: "there is no challenger to compare",
 }
 
 
@@ -65,7 +66,7 @@ def open_input(
         raise click.UsageError("--from must lie before --to")
     if state is not None and history.first_ms is not None:
         raise click.UsageError("--from: with --state the input begins where the state stands")
-    for role in (StreamRole.LABELS, StreamRole.KPI):
+    for role in UNREAD:
         if getattr(history, role) and not history.predictions:
             raise click.UsageError(f"--{role}: name the predictions, too (or neither, for the topics of the config)")
     saved = read_state(state, loaded.plan.name) if state is not None else None
@@ -77,7 +78,7 @@ def open_input(
 # ------------------------------------------------------------------ files
 def _files(config: str, loaded: Loaded, history: History, life: "Life | None", saved: Saved | None) -> Input:
     plan, settings = loaded.plan, loaded.settings
-    for role in (StreamRole.LABELS, StreamRole.KPI):
+    for role in UNREAD:
         if getattr(history, role) and getattr(plan, role) is None:
             raise click.UsageError(f"--{role}: {config} has no {role} stream (streams.{role})")
     first = _first_offsets(life, saved)

@@ -15,6 +15,7 @@ class History:
     predictions: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     kpi: tuple[str, ...] = ()
+    shadow: tuple[str, ...] = ()
     first_ms: int | None = None
     end_ms: int | None = None
 
@@ -39,6 +40,7 @@ OPTIONS = (
     click.option("--predictions", multiple=True, metavar="FILE", help="File, folder or pattern; once per partition."),
     click.option("--labels", multiple=True, metavar="FILE", help="The same for labels."),
     click.option("--kpi", multiple=True, metavar="FILE", help="The same for the KPI."),
+    click.option("--shadow", multiple=True, metavar="FILE", help="The same for a challenger's predictions."),
     click.option("--from", "first_ms", metavar="TIME", callback=instant, help="First event time that counts."),
     click.option(
         "--to",
@@ -58,11 +60,12 @@ def reads_history(command: Callable[..., None]) -> Callable[..., None]:
         predictions: tuple[str, ...],
         labels: tuple[str, ...],
         kpi: tuple[str, ...],
+        shadow: tuple[str, ...],
         first_ms: int | None,
         end_ms: int | None,
         **others: Any,
     ) -> None:
-        command(history=History(predictions, labels, kpi, first_ms, end_ms), **others)
+        command(history=History(predictions, labels, kpi, shadow, first_ms, end_ms), **others)
 
     for option in reversed(OPTIONS):
         with_history = option(with_history)

@@ -27,7 +27,8 @@ from streamcheck.core.buffers import LATE_PART
 from streamcheck.core.join import SPILL_PARTS
 from streamcheck.core.join_size import entry_bytes, label_bytes, shelf_bytes_each
 from streamcheck.core.looks import ASKED_MAX, COLUMNS_MAX, LOOK_BYTES
-from streamcheck.core.plan import Format, Plan
+from streamcheck.core.plan import Format, JoinRules, Plan
+from streamcheck.core.shadow import SAID_BYTES
 from streamcheck.core.shown import SHOWN_MAX
 from streamcheck.core.summaries.layout import BINS_MAX
 from streamcheck.core.trails import MONITORS_MAX, TRAIL_BYTES
@@ -109,7 +110,7 @@ def _parts(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
         *_schemas(plan, settings),
         *_panes(plan, settings, partitions),
         *_workers(plan, settings),
-        *_join(plan),
+        *_joins(plan),
         *monitors(plan),
         *_outgoing(plan, settings),
     )
@@ -222,36 +223,46 @@ def _panes(plan: Plan, settings: Settings, partitions: int) -> tuple[Part, ...]:
     )
 
 
-def _join(plan: Plan) -> tuple[Part, ...]:
-    if plan.join is None:
-        return ()
-    rules = plan.join
-    entry, label = entry_bytes(len(plan.segmentations), plan.limits.segments), label_bytes()
+def _joins(plan: Plan) -> tuple[Part, ...]:
+    """That of labels, and that of a challenger's predictions with the champion's labelled rows."""
+    parts: tuple[Part, ...] = ()
+    cuts, segments = len(plan.segmentations), plan.limits.segments
+    if plan.join is not None:
+        parts += _join(plan.join, plan.time.pane_ms, "label join", entry_bytes(cuts, segments))
+        labels = plan.join.labels_max
+        why = f"limits.pending_labels {labels:,} x {label_bytes()} B"
+        parts += (Part("early labels", labels * label_bytes(), why),)
+    if plan.shadow_rules is not None:
+        parts += _join(plan.shadow_rules.join, plan.time.pane_ms, "shadow join", entry_bytes(0, segments))
+        each, rows = label_bytes() + 2 * (SAID_BYTES + 4 * cuts), plan.shadow_rules.join.labels_max
+        why = f"limits.pending_labels {rows:,} x {each} B: the champion's, without the challenger's prediction"
+        parts += (Part("labelled rows that wait", rows * each, why),)
+    if parts:
+        why = f"{UNCOMMITTED_MAX:,} entries x {DELTA_BYTES} B"
+        parts += (Part("join, not committed", UNCOMMITTED_MAX * DELTA_BYTES, why),)
+    return parts
+
+
+def _join(rules: JoinRules, pane_ms: int, name: str, entry: int) -> tuple[Part, ...]:
     held = rules.predictions_max if rules.memory_max is None else rules.memory_max
-    panes = min(rules.horizon_ms // plan.time.pane_ms + 2, rules.predictions_max + rules.labels_max)
+    panes = min(rules.horizon_ms // pane_ms + 2, rules.predictions_max + rules.labels_max)
     return (
         Part(
-            "label join",
+            name,
             held * entry + rules.shelf_bytes + panes * PANE_ENTRY_BYTES,
             f"{held:,} predictions x {entry} B, filters of {mib(rules.shelf_bytes)} (limits.join_memory); {panes:,} "
             f"panes x {PANE_ENTRY_BYTES} B",
         ),
         Part(
-            "label join, on disk",
+            f"{name}, on disk",
             int(rules.predictions_max * shelf_bytes_each()),
             f"{rules.predictions_max:,} predictions x {shelf_bytes_each():.2f} B: who has a label, what is where",
         ),
         Part(
-            "label join, on its way to disk",
+            f"{name}, on its way to disk",
             SPILL_COPIES * (held // SPILL_PARTS) * entry,
             f"{SPILL_COPIES} x an eighth of those in memory",
         ),
-        Part(
-            "early labels",
-            rules.labels_max * label,
-            f"limits.pending_labels {rules.labels_max:,} x {label} B",
-        ),
-        Part("join, not committed", UNCOMMITTED_MAX * DELTA_BYTES, f"{UNCOMMITTED_MAX:,} entries x {DELTA_BYTES} B"),
     )
 
 

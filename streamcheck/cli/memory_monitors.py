@@ -13,6 +13,7 @@ from streamcheck.core.keys import by_name, is_row
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import INSTANCE_BYTES
+from streamcheck.core.paired import CELL_BYTES
 from streamcheck.core.plan import MonitorSpec, Plan, Target
 from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES
 from streamcheck.core.quantiles import WINDOW_BYTES as QUANTILE_BYTES
@@ -63,6 +64,7 @@ def monitors(plan: Plan) -> tuple[Part, ...]:
         *_calibrations(plan),
         *_search(plan),
         *_kpi(plan),
+        *_paired(plan),
         Part("segment values", keys, f"{len(plan.segmentations)} segmentations x {plan.limits.segments + 1:,} values"),
     )
 
@@ -93,6 +95,14 @@ def _kpi(plan: Plan) -> tuple[Part, ...]:
     rules, series = plan.kpi_rules, 1 + len(plan.kpi_rules.against)
     why = f"{series} series x {rules.spans} spans x 16 B, twice while they are saved"
     return (Part("KPI beside the model", 2 * 16 * series * rules.spans, why),)
+
+
+def _paired(plan: Plan) -> tuple[Part, ...]:
+    if plan.shadow_rules is None:
+        return ()
+    cells = 1 + sum(len(s.fields) == 1 for s in plan.segmentations) * (plan.limits.segments + 1)
+    held = min(2 * cells * CELL_BYTES, plan.limits.monitor_bytes)
+    return (Part("challenger beside the model", held, f"{cells:,} segments x {CELL_BYTES} B, twice while saved"),)
 
 
 def instances(plan: Plan, spec: MonitorSpec) -> int:

@@ -5,7 +5,8 @@ from streamcheck.config.formats import own_id, own_time
 from streamcheck.config.kpi import KPI_STREAM, check_kpi
 from streamcheck.config.models import Config, Reference
 from streamcheck.config.monitors import reference_spec
-from streamcheck.config.streams import Kpi, Labels, Predictions, TimeSource
+from streamcheck.config.shadow import SHADOW, check_shadow
+from streamcheck.config.streams import Kpi, Labels, Predictions, Shadow, TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.values import loopback
 from streamcheck.config.wording import Usable
@@ -15,9 +16,9 @@ from streamcheck.core.plan import MonitorSpec
 from streamcheck.errors import ParameterError
 
 LABELS: Path = ("streams", "labels")
-BESIDE: tuple[Path, ...] = (LABELS, KPI_STREAM)
+BESIDE: tuple[Path, ...] = (LABELS, KPI_STREAM, SHADOW)
 """Streams whose events become known after predictions."""
-OTHERS = {LABELS: "labels do", KPI_STREAM: "KPI does"}
+OTHERS = {LABELS: "labels do", KPI_STREAM: "KPI does", SHADOW: "challenger's predictions do"}
 PASSWORD_CHARS_MIN = 12
 OPEN_PANES_MANY = 1_000
 """Panes kept open by lateness beyond which memory and delay surprise people."""
@@ -29,6 +30,7 @@ def check_parts(usable: Usable, findings: Findings) -> None:
     _check_task(usable, findings)
     _check_times(usable, findings)
     check_kpi(usable, findings)
+    check_shadow(usable, findings)
     _check_topics(usable, findings)
     _check_references(usable, findings)
     _check_outputs(usable, findings)
@@ -98,13 +100,13 @@ def _check_times(usable: Usable, findings: Findings) -> None:
         )
 
 
-def _beside(config: Config) -> list[tuple[Path, Labels | Kpi]]:
+def _beside(config: Config) -> list[tuple[Path, Labels | Kpi | Shadow]]:
     """Those that are declared, with their place."""
     streams = ((here, getattr(config.streams, str(here[-1]))) for here in BESIDE)
     return [(here, stream) for here, stream in streams if stream is not None]
 
 
-def _times_itself(stream: Predictions | Labels | Kpi) -> bool:
+def _times_itself(stream: Predictions | Labels | Kpi | Shadow) -> bool:
     """Whether its events say their time."""
     return stream.time is not None or own_time(stream.envelope) is not None
 

@@ -11,6 +11,7 @@ from streamcheck.config.notify import compile_notify
 from streamcheck.config.operations import compile_operations
 from streamcheck.config.registry import compile_registry
 from streamcheck.config.settings import JoinStorage, Page, Settings, Topics
+from streamcheck.config.shadow import shadow_column, shadow_rules
 from streamcheck.config.streams import TimeSource
 from streamcheck.config.surface import LABEL, PREDICTION, Surface
 from streamcheck.config.values import loopback
@@ -51,6 +52,8 @@ def compile_plan(
         predictions=_predictions(config, surface, encodings["predictions"], monitors),
         labels=_labels(config, surface, encodings.get("labels")),
         kpi=_kpi(config, encodings.get("kpi")),
+        shadow=_shadow(config, surface, encodings.get("shadow")),
+        shadow_rules=shadow_rules(config),
         task=surface.task,
         time=TimeRules(rules.pane, rules.lateness, rules.idle_after, rules.max_jump),
         join=_join(config, len(segmentations)),
@@ -116,6 +119,17 @@ def _kpi(config: Config, encoding: Encoding | None) -> Schema | None:
     time = _time(stream.time, stream.envelope)
     limits = (config.limits.message_bytes, config.time.max_future)
     return Schema(StreamRole.KPI, stream.topic, None, time, (kpi_column(stream),), *limits, encoding)
+
+
+def _shadow(config: Config, surface: Surface, encoding: Encoding | None) -> Schema | None:
+    stream = config.streams.shadow
+    if stream is None or encoding is None:
+        return None
+    time, column = _time(stream.time, stream.envelope), shadow_column(stream, surface)
+    limits = (config.limits.message_bytes, config.time.max_future)
+    return Schema(
+        StreamRole.SHADOW, stream.topic, located(stream.id, stream.envelope), time, (column,), *limits, encoding
+    )
 
 
 def _time(source: TimeSource | None, envelope: str | None) -> TimeField | None:

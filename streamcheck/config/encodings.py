@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 
 from streamcheck.config.document import Findings, Path
 from streamcheck.config.formats import FormatChoice
-from streamcheck.config.streams import Kpi, Labels, Predictions
+from streamcheck.config.streams import Kpi, Labels, Predictions, Shadow
 from streamcheck.config.wording import Usable
 from streamcheck.core.plan import KEY, Encoding, Envelope, Format, Plan
 
 SCHEMA_BYTES_MAX = 4 << 20
 JSON_FORMATS = (Format.JSON, Format.JSON_SCHEMA)
-ROLES = ("predictions", "labels", "kpi")
+ROLES = ("predictions", "labels", "kpi", "shadow")
 
 
 def read_encodings(usable: Usable, findings: Findings, folder: FilePath) -> dict[str, Encoding]:
     """The encoding of each stream, by role; what is wrong with it or with its file goes to `findings`."""
     found = {}
     for role in ROLES:
-        stream: Predictions | Labels | Kpi | None = getattr(usable.config.streams, role)
+        stream: Predictions | Labels | Kpi | Shadow | None = getattr(usable.config.streams, role)
         if stream is None:
             continue
         here: Path = ("streams", role)
@@ -87,7 +87,7 @@ def _check_registry(usable: Usable, found: dict[str, Encoding], findings: Findin
 
 
 def _has_file(usable: Usable, role: str) -> bool:
-    stream: Predictions | Labels | Kpi = getattr(usable.config.streams, role)
+    stream: Predictions | Labels | Kpi | Shadow = getattr(usable.config.streams, role)
     return stream.format is not None and stream.format.file is not None
 
 

@@ -16,10 +16,11 @@ from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.detectors.scan import Scan
 from streamcheck.core.keys import reference_measure, standard_measure
-from streamcheck.core.plan import ComponentSpec, Finds, Format, KpiRules, MonitorSpec, Plan, Schema, Target, Window
+from streamcheck.core.plan import ComponentSpec, Finds, Format, JoinRules, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
 from streamcheck.core.references.base import Reference
 from streamcheck.core.row_monitors import ERRORS, SCORED
+from streamcheck.core.rules import KpiRules, ShadowRules
 from streamcheck.core.types import Signal
 from streamcheck.core.wording import counted, moment
 from streamcheck.core.zones import UTC
@@ -248,9 +249,12 @@ def _facts(loaded: Loaded) -> list[tuple[str, str]]:
     facts += [("profile", _profile(profile)) for profile in plan.profiles.values()]
     if plan.labels is not None and plan.join is not None:
         facts.insert(1, ("labels", _labels(plan)))
-        facts.append(("join", _join(plan, limits.join_memory, limits.join_disk)))
+        facts.append(("join", _held(plan.join, limits.join_memory, limits.join_disk, "early labels")))
     if plan.kpi is not None and plan.kpi_rules is not None:
         facts.insert(1, ("kpi", _kpi(plan.kpi, plan.kpi_rules)))
+    if plan.shadow is not None and plan.shadow_rules is not None:
+        facts.insert(1, ("shadow", _shadow(plan.shadow, plan.shadow_rules)))
+        facts.append(("shadow join", _held(plan.shadow_rules.join, limits.join_memory, limits.join_disk, "rows")))
     return facts
 
 
@@ -310,13 +314,20 @@ def _kpi(schema: Schema, rules: KpiRules) -> str:
     )
 
 
-def _join(plan: Plan, join_memory: int, join_disk: int) -> str:
-    """What event rate the join's limits bear at the configured horizon."""
-    assert plan.join is not None
-    seconds = plan.join.horizon_ms / 1000
+def _shadow(schema: Schema, rules: ShadowRules) -> str:
+    """Who is compared, on what."""
     return (
-        f"{plan.join.predictions_max:,} predictions ({size_text(join_disk)} of disk), {plan.join.memory_max or 0:,} of "
-        f"them in memory ({size_text(join_memory)}), and {plan.join.labels_max:,} early labels may wait; that bears "
-        f"{plan.join.predictions_max / seconds:,.1f} predictions/s over {duration_text(plan.join.horizon_ms)}, "
-        f"{(plan.join.memory_max or 0) / seconds:,.1f} in memory; beyond that the oldest are evicted and counted"
+        f"{', '.join(schema.topics)}: {rules.name} beside the model in use, on the same labelled rows, joined for "
+        f"{duration_text(rules.join.horizon_ms)}{_form(schema)}"
+    )
+
+
+def _held(rules: JoinRules, join_memory: int, join_disk: int, early: str) -> str:
+    """What event rate a join's limits bear at its horizon."""
+    seconds = rules.horizon_ms / 1000
+    return (
+        f"{rules.predictions_max:,} predictions ({size_text(join_disk)} of disk), {rules.memory_max or 0:,} of "
+        f"them in memory ({size_text(join_memory)}), and {rules.labels_max:,} {early} may wait; that bears "
+        f"{rules.predictions_max / seconds:,.1f} predictions/s over {duration_text(rules.horizon_ms)}, "
+        f"{(rules.memory_max or 0) / seconds:,.1f} in memory; beyond that the oldest are evicted and counted"
     )

@@ -6,7 +6,8 @@ from streamcheck.config.models import Config
 from streamcheck.config.streams import Kpi
 from streamcheck.config.wording import Usable
 from streamcheck.core.kpi import KPI, series_of
-from streamcheck.core.plan import Column, Kind, KpiRules, Plan, Role
+from streamcheck.core.plan import Column, Kind, Plan, Role
+from streamcheck.core.rules import KpiRules
 
 KPI_STREAM: Path = ("streams", "kpi")
 HOUR_MS = 3_600_000

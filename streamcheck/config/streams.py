@@ -219,6 +219,31 @@ class Kpi(Section):
     )
 
 
+class Shadow(Section):
+    """The stream of a challenger in shadow: a model that predicts what the model in use predicts, and is not obeyed."""
+
+    topic: Topics = Field(description="Topic, or list of topics, with its predictions.")
+    format: FormatName | None = FORMAT
+    key_format: FormatName | None = KEY_FORMAT
+    envelope: EnvelopeName | None = ENVELOPE
+    id: FieldPath = Field(description="Field with the id of the prediction; the same as the champion's.")
+    prediction: FieldPath = Field(
+        description="Field with what the challenger predicted, written as in streams.predictions."
+    )
+    name: Text | None = Field(
+        None, description="What people call the challenger; left out: shadow. With another name it is compared anew."
+    )
+    time: TimeSource | None = Field(
+        None,
+        description="When the prediction became known; left out: the record timestamp, or the CloudEvent's own time.",
+    )
+    horizon: PositiveDuration | None = Field(
+        None,
+        description="How long its predictions wait for the champion's labelled row, and rows for them, in event time; "
+        "left out: as predictions for labels, or a day where the prediction event has its label.",
+    )
+
+
 class Streams(Section):
     """The event streams by role."""
 
@@ -227,6 +252,7 @@ class Streams(Section):
         None, description="The stream of labels; left out where there are none, or they sit in the prediction event."
     )
     kpi: Kpi | None = Field(None, description="The stream of a business figure that the model is to move.")
+    shadow: Shadow | None = Field(None, description="The stream of a challenger whose predictions nobody uses.")
 
 
 class Times(Section):

@@ -26,6 +26,7 @@ PLACEHOLDERS: dict[str, Any] = {
     "id": "id",
     "label": "label",
     "value": "value",
+    "prediction": "prediction",
     "kind": "numeric",
     "on": ["volume"],
     "url": "http://unnamed",

@@ -26,6 +26,7 @@ from streamcheck.core.layouts import Layouts
 from streamcheck.core.making import pane_instance
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.monitors import Instance, PaneInstance, Span
+from streamcheck.core.paired import Paired
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Between, MonitorSpec, Plan, Segmentation, Target
 from streamcheck.core.pool import Pool
@@ -62,8 +63,7 @@ class Board:
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
         self._rolls = Rolls(plan, self.tables)
         self._bank = Bank()
-        self._touched: set[str] = set()
-        self._stale: set[str] = set()
+        self._touched, self._stale = set[str](), set[str]()
         self._exporters: dict[str, Callable[[], State]] = {}
         self.watcher: Watcher | None = None
         self.judged: list[Instance] = []  # who has judged something in the pane that closes
@@ -74,6 +74,7 @@ class Board:
         self._chances = Chances(plan, self.room, self._exporters, self._touched)
         self.pool = Pool(plan, self.tables, self.room, self._exporters, self._touched)
         self.versus = Versus(plan, self.tables, self.room, self._exporters, self._touched)
+        self.paired = Paired(plan, self.tables, self.room, self._exporters, self._touched)
         self.link = KpiLink(plan, self._exporters, self._touched)
         self._scored = any(c.role == "score" for c in plan.predictions.columns)
         self._windows = Windows(plan, self.room, Parts(self._exporters, self._touched), scored=self._scored)
@@ -369,7 +370,7 @@ class Board:
             if f"segments/{name}" in states:
                 table.restore(states[f"segments/{name}"])
         self._layouts.restore(states)
-        for follower in (self._chances, self.pool, self.versus, self.link):
+        for follower in (self._chances, self.pool, self.versus, self.paired, self.link):
             follower.restore(states)
         if self.watches_freshness and SILENCES in states:
             self._silences.restore(states[SILENCES])

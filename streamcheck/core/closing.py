@@ -26,8 +26,9 @@ from streamcheck.core.plan import Column, Kind, Plan, Role, Target
 from streamcheck.core.readings import JoinPlaces, JoinReading
 from streamcheck.core.remembering import Memory
 from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.shadow import Labelled, Shadow, Telling
 from streamcheck.core.summaries import StreamSummary
-from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, SourcePartition, StreamRole
+from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, IntArray, KeyArray, SourcePartition, StreamRole
 
 CLASSES_MAX = 1_000
 """Distinct classes of a multiclass model.
@@ -39,7 +40,8 @@ A prediction beyond them is never right (code -1), a label beyond them code -2.
 class Met(NamedTuple):
     """Rows that a pane completed, labels that it corrected; predictions that came, and those whose id had come.
 
-    matched, expired: predictions that met their label, or will not any more.
+    matched, expired: predictions that met their label, or will not any more; keys: of the joined rows' ids, where a
+    challenger is to be compared on them.
     """
 
     joined: Joined
@@ -48,6 +50,7 @@ class Met(NamedTuple):
     repeated: int = 0
     matched: int = 0
     expired: int = 0
+    keys: KeyArray = NO_KEYS
 
 
 class Closing:
@@ -58,7 +61,9 @@ class Closing:
         self.board = board
         self.beside: Beside = later
         """Who joins while the board judges columns."""
-        self.join = Join(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
+        self.shadow = Shadow(plan.shadow_rules.join, len(plan.segmentations)) if plan.shadow_rules is not None else None
+        joining = Join if self.shadow is None else Telling
+        self.join = joining(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
         self.watches_silence = any(m.target is Target.STREAM for m in plan.monitors)
         self.pace = Pace(plan.time.pane_ms)
         self.memory: Memory | None = None
@@ -70,7 +75,7 @@ class Closing:
         self._prediction = _place(plan, Role.PREDICTION)
         self._score = _place(plan, Role.SCORE)
         self._label = _place(plan, Role.LABEL)
-        self._deltas: dict[int, State] = {}
+        self._deltas: dict[str, dict[int, State]] = {name: {} for name in self.joins}
         self._uncommitted = 0
 
     def step(self, span: Span, buffers: Sequence[tuple[Partition, PaneBuffer]], *, complete: bool) -> list[Change]:
@@ -93,11 +98,16 @@ class Closing:
         if complete and self.watches_silence:
             heard = [p.source for p, b in buffers if p.role is StreamRole.PREDICTIONS and (b.n_rows or b.late)]
             changes += self.board.step_stream(span, _stream_summary(span, buffers, pane, met), heard)
+        completed, keys = None, NO_KEYS
         if met is not None:
-            changes += self._labelled(span, met.joined, met.corrections)
+            completed, keys = met.joined, met.keys
+            changes += self._labelled(span, completed, met.corrections)
         elif self._label is not None and pane is not None:
             assert segments is not None
-            changes += self._step_inline(span, pane, segments)
+            completed, keys = self._inline(pane, segments)
+            changes += self._labelled(span, completed, [])
+        if self.shadow is not None:
+            self._compare(span, self.shadow, completed, keys, self._parts(buffers, StreamRole.SHADOW))
         if self.plan.kpi is not None and (values := self._parts(buffers, StreamRole.KPI)):
             changes += self.board.step_kpi(span, PaneRows(self.plan.kpi, values))
         return changes
@@ -156,13 +166,14 @@ class Closing:
         known = self._labels(labels)
         joined, corrections, delta = join.step(span.end_ms, entering, known)
         if any(len(delta[part]) for part in CONTENT):
-            self._deltas[span.end_ms] = delta
+            self._deltas["join"][span.end_ms] = delta
         self._uncommitted += len(entering.keys) + len(known.keys)
         after = join.reading()
         repeated = after.predictions_duplicate - before.predictions_duplicate
         matched = after.predictions_matched - before.predictions_matched
         expired = after.predictions_expired - before.predictions_expired
-        return Met(joined, corrections, len(entering.keys), repeated, matched, expired)
+        keys = join.completed if isinstance(join, Telling) else NO_KEYS
+        return Met(joined, corrections, len(entering.keys), repeated, matched, expired, keys)
 
     def _entering(self, pane: PaneRows | None, segments: CodeArray | None, late: PaneRows | None) -> Predictions:
         """The pane's predictions in canonical order: on time, then those that came late to earlier panes."""
@@ -195,26 +206,53 @@ class Closing:
         if not parts:
             return Labels(NO_KEYS, np.empty(0))
         assert self.plan.labels is not None
-        rows = concatenate([part for _, part in parts])
-        rank = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
-        order = np.lexsort((rows.offsets, rank, rows.times))
+        rows, order = _in_order(parts)
         column = self.plan.labels.columns[0]
         value = self._column(rows, (column, 0), missing_class=-2)[order]
         return Labels(rows.keys[order], value)
 
-    def _step_inline(self, span: Span, pane: PaneRows, segments: CodeArray) -> list[Change]:
-        """Labels inside the prediction event: rows are complete as they come."""
+    def _compare(
+        self,
+        span: Span,
+        shadow: Shadow,
+        completed: Joined | None,
+        keys: KeyArray,
+        parts: list[tuple[SourcePartition, Rows]],
+    ) -> None:
+        """Rows that the pane completed, of which the champion said something, and what the challenger said."""
+        if completed is None and not parts:
+            return
+        n = len(self.plan.segmentations)
+        rows = Labelled(np.empty(0, np.int64), np.empty((2, 0)), np.empty((n, 0), np.int32))
+        if completed is not None:
+            usable = np.flatnonzero(completed.prediction != UNUSABLE)
+            rows, keys = Labelled.of(completed).take(usable), keys[usable]
+        pairs, delta = shadow.meet(span.end_ms, self._said(parts), rows, keys)
+        if any(len(delta[part]) for part in CONTENT):
+            self._deltas["shadow"][span.end_ms] = delta
+        self._uncommitted += len(rows.numbers) + sum(len(part) for _, part in parts)
+        self.board.paired.add(pairs)
+
+    def _said(self, parts: list[tuple[SourcePartition, Rows]]) -> Predictions:
+        """What the challenger said, in canonical order."""
+        if not parts:
+            return Predictions(NO_KEYS, np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty((0, 0), np.int32))
+        assert self.plan.shadow is not None
+        rows, order = _in_order(parts)
+        value = self._column(rows, (self.plan.shadow.columns[0], 0), missing_class=-3)[order]
+        nothing = np.full(len(order), UNUSABLE), rows.times[order], np.empty((0, len(order)), np.int32)
+        return Predictions(rows.keys[order], value, *nothing)
+
+    def _inline(self, pane: PaneRows, segments: CodeArray) -> tuple[Joined, KeyArray]:
+        """Labels inside the prediction event: rows are complete as they come. Their ids' keys, where they have ids."""
         label = self._column(pane.rows, self._label, missing_class=-2)[pane.order]
         at = np.flatnonzero(label != UNUSABLE)
-        if not len(at):
-            return []
         order = pane.order[at]
         ordinals = np.arange(self._ordinal, self._ordinal + len(at))
         self._ordinal += len(at)
         value, score = (self._column(pane.rows, c, missing_class=-1)[order] for c in (self._prediction, self._score))
-        return self._labelled(
-            span, Joined(ordinals, value, label[at], score, pane.rows.times[order], segments[:, order]), []
-        )
+        joined = Joined(ordinals, value, label[at], score, pane.rows.times[order], segments[:, order])
+        return joined, NO_KEYS if self.shadow is None else pane.rows.keys[order]
 
     def _labelled(self, span: Span, joined: Joined, corrections: list[Correction]) -> list[Change]:
         if self.plan.task is None or not (len(joined.ordinals) or corrections):
@@ -277,9 +315,14 @@ class Closing:
         """Predictions and labels that the join took in since the deltas were taken."""
         return self._uncommitted
 
-    def take_deltas(self) -> dict[int, State]:
-        """What the join took in since the last call, by end of pane."""
-        taken, self._deltas, self._uncommitted = self._deltas, {}, 0
+    @property
+    def joins(self) -> dict[str, Join]:
+        """Of labels, and of a challenger's predictions, by the family of the state's parts that hold their deltas."""
+        return {name: join for name, join in (("join", self.join), ("shadow", self.shadow)) if join is not None}
+
+    def take_deltas(self) -> dict[str, dict[int, State]]:
+        """What each join took in since the last call, by end of pane."""
+        taken, self._deltas, self._uncommitted = self._deltas, {name: {} for name in self.joins}, 0
         return taken
 
     def export(self) -> State:
@@ -287,15 +330,23 @@ class Closing:
         return {
             "classes": list(self._classes),
             "ordinal": self._ordinal,
-            "join": None if self.join is None else self.join.export(),
+            "join": None,
+            **{name: join.export() for name, join in self.joins.items()},
         }
 
-    def restore(self, state: State, deltas: Iterable[State]) -> None:
-        """Continue where `export` stood."""
+    def restore(self, state: State, deltas: Callable[[str], Iterable[State]]) -> None:
+        """Continue where `export` stood. deltas: of a join, by its family, ascending by pane."""
         self._classes = {name: code for code, name in enumerate(state["classes"])}
         self._ordinal = state["ordinal"]
-        if self.join is not None:
-            self.join.restore(state["join"], deltas)
+        for name, join in self.joins.items():
+            join.restore(state[name], deltas(name))
+
+
+def _in_order(parts: list[tuple[SourcePartition, Rows]]) -> tuple[Rows, IntArray]:
+    """The rows of several source partitions, at least one, and their canonical order."""
+    rows = concatenate([part for _, part in parts])
+    rank = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
+    return rows, np.lexsort((rows.offsets, rank, rows.times))
 
 
 def _place(plan: Plan, role: Role) -> tuple[Column, int] | None:

@@ -10,6 +10,7 @@ from streamcheck.core.zones import UTC, Timing, Zone
 
 if TYPE_CHECKING:  # they are made of what a plan is made of
     from streamcheck.core.profiles import Profile
+    from streamcheck.core.rules import KpiRules, ShadowRules
     from streamcheck.core.summaries.layout import Layout
 
 WEEK_MS = 604_800_000
@@ -149,8 +150,9 @@ class Schema:
 
     @property
     def needed(self) -> Role | None:
-        """The role of the column without which an event says nothing: a label, a KPI's value; None for predictions."""
-        return {StreamRole.LABELS: Role.LABEL, StreamRole.KPI: Role.KPI}.get(self.role)
+        """The role of the column without which an event says nothing; None for predictions, which say much else."""
+        needs = {StreamRole.LABELS: Role.LABEL, StreamRole.KPI: Role.KPI, StreamRole.SHADOW: Role.PREDICTION}
+        return needs.get(self.role)
 
     @property
     def numeric(self) -> tuple[Column, ...]:
@@ -192,22 +194,6 @@ class JoinRules:
     labels_max: int = 1_000_000
     memory_max: int | None = None
     shelf_bytes: int = 128 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class KpiRules:
-    """How a KPI counts. name: for people; added: whether the values of a pane, or a span, are added up, or averaged.
-
-    span_ms: by which it is compared with the model (hours, as a rule), up to `lags` spans behind it; spans: so many of
-    the newest are kept; against: with what of the model, by name.
-    """
-
-    name: str
-    added: bool = False
-    span_ms: int = 3_600_000
-    lags: int = 24
-    spans: int = 672
-    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,12 +352,15 @@ class Plan:
     """By name: those that monitors' references name."""
     kpi: Schema | None = None
     """The stream of a business figure that the model is to move."""
-    kpi_rules: KpiRules | None = None
+    kpi_rules: "KpiRules | None" = None
+    shadow: Schema | None = None
+    """The stream of a challenger whose predictions nobody uses."""
+    shadow_rules: "ShadowRules | None" = None
 
     @property
     def schemas(self) -> tuple[Schema, ...]:
         """Of all streams that are declared, predictions first."""
-        return tuple(schema for schema in (self.predictions, self.labels, self.kpi) if schema is not None)
+        return tuple(each for each in (self.predictions, self.labels, self.kpi, self.shadow) if each is not None)
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -250,6 +250,55 @@ class VersionsCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowCompared:
+    """A challenger in shadow beside the champion, on the same labelled rows of a segment (empty: all rows).
+
+    Accuracy, or mean absolute error: of both, and the challenger's less the champion's with an interval that holds at
+    every moment at once. agreement: the share of rows of which both say the same. verdict: what the interval says of
+    the challenger: wins, loses, undecided.
+    """
+
+    segment: tuple[tuple[str, str], ...]
+    champion: str
+    challenger: str
+    rows: int
+    champion_value: float
+    challenger_value: float
+    difference: float
+    low: float
+    high: float
+    agreement: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReading:
+    """A challenger in shadow: `join` has its predictions (as predictions) and the champion's labelled rows (as labels).
+
+    memory_bytes: what waits takes in memory.
+    """
+
+    challenger: str
+    join: JoinReading
+    compared: tuple[ShadowCompared, ...] = ()
+    memory_bytes: int = 0
+
+    @property
+    def alone(self) -> float | None:
+        """The share of its predictions that met no labelled row, of those of which that is known; None without any."""
+        gone = self.join.predictions_expired + self.join.predictions_evicted
+        known = gone + self.join.predictions_matched
+        return gone / known if known else None
+
+    @property
+    def uncovered(self) -> float | None:
+        """The same of the champion's labelled rows: those of which the challenger said nothing in time."""
+        gone = self.join.labels_expired + self.join.labels_evicted
+        known = gone + self.join.labels_matched
+        return gone / known if known else None
+
+
+@dataclass(frozen=True, slots=True)
 class KpiLinked:
     """How a KPI follows one number of the model: most clearly so much later, with that correlation.
 
@@ -297,5 +346,6 @@ class EngineReading:
     biased: tuple[BiasedSegment, ...] = ()
     versions: tuple[VersionsCompared, ...] = ()
     kpi: tuple[KpiLinked, ...] = ()
+    shadow: ShadowReading | None = None
     lately: Lately | None = None
     events_per_second: float | None = None

@@ -11,6 +11,7 @@ from streamcheck.core.alerts import digest
 from streamcheck.core.buffers import Mark
 from streamcheck.core.components import State
 from streamcheck.core.engine import Engine
+from streamcheck.core.join import Join
 from streamcheck.core.joining import Spill
 from streamcheck.core.migrations import VERSION, migrated
 from streamcheck.core.partitions import Partition
@@ -23,7 +24,6 @@ Read = Callable[[str], bytes]
 """A part of the state by its key, as it was committed. Raises StateError where it is missing or damaged."""
 
 _KIND = "streamcheck.state"
-_JOIN = "join/"
 _PANE_DIGITS = 20
 
 
@@ -101,7 +101,7 @@ class Saver:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._join_keys: list[str] = []
+        self._ledgers = {name: _Ledger(name, join) for name, join in engine.closing.joins.items()}
 
     def take(self) -> StateChange:
         """Everything that changed since the last call; to be committed before the engine goes on."""
@@ -110,51 +110,75 @@ class Saver:
             partition.forget_floors()
         states: dict[str, Callable[[], State]] = {"engine": partial(_engine_state, engine)}
         states |= engine.board.take_changes()
-        deltas = {_delta_key(end_ms): d for end_ms, d in engine.closing.take_deltas().items()}
-        self._join_keys += deltas
+        gone = engine.board.take_stale()
+        deltas = engine.closing.take_deltas()
+        for name, ledger in self._ledgers.items():
+            written, left = ledger.take(deltas[name])
+            states |= written
+            gone |= left
+        return StateChange(_Encoded(states), gone - states.keys())
+
+    def resume(self, saved: Mapping[str, bytes]) -> None:
+        """Know which deltas a store holds already."""
+        for ledger in self._ledgers.values():
+            ledger.resume(saved)
+
+
+class _Ledger:
+    """Which deltas of one join does a store hold?"""
+
+    def __init__(self, name: str, join: Join) -> None:
+        self._prefix, self._join = f"{name}/", join
+        self._keys: list[str] = []
+
+    def resume(self, saved: Mapping[str, bytes]) -> None:
+        """These are there."""
+        self._keys = sorted(key for key in saved if key.startswith(self._prefix))
+
+    def take(self, deltas: Mapping[int, State]) -> tuple[dict[str, Callable[[], State]], frozenset[str]]:
+        """Parts to write, new deltas (by end of pane) among them, and keys to delete."""
+        new = {self._key(end_ms): delta for end_ms, delta in deltas.items()}
+        self._keys += new
         gone = self._expired()
         # catching up, the horizon may pass between two commits: such panes are never written
         written: dict[str, Callable[[], State]]
-        written = {key: partial(_itself, delta) for key, delta in deltas.items() if key not in gone}
-        gone = (gone | engine.board.take_stale()) - deltas.keys()
-        spill = None if engine.closing.join is None else engine.closing.join.spill()
-        if spill is not None:
-            gone |= spill.gone | self._replace(spill, written)
-            states |= spill.chunks
-        states |= written
-        return StateChange(_Encoded(states), gone - states.keys())
+        written = {key: partial(_itself, delta) for key, delta in new.items() if key not in gone}
+        gone -= new.keys()
+        spill = self._join.spill()
+        if spill is None:
+            return written, gone
+        gone |= spill.gone | self._replace(spill, written)
+        return {**spill.chunks, **written}, gone
 
     def _replace(self, spill: Spill, written: dict[str, Callable[[], State]]) -> frozenset[str]:
         """Deltas of what went to the shelf make room for one checkpoint. Returns those that a store may hold."""
         if spill.end_ms is None or spill.checkpoint is None:
             return frozenset()
-        last = _delta_key(spill.end_ms)
-        gone = frozenset(key for key in self._join_keys if key <= last)
+        last = self._key(spill.end_ms)
+        gone = frozenset(key for key in self._keys if key <= last)
         for key in sorted(gone & written.keys()):
             del written[key]
-        self._join_keys = [last, *(key for key in self._join_keys if key > last)]
+        self._keys = [last, *(key for key in self._keys if key > last)]
         written[last] = partial(_itself, spill.checkpoint)
         return gone
 
     def _expired(self) -> frozenset[str]:
-        join = self.engine.closing.join
-        oldest = join.oldest_pane_end() if join is not None else None
+        oldest = self._join.oldest_pane_end()
         if oldest is None:
             return frozenset()
-        gone = [key for key in self._join_keys if int(key[len(_JOIN) :]) < oldest]
-        self._join_keys = self._join_keys[len(gone) :]
+        gone = [key for key in self._keys if int(key[len(self._prefix) :]) < oldest]
+        self._keys = self._keys[len(gone) :]
         return frozenset(gone)
 
-    def resume(self, saved: Mapping[str, bytes]) -> None:
-        """Know which join keys a store holds already."""
-        self._join_keys = sorted(key for key in saved if key.startswith(_JOIN))
+    def _key(self, end_ms: int) -> str:
+        return f"{self._prefix}{end_ms:0{_PANE_DIGITS}d}"
 
 
 def attach(engine: Engine, read: Read) -> None:
-    """Let the engine's join keep on a shelf what memory has no room for; before anything is fed."""
+    """Let the engine's joins keep on shelves what memory has no room for; before anything is fed."""
     salt = hashlib.blake2b(engine.lineage.encode(), digest_size=8).digest()
-    if engine.closing.join is not None:
-        engine.closing.join.attach(lambda key: decode_part(key, read(key)), int.from_bytes(salt, "little"))
+    for join in engine.closing.joins.values():
+        join.attach(lambda key: decode_part(key, read(key)), int.from_bytes(salt, "little"))
 
 
 def restore(plan: Plan, saved: Mapping[str, bytes], read: Read | None = None) -> Restored:
@@ -179,9 +203,9 @@ def restore(plan: Plan, saved: Mapping[str, bytes], read: Read | None = None) ->
     for saved_partition in core["partitions"]:
         _restore_partition(engine, saved_partition)
     engine.restore_core(core["engine"])
-    deltas = sorted(key for key in saved if key.startswith(_JOIN))
-    engine.closing.restore(core["closing"], (decode_part(key, saved[key]) for key in deltas))
-    rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith((_JOIN, PREFIX))}
+    engine.closing.restore(core["closing"], partial(_deltas, saved))
+    apart = (PREFIX, *(f"{name}/" for name in engine.closing.joins))
+    rest = {key: data for key, data in saved.items() if key != "engine" and not key.startswith(apart)}
     restarted = engine.board.restore(_Decoded(rest))
     return Restored(engine, tuple(restarted))
 
@@ -198,7 +222,7 @@ def meaning(plan: Plan) -> str:
         time.lateness_ms,
         time.max_jump_ms,
         plan.segmentations,
-        *([] if plan.kpi is None else [plan.kpi]),
+        *(each for each in (plan.kpi, plan.shadow) if each is not None),
         *_encodings(plan),
     )
 
@@ -210,8 +234,9 @@ def _encodings(plan: Plan) -> list[object]:
     return [*found, *keys] if any(encoding != Encoding() for encoding in found) else []
 
 
-def _delta_key(end_ms: int) -> str:
-    return f"{_JOIN}{end_ms:0{_PANE_DIGITS}d}"
+def _deltas(saved: Mapping[str, bytes], name: str) -> Iterator[State]:
+    """Those of one join, ascending by pane."""
+    return (decode_part(key, saved[key]) for key in sorted(saved) if key.startswith(f"{name}/"))
 
 
 def _itself(state: State) -> State:

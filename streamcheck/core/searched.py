@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 
-from streamcheck.core.readings import BiasedSegment, Reading, Segment, VersionsCompared, WeakSegment
+from streamcheck.core.readings import (
+    BiasedSegment,
+    Reading,
+    Segment,
+    ShadowCompared,
+    ShadowReading,
+    VersionsCompared,
+    WeakSegment,
+)
 from streamcheck.core.wording import number, percent
 
 WEAK_HEADS = ("segment", "rows", "error", "95 % interval", "elsewhere", "share of all errors", "by chance")
 QUANTILE_HEADS = ("column", "segment", "p50", "p95", "p99", "rows")
 QUANTILES_MAX = 100
 VERSION_HEADS = ("segment", "before", "newest", "difference", "interval, at any time", "")
+SHADOW_HEADS = ("segment", "rows", "champion", "challenger", "difference", "interval, at any time", "agree", "")
 BIASED_HEADS = ("segment", "rows", "bias", "95 % interval", "correction", "bias left", "error, left")
 
 
@@ -62,6 +71,46 @@ def version_rows(found: Sequence[VersionsCompared]) -> tuple[tuple[str, ...], ..
         )
         for each in found
     )
+
+
+def shadow_rows(found: Sequence[ShadowCompared]) -> tuple[tuple[str, ...], ...]:
+    """A challenger in shadow beside the champion, on the same rows.
+
+    >>> shadow_rows([ShadowCompared((), "v1", "v2", 900, 0.9, 0.93, 0.03, 0.01, 0.05, 0.95, "wins")])[0]
+    ('all', '900', 'v1: 0.9', 'v2: 0.93', '+0.03', '0.01 … 0.05', '95.0 %', 'v2 wins')
+    """
+    return tuple(
+        (
+            _name(each.segment),
+            f"{each.rows:,}",
+            f"{each.champion}: {number(each.champion_value)}",
+            f"{each.challenger}: {number(each.challenger_value)}",
+            _signed(each.difference),
+            f"{number(each.low)} … {number(each.high)}",
+            percent(each.agreement),
+            f"{each.challenger} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+        )
+        for each in found
+    )
+
+
+def shadow_books(shadow: ShadowReading) -> str:
+    """How far the challenger's predictions and the champion's labelled rows have met, for people.
+
+    >>> from streamcheck.core.readings import JoinReading
+    >>> shadow_books(ShadowReading("v2", JoinReading(1_000, 100, 880, 20, 0, 0, 940, 60, 880)))
+    'v2: 1,000 predictions, 880 compared, 100 wait for a labelled row, 20 met none (2.2 %)'
+    """
+    books = shadow.join
+    alone = books.predictions_expired + books.predictions_evicted
+    without = books.labels_expired + books.labels_evicted
+    said = (
+        f"{shadow.challenger}: {books.predictions:,} predictions, {books.predictions_matched:,} compared, "
+        f"{books.predictions_pending:,} wait for a labelled row"
+    )
+    said += "" if not alone else f", {alone:,} met none ({percent(shadow.alone or 0.0)})"
+    uncovered = f"{without:,} labelled rows met no prediction ({percent(shadow.uncovered or 0.0)})"
+    return said if not without else f"{said}; {uncovered}"
 
 
 def biased_rows(found: Sequence[BiasedSegment]) -> tuple[tuple[str, ...], ...]:

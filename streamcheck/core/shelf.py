@@ -103,6 +103,7 @@ class Run:
     filter: Filter
     dead: Bits
     n_dead: int = 0
+    prefix: str = PREFIX
 
     @property
     def rows(self) -> int:
@@ -111,7 +112,7 @@ class Run:
 
     def key(self, chunk: int) -> str:
         """Under which a chunk is kept."""
-        return f"{PREFIX}{self.number:012d}/{chunk:08d}"
+        return f"{self.prefix}{self.number:012d}/{chunk:08d}"
 
     def keys(self) -> frozenset[str]:
         """Of all chunks."""
@@ -124,10 +125,14 @@ class Run:
 
 
 class Shelf:
-    """All runs. read: see Reader; salt: nobody who does not know it can choose ids that all lie in one chunk."""
+    """All runs. read: see Reader; salt: nobody who does not know it can choose ids that all lie in one chunk.
 
-    def __init__(self, read: Reader, salt: int, filter_bytes_max: int) -> None:
+    prefix: of the keys of its chunks, begins with PREFIX; no other shelf of the same state has it.
+    """
+
+    def __init__(self, read: Reader, salt: int, filter_bytes_max: int, prefix: str = PREFIX) -> None:
         self.read = read
+        self._prefix = prefix
         self._salt = np.uint64(salt)
         self._filter_bytes_max = filter_bytes_max
         self._next = 0
@@ -239,7 +244,10 @@ class Shelf:
     def _new(self, rows: int, newest: int) -> Run:
         chunks = max(1, -(-rows // CHUNK_ROWS))
         self._next += 1
-        return Run(self._next, newest, chunks, np.zeros(chunks, np.int64), Filter(rows), Bits())
+        return self._run(self._next, newest, chunks, rows)
+
+    def _run(self, number: int, newest: int, chunks: int, rows: int) -> Run:
+        return Run(number, newest, chunks, np.zeros(chunks, np.int64), Filter(rows), Bits(), prefix=self._prefix)
 
     def _keep_filters_small(self) -> None:
         """Within their limit; the largest are halved first."""
@@ -261,8 +269,7 @@ class Shelf:
         """
         self._next = state["next"]
         self.runs = [
-            Run(number, newest, chunks, np.zeros(chunks, np.int64), Filter(chunks * CHUNK_ROWS), Bits())
-            for number, newest, chunks in state["runs"]
+            self._run(number, newest, chunks, chunks * CHUNK_ROWS) for number, newest, chunks in state["runs"]
         ]
         for run in sorted(self.runs, key=lambda each: -each.number):  # where an entry lies twice, the newer one lives
             for chunk in range(run.chunks):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from streamcheck.core.partitions import JUMP_REASON, NEVER
-from streamcheck.core.readings import EngineReading, PartitionReading
+from streamcheck.core.readings import EngineReading, JoinReading, PartitionReading, ShadowReading
 
 if TYPE_CHECKING:
     from streamcheck.core.engine import Engine
@@ -42,20 +42,29 @@ def reading_of(engine: "Engine") -> EngineReading:
         biased=engine.board.pool.biased,
         versions=engine.board.versus.comparisons(),
         kpi=engine.board.link.reading(),
+        shadow=_shadow(engine),
         limits=_limits(engine),
         places=engine.closing.join_places(),
         lately=None if memory is None else memory.reading(),
     )
 
 
+def _shadow(engine: "Engine") -> ShadowReading | None:
+    join, rules = engine.closing.shadow, engine.plan.shadow_rules
+    if join is None or rules is None:
+        return None
+    return ShadowReading(rules.name, join.reading(), engine.board.paired.comparisons(), join.nbytes)
+
+
 def _limits(engine: "Engine") -> tuple[tuple[str, int], ...]:
-    join = engine.closing.join_reading()
+    join, shadow = engine.closing.join_reading(), engine.closing.shadow
+    beside = JoinReading() if shadow is None else shadow.reading()
     return (
         ("pane_rows", sum(p.excess for p in engine.partitions.values())),
         ("segments", engine.board.overflowed()),
         ("monitor_memory", engine.board.room.refused),
-        (engine.closing.evicting, join.predictions_evicted),
-        ("pending_labels", join.labels_evicted),
+        (engine.closing.evicting, join.predictions_evicted + beside.predictions_evicted),
+        ("pending_labels", join.labels_evicted + beside.labels_evicted),
         ("categories", engine.board.cut_categories),
         ("classes", engine.closing.overflowed),
         ("window_rows", engine.board.cut_windows()),

@@ -34,6 +34,7 @@ class StreamRole(StrEnum):
     PREDICTIONS = "predictions"
     LABELS = "labels"
     KPI = "kpi"
+    SHADOW = "shadow"
 
 
 class FieldStatus(IntEnum):

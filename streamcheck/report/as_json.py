@@ -15,6 +15,7 @@ from streamcheck.core.budgets import granted
 from streamcheck.core.intervals import Estimate
 from streamcheck.core.kpi import said
 from streamcheck.core.plan import MonitorSpec, Plan
+from streamcheck.core.readings import ShadowReading
 from streamcheck.report.record.alerts import FiredAlert, Label, groups
 from streamcheck.report.record.columns import HEAD, ColumnHistory
 from streamcheck.report.record.evidence import Sample
@@ -87,6 +88,7 @@ def _config(found: ConfigResult, result: Result) -> dict[str, Any]:
         "groups": groups(found.alerts),
         "alerts": [_alert(found, place, alert) for place, alert in enumerate(found.alerts)],
         "versions": [{**asdict(each), "segment": dict(each.segment)} for each in reading.versions],
+        "shadow": None if reading.shadow is None else _shadow(reading.shadow),
         "kpi": [{**asdict(each), "said": said(each)} for each in reading.kpi],
         "weak_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.weak],
         "biased_segments": [{**asdict(each), "segment": dict(each.segment)} for each in reading.biased],
@@ -96,6 +98,12 @@ def _config(found: ConfigResult, result: Result) -> dict[str, Any]:
     if found.truth is not None:
         told["truth"] = _truth(found.truth)
     return told if found.recorded is None else told | _recorded(found.recorded)
+
+
+def _shadow(shadow: ShadowReading) -> dict[str, Any]:
+    compared = [{**asdict(each), "segment": dict(each.segment)} for each in shadow.compared]
+    shares = {"alone": shadow.alone, "uncovered": shadow.uncovered}
+    return {"challenger": shadow.challenger, "join": asdict(shadow.join), **shares, "compared": compared}
 
 
 def _promise(found: ConfigResult) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from streamcheck.core.kpi import said
 from streamcheck.core.searched import (
     BIASED_HEADS,
     QUANTILE_HEADS,
+    SHADOW_HEADS,
     VERSION_HEADS,
     WEAK_HEADS,
     biased_rows,
     quantile_rows,
+    shadow_books,
+    shadow_rows,
     version_rows,
     weak_rows,
 )
@@ -46,6 +49,7 @@ def tell(result: Result) -> Iterator[Titled | str]:
         yield Titled("What was broken", broken)
     if first.reading.versions:
         yield Titled("Model versions", Table(VERSION_HEADS, version_rows(first.reading.versions)))
+    yield from _shadow(first)
     yield from map(said, first.reading.kpi)
     if first.reading.weak:
         yield Titled("Where the model is worst", Table(WEAK_HEADS, weak_rows(first.reading.weak)))
@@ -67,6 +71,15 @@ def tell(result: Result) -> Iterator[Titled | str]:
         yield Titled("Configs", tables.configs(result.compared))
         for row in result.compared:
             yield from _changes(row)
+
+
+
+def _shadow(found: ConfigResult) -> Iterator[Titled | str]:
+    if (shadow := found.reading.shadow) is None:
+        return
+    if shadow.compared:
+        yield Titled("Challenger in shadow", Table(SHADOW_HEADS, shadow_rows(shadow.compared)))
+    yield shadow_books(shadow)
 
 
 def _alerts(first: ConfigResult) -> Iterator[Titled | str]:

@@ -23,14 +23,16 @@ ADVICE = {
     "classes": "classes beyond the limit are never right; is the prediction a class at all?",
     "delivery": "reading waits until what is to be published (alerts, journal, strays) is taken again",
     "firing_shown": "alerts fire that are not on the page; all of them are in the alerts topic",
-    "join_disk": "predictions left the join before their label came: raise limits.join_disk, or lower the horizon",
+    "join_disk": "predictions left the join before their label (with a challenger: their labelled row) came: raise "
+    "limits.join_disk, or lower the horizon",
     "monitor_memory": "references, windows or segments found no room: raise limits.monitor_memory, or lower "
     "limits.segments",
     "open_memory": "partitions that run ahead had to wait for one that is behind (nothing is lost); more may be open "
     "at once with limits.open_memory",
     "pane_rows": "rows of one source partition and pane beyond the limit count in no statistics: raise "
     "limits.pane_memory or limits.pane_rows, or use shorter panes",
-    "pending_labels": "labels left the join before their prediction came: raise limits.pending_labels",
+    "pending_labels": "labels (with a challenger: labelled rows) left the join before their prediction came: raise "
+    "limits.pending_labels",
     "readings_shown": "monitors of some segments run, and are not shown in gauges and pages",
     "set_aside": "events more than max_jump ahead of their partition were rejected, for the next rows did not confirm "
     "them: a wrong clock at a producer?",

@@ -100,7 +100,7 @@ def _log(
 
 
 def make_world(seed: int, n: int = 2_600) -> World:
-    """Predictions, labels and a KPI: a shift, a new country, missing values, errors of one tier, a gap, bad clocks."""
+    """Predictions, labels, a KPI, a challenger: a shift, a new country, missing values, a tier in error, bad clocks."""
     rng = np.random.default_rng(seed)
     span = 150 * PANE_MS
     time = np.sort(rng.integers(0, span, n))
@@ -165,7 +165,30 @@ def make_world(seed: int, n: int = 2_600) -> World:
             np.empty((0, len(mine)), bool),
             rng,
         )
-    return World({**logs, KPI: _kpi(KPI, span, rng)})
+    logs[KPI] = _kpi(KPI, span, rng)
+    return World({**logs, **_challenger(np.random.default_rng((seed, 8)), time, ids, label)})
+
+
+def _challenger(
+    rng: np.random.Generator, time: np.ndarray, ids: list[str], label: np.ndarray
+) -> dict[SourcePartition, Batch]:
+    """What another model says of most ids: at once or later, sometimes twice; and of some that nobody knows."""
+    n = len(ids)
+    said = np.where(rng.random(n) < 0.1, 1 - label, label)
+    known = time + rng.integers(-2 * PANE_MS, np.where(rng.random(n) < 0.2, 30, 3) * PANE_MS)
+    events = [(int(known[i]), ids[i], str(said[i])) for i in range(n) if rng.random() < 0.85]
+    events += [(int(known[i]) + 4_000, ids[i], "1") for i in rng.choice(n, n // 20)]
+    events += [(int(known[i]), f"alone{i}", "0") for i in range(0, n, 50)]
+    events.sort()
+    side, logs = rng.integers(0, 2, len(events)), {}
+    for partition in range(2):
+        mine = [event for event, s in zip(events, side, strict=True) if s == partition]
+        of_events = np.array([e[0] for e in mine]), [e[1] for e in mine]
+        nothing = np.empty((0, len(mine)))
+        source = SourcePartition("s", partition)
+        coded: list[list[str | None]] = [[e[2] for e in mine]]
+        logs[source] = _log(source, StreamRole.SHADOW, *of_events, nothing, coded, nothing.astype(bool), rng)
+    return logs
 
 
 def _names(seed: int, progress: np.ndarray) -> list[str | None]:

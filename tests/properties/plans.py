@@ -1,4 +1,4 @@
-"""The plan of a small world: every kind of monitor, a join, a KPI, crossed segments, limits that bite."""
+"""The plan of a small world: every kind of monitor, a join, a KPI, a challenger, crossed segments, limits that bite."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,6 @@ from streamcheck.core.plan import (
     ComponentSpec,
     JoinRules,
     Kind,
-    KpiRules,
     Limits,
     MonitorSpec,
     Plan,
@@ -24,6 +23,7 @@ from streamcheck.core.plan import (
     TimeRules,
     Window,
 )
+from streamcheck.core.rules import KpiRules, ShadowRules
 from streamcheck.core.types import StreamRole
 
 PANE_MS = 1_000
@@ -101,7 +101,11 @@ def plan() -> Plan:
     kpi = Schema(StreamRole.KPI, ("k",), None, None, (Column("kpi", ("v",), Kind.NUMERIC, Role.KPI),), 1 << 20, 300_000)
     rules = KpiRules("revenue", span_ms=5 * PANE_MS, lags=4, spans=40, against=("accuracy", "drift"))
     made = Plan("world", predictions, labels, Task.BINARY, time, join, segmentations, _monitors(), limits=limits)
-    return replace(made, kpi=kpi, kpi_rules=rules)
+    said = (Column("prediction", ("fraud",), Kind.BINARY, Role.PREDICTION),)
+    shadow = Schema(StreamRole.SHADOW, ("s",), ("id",), None, said, 1 << 20, 300_000)
+    beside = JoinRules(horizon_ms=60 * PANE_MS, corrections_last=False, predictions_max=1_000, labels_max=150)
+    compared = ShadowRules("challenger", beside)
+    return replace(made, kpi=kpi, kpi_rules=rules, shadow=shadow, shadow_rules=compared)
 
 
 def tiny() -> Plan:
@@ -112,4 +116,8 @@ def tiny() -> Plan:
     rolling = ComponentSpec("rolling", (("span_ms", 60 * PANE_MS),))
     monitors = tuple(replace(m, reference=rolling) if m.by is not None else m for m in made.monitors)
     join = replace(made.join, predictions_max=150, labels_max=20)
-    return replace(made, limits=limits, join=join, monitors=monitors)
+    assert made.shadow_rules is not None
+    shadow_rules = replace(
+        made.shadow_rules, join=replace(made.shadow_rules.join, predictions_max=120, labels_max=15)
+    )
+    return replace(made, limits=limits, join=join, monitors=monitors, shadow_rules=shadow_rules)

@@ -18,7 +18,11 @@ def conserved(run, world):
     for source, log in world.logs.items():
         p = engine.partitions[source]
         assert p.accepted + p.late + p.rejected.total() == len(log) + len(log.rejects.offsets), source
-    j = engine.closing.join_reading()
+    for j in (engine.closing.join_reading(), engine.closing.shadow.reading()):
+        balanced(j)
+
+
+def balanced(j):
     assert (
         j.predictions
         == j.predictions_matched
@@ -39,6 +43,12 @@ def conserved(run, world):
     assert j.labels_matched == j.predictions_matched
 
 
+def compared(run):
+    """What was found of the challenger, and how far it met the champion."""
+    shadow = run.engine.reading().shadow
+    return shadow.compared, shadow.join, encode("paired", 1, run.engine.board.paired.export())
+
+
 @pytest.fixture(scope="session")
 def worlds(lab):
     made = lab.plan()
@@ -54,12 +64,14 @@ def test_any_schedule_gives_the_same_alert_log(lab, worlds, seed):
     conserved(live, world)
     if not any(isinstance(entry, Floored | Advanced) for entry in live.journal):
         assert live.alerts == plain.alerts
+        assert compared(live) == compared(plain)
         return
     replay = lab.uninterrupted(world, made, live.journal)
     conserved(replay, world)
     assert live.alerts == replay.alerts
     assert live.engine.digest == replay.engine.digest
     assert live.engine.closing.join_reading() == replay.engine.closing.join_reading()
+    assert compared(live) == compared(replay)
 
 
 @pytest.mark.parametrize("seed", range(TINY_SCHEDULES))
@@ -73,6 +85,7 @@ def test_limits_bite_at_the_same_place_in_any_schedule(lab, worlds, seed):
     assert live.alerts == replay.alerts
     assert live.engine.digest == replay.engine.digest
     assert live.engine.closing.join_reading() == replay.engine.closing.join_reading()
+    assert compared(live) == compared(replay)
     kept = [[p.excess for p in run.engine.partitions.values()] for run in (live, replay)]
     assert kept[0] == kept[1]
     assert live.engine.board.room.used == replay.engine.board.room.used
@@ -120,5 +133,8 @@ def test_the_schedules_do_what_they_are_for(lab, worlds):
     fired = {a.split(b'"monitor":"')[1].split(b'"')[0] for _, plain in worlds for a in plain.alerts}
     assert len(fired) >= 10, fired
     assert fired >= {b"kpi", b"schema"}
+    books = worlds[0][1].engine.closing.shadow.reading()
+    assert books.predictions_matched > 1_000, "most rows are compared"
+    assert all(getattr(books, name) > 10 for name in ("predictions_expired", "predictions_duplicate", "labels_expired"))
     states = {a.split(b'"state":"')[1].split(b'"')[0] for _, plain in worlds for a in plain.alerts}
     assert states == {b"pending", b"firing", b"resolved"}

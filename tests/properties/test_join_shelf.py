@@ -151,7 +151,9 @@ class Lived:
 
     def take_up(self) -> None:
         memory_max = int(self.rng.choice([0, 40, 300]))
-        self.plan = replace(self.made, join=replace(self.made.join, memory_max=memory_max, shelf_bytes=2_000))
+        small = {"memory_max": memory_max, "shelf_bytes": 2_000}
+        beside = replace(self.made.shadow_rules, join=replace(self.made.shadow_rules.join, **small))
+        self.plan = replace(self.made, join=replace(self.made.join, **small), shadow_rules=beside)
         self.store = self.open_store()
         saved = self.store.load()
         if saved is None:
@@ -195,11 +197,15 @@ def test_any_memory_gives_the_same_alerts(lab, tmp_path: Path, seed: int) -> Non
     lived = Lived(lab, stores[seed % 2], seed)
     lived.go_on(crashes=0.3)
     on_disk = lived.engine.reading().places.disk
+    shadow_on_disk = lived.engine.closing.shadow.places().disk
     lived.alerts += [a.record for a in lived.engine.finish([]).alerts]
     assert lived.alerts == lived.plain.alerts
     assert lived.engine.closing.join_reading() == lived.plain.engine.closing.join_reading()
+    found, plain = (run.engine.reading().shadow for run in (lived, lived.plain))
+    assert (found.join, found.compared) == (plain.join, plain.compared)
     assert lived.crashed >= 1
     assert on_disk > 100
+    assert shadow_on_disk > 100
     lived.store.close()
 
 

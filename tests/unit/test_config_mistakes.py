@@ -61,7 +61,7 @@ STRUCTURE = [
     ("label: fraud}", "label: fraud, horizon: 2000d}", "line 13: streams.labels.horizon: expected a duration between 1ms and 366d, got '2000d'"),
     ("label: fraud}", "label: fraud, corrections: latest}", "line 13: streams.labels.corrections: expected last or first, got 'latest' (did you mean 'last'?)"),
     ("id: event_id, label", "label", "line 13: streams.labels.id: id is missing: Field with the id of the prediction."),
-    ("  labels:", "  costs: {topic: a}\n  labels:", "line 13: streams.costs: unknown key; known here: predictions, labels, kpi"),
+    ("  labels:", "  costs: {topic: a}\n  labels:", "line 13: streams.costs: unknown key; known here: predictions, labels, kpi, shadow"),
     ("alerts: {", "start: later\nalerts: {", "line 14: start: expected earliest, latest or a time with an offset such as 2026-03-01T00:00:00Z, got 'later' (did you mean 'latest'?)"),
     ("alerts: {", "start: 2026-03-01T00:00:00\nalerts: {", "line 14: start: expected earliest, latest or a time with an offset such as 2026-03-01T00:00:00Z, got '2026-03-01T00:00:00'"),
     ("alerts: {", "time: {pane: 0s}\nalerts: {", "line 14: time.pane: expected a duration between 100ms and 1d, got '0s'"),

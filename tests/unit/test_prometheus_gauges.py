@@ -19,6 +19,8 @@ from streamcheck.core.readings import (
     KpiLinked,
     PartitionReading,
     Reading,
+    ShadowCompared,
+    ShadowReading,
     VersionsCompared,
     WeakSegment,
 )
@@ -85,10 +87,13 @@ WEAK = WeakSegment(PREMIUM, 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)
 BIASED = BiasedSegment(PREMIUM, 900, 8.0, 7.0, 9.0, 0.08, 0.926, 0.0, 400, 8.2, 0.4, 15.0, 12.0)
 VERSIONS = VersionsCompared(PREMIUM, "v1", "v2", 900, 800, 0.9, 0.93, 0.03, 0.01, 0.05, "wins")
 FOLLOWED = KpiLinked("revenue", "accuracy", 10_800_000, 0.62, 0.31, 0.81, 60.0, 96, 3_600_000, daily=False)
+COMPARED = ShadowCompared(PREMIUM, "v1", "forest", 900, 0.9, 0.93, 0.03, 0.01, 0.05, 0.95, "wins")
+SHADOW = ShadowReading("forest", JoinReading(1_000, 100, 870, 20, 7, 3, 940, 40, 870, 0, 0, 20, 10), (COMPARED,), 4_096)
 FULL = Snapshot(
     "payments", "0.1.0", 1_000_000, 5.0, Phase.LIVE,
     EngineReading((AMOUNT, ACCURACY, WARMING), PARTITIONS, JOIN, 1_495_000, 1_490_000, 42, 5, (("segments", 9),),
-                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), kpi=(FOLLOWED,), events_per_second=12.5),
+                  weak=(WEAK,), biased=(BIASED,), versions=(VERSIONS,), kpi=(FOLLOWED,), shadow=SHADOW,
+                  events_per_second=12.5),
     BrokerReading(connected=True, since_ms=1_000_500), ((SourcePartition("p", 0), 17), (SourcePartition("p", 1), 0)),
     1_600_500, None, BOOK, 17, 2, 3, (Ownership("amount-adwin", "page", "risk", None),),
     operations=OperationsReading(("lag", "broker"), OPERATIONS),
@@ -120,6 +125,24 @@ def test_searches_and_versions_have_gauges() -> None:
     of = [labels(**at, **pair, end=end) for end in ("low", "value", "high")]
     ends = [samples["streamcheck_version_difference", each] for each in of]
     assert ends == [0.01, 0.03, 0.05]
+
+
+def test_a_challenger_in_shadow_has_gauges() -> None:
+    samples = scrape(FULL)
+    at = {"config": "payments", "segment": "tier=premium", "champion": "v1", "challenger": "forest"}
+    ends = [samples["streamcheck_shadow_difference", labels(**at, end=end)] for end in ("low", "value", "high")]
+    assert ends == [0.01, 0.03, 0.05]
+    assert samples["streamcheck_shadow_rows", labels(**at)] == 900
+    assert samples["streamcheck_shadow_agreement", labels(**at)] == 0.95
+    whole = {"config": "payments", "challenger": "forest"}
+    assert samples["streamcheck_shadow_alone", labels(**whole)] == pytest.approx(27 / 897)
+    assert samples["streamcheck_shadow_uncovered", labels(**whole)] == pytest.approx(30 / 900)
+    assert samples["streamcheck_shadow_memory_bytes", labels(**whole)] == 4_096
+    told = {outcome: samples["streamcheck_shadow_predictions_total", labels(**whole, outcome=outcome)]
+            for outcome in ("matched", "duplicate", "expired", "evicted")}  # fmt: skip
+    assert told == {"matched": 870, "duplicate": 3, "expired": 20, "evicted": 7}
+    waiting = [samples["streamcheck_shadow_pending", labels(**whole, stream=each)] for each in ("shadow", "rows")]
+    assert waiting == [100, 40]
 
 
 def test_what_a_kpi_follows_has_gauges() -> None:

@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from streamcheck.core.readings import BiasedSegment, PartitionReading, Reading, WeakSegment
+from streamcheck.core.readings import (
+    BiasedSegment,
+    PartitionReading,
+    Reading,
+    ShadowCompared,
+    ShadowReading,
+    WeakSegment,
+)
 from streamcheck.runtime.telemetry import OPERATIONAL, Phase, Snapshot, segment_text
 
 Sample = tuple[tuple[str, ...], float | None]
 """Label values, in the order of the gauge's labels, and the number (None: no sample)."""
+Named = tuple[tuple[str, float | None], ...]
+"""Numbers with the value of the gauge's last label; an empty one: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ MONITOR = ("config", "monitor", "column", "segment")
 QUALITY = (*MONITOR, "measure")
 VERSIONS = ("config", "segment", "champion", "challenger")
 FOLLOWED = ("config", "kpi", "against")
+CHALLENGER = ("config", "challenger")
 SEARCHED = ("config", "segment")
 PARTITION = ("topic", "partition")
 
@@ -95,6 +105,23 @@ def _versions(scrape: Scrape) -> Iterator[Sample]:
             yield (*labels, end), value
 
 
+def _compared(scrape: Scrape, number: Callable[[ShadowCompared], Named]) -> Iterator[Sample]:
+    shadow = scrape.snapshot.engine.shadow
+    for each in shadow.compared if shadow is not None else ():
+        labels = (scrape.snapshot.config, segment_text(each.segment), each.champion, each.challenger)
+        for end, value in number(each):
+            yield (*labels, end) if end else labels, value
+
+
+def _shadow(scrape: Scrape, number: Callable[[ShadowReading], Named]) -> Iterator[Sample]:
+    shadow = scrape.snapshot.engine.shadow
+    if shadow is None:
+        return
+    labels = (scrape.snapshot.config, shadow.challenger)
+    for outcome, value in number(shadow):
+        yield (*labels, outcome) if outcome else labels, value
+
+
 def _kpi(scrape: Scrape) -> Iterator[Sample]:
     for each in scrape.snapshot.engine.kpi:
         for end, value in (("value", each.r), ("low", each.low), ("high", each.high)):
@@ -104,6 +131,20 @@ def _kpi(scrape: Scrape) -> Iterator[Sample]:
 def _kpi_lags(scrape: Scrape) -> Iterator[Sample]:
     for each in scrape.snapshot.engine.kpi:
         yield (scrape.snapshot.config, each.kpi, each.against), _seconds(each.lag_ms)
+
+
+def _outcomes(shadow: ShadowReading) -> Named:
+    books = shadow.join
+    return (
+        ("matched", books.predictions_matched),
+        ("duplicate", books.predictions_duplicate),
+        ("expired", books.predictions_expired),
+        ("evicted", books.predictions_evicted),
+    )
+
+
+def _waiting(shadow: ShadowReading) -> Named:
+    return (("shadow", shadow.join.predictions_pending), ("rows", shadow.join.labels_pending))
 
 
 def _seconds(ms: int | None) -> float | None:
@@ -200,6 +241,28 @@ GAUGES = (
     Gauge("streamcheck_version_difference", (*VERSIONS, "end"),
           "Accuracy (or error) of the newest model version less that of the one before, with an always-valid interval.",
           _versions),
+    Gauge("streamcheck_shadow_difference", (*VERSIONS, "end"),
+          "Accuracy (or error) of the challenger in shadow less the champion's on the same rows, with an always-valid "
+          "interval.",
+          lambda scrape: _compared(scrape, lambda x: (("value", x.difference), ("low", x.low), ("high", x.high)))),
+    Gauge("streamcheck_shadow_rows", VERSIONS, "Labelled rows on which both are compared.",
+          lambda scrape: _compared(scrape, lambda x: (("", x.rows),))),
+    Gauge("streamcheck_shadow_agreement", VERSIONS, "The share of these rows of which both say the same.",
+          lambda scrape: _compared(scrape, lambda x: (("", x.agreement),))),
+    Gauge("streamcheck_shadow_alone", CHALLENGER,
+          "The share of the challenger's predictions that met no labelled row within the horizon.",
+          lambda scrape: _shadow(scrape, lambda x: (("", x.alone),))),
+    Gauge("streamcheck_shadow_uncovered", CHALLENGER,
+          "The share of the champion's labelled rows of which the challenger said nothing within the horizon.",
+          lambda scrape: _shadow(scrape, lambda x: (("", x.uncovered),))),
+    Gauge("streamcheck_shadow_predictions", (*CHALLENGER, "outcome"),
+          "What became of the challenger's predictions in the join.",
+          lambda scrape: _shadow(scrape, _outcomes), "counter"),
+    Gauge("streamcheck_shadow_pending", (*CHALLENGER, "stream"),
+          "The challenger's predictions and the champion's labelled rows that wait for one another.",
+          lambda scrape: _shadow(scrape, _waiting)),
+    Gauge("streamcheck_shadow_memory_bytes", CHALLENGER, "Memory that their join takes.",
+          lambda scrape: _shadow(scrape, lambda x: (("", x.memory_bytes),))),
     Gauge("streamcheck_kpi_correlation", (*FOLLOWED, "end"),
           "Of the KPI with what it follows of the model, at the lag where that is clearest, with its interval.", _kpi),
     Gauge("streamcheck_kpi_lag_seconds", FOLLOWED, "By how much the KPI comes behind it there.", _kpi_lags),

@@ -7,10 +7,13 @@ from streamcheck.core.readings import DelayReading, JoinReading, PartitionReadin
 from streamcheck.core.searched import (
     BIASED_HEADS,
     QUANTILE_HEADS,
+    SHADOW_HEADS,
     VERSION_HEADS,
     WEAK_HEADS,
     biased_rows,
     quantile_rows,
+    shadow_books,
+    shadow_rows,
     version_rows,
     weak_rows,
 )
@@ -132,12 +135,13 @@ class SearchTable:
 
 
 def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
-    """Model versions, what the KPI follows, weak and biased segments, quantiles, where there are some."""
+    """Model versions, a challenger, what the KPI follows, weak and biased segments, quantiles, where there are some."""
     versions = version_rows(snapshot.engine.versions)
     weak, biased = weak_rows(snapshot.engine.weak), biased_rows(snapshot.engine.biased)
     quantiles = quantile_rows(snapshot.engine.monitors)
     tables = (
         SearchTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
+        *_shadow_table(snapshot),
         SearchTable(
             "kpi", "Business", "what the KPI follows", ("",), tuple((said(each),) for each in snapshot.engine.kpi)
         ),
@@ -146,6 +150,15 @@ def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
         SearchTable("quantiles", "Quantiles", "of the newest values", QUANTILE_HEADS, quantiles),
     )
     return tuple(table for table in tables if table.rows)
+
+
+def _shadow_table(snapshot: Snapshot) -> tuple[SearchTable, ...]:
+    """A challenger beside the champion; how far their rows have met."""
+    shadow = snapshot.engine.shadow
+    if shadow is None:
+        return ()
+    rows = shadow_rows(shadow.compared) or (("nothing to compare yet", *[NOTHING] * (len(SHADOW_HEADS) - 1)),)
+    return (SearchTable("shadow", "Challenger in shadow", shadow_books(shadow), SHADOW_HEADS, rows),)
 
 
 def operations_table(snapshot: Snapshot) -> tuple[SearchTable, ...]:

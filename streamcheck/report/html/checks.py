@@ -10,10 +10,13 @@ from streamcheck.core.readings import EngineReading, WeakSegment
 from streamcheck.core.searched import (
     BIASED_HEADS,
     QUANTILE_HEADS,
+    SHADOW_HEADS,
     VERSION_HEADS,
     WEAK_HEADS,
     biased_rows,
     quantile_rows,
+    shadow_books,
+    shadow_rows,
     version_rows,
     weak_rows,
 )
@@ -54,6 +57,7 @@ def parts(found: ConfigResult, recorder: Recorder) -> tuple[Part, ...]:
         Part("schema", "Schema changes", "fields that came, went, or changed their type", _schema(found.alerts)),
         Part("estimates", "Accuracy before labels come", "estimated, and realised", (), _estimates(recorder)),
         Part("versions", "Model versions", "the newest beside the one before", _versions(reading)),
+        *_shadow(reading),
         _searched(reading),
         Part("objectives", "Objectives", "how fast their error budgets burn", _burning(of("burn_rate"), found.alerts),
              tuple(map(_burn, of("burn_rate")[:CHARTS_MAX]))),
@@ -144,6 +148,14 @@ def _realised(history: LabelledHistory) -> list[Figure]:
 
 def _versions(reading: EngineReading) -> tuple[tuple[str, Table], ...]:
     return _named("Model versions", Table(VERSION_HEADS, version_rows(reading.versions)))
+
+
+def _shadow(reading: EngineReading) -> tuple[Part, ...]:
+    """A challenger beside the champion; the part is there as soon as they are compared."""
+    if reading.shadow is None:
+        return ()
+    held = _named("Challenger in shadow", Table(SHADOW_HEADS, shadow_rows(reading.shadow.compared)))
+    return (Part("shadow", "Challenger in shadow", shadow_books(reading.shadow), held),)
 
 
 def _searched(reading: EngineReading) -> Part:

@@ -11,8 +11,9 @@ from streamcheck.runtime.decode import times as event_times
 MISSING_TIME = "missing time"
 BAD_TIME = "bad time"
 IN_FUTURE = "time in future"
-MISSING = {StreamRole.LABELS: "missing label", StreamRole.KPI: "missing value"}
-BAD = {StreamRole.LABELS: "bad label", StreamRole.KPI: "bad value"}
+_WHAT = {StreamRole.LABELS: "label", StreamRole.KPI: "value", StreamRole.SHADOW: "prediction"}
+MISSING = {role: f"missing {what}" for role, what in _WHAT.items()}
+BAD = {role: f"bad {what}" for role, what in _WHAT.items()}
 
 _KIND_OF_TASK = {Task.BINARY: Kind.BINARY, Task.MULTICLASS: Kind.CATEGORICAL, Task.REGRESSION: Kind.NUMERIC}
 
@@ -41,7 +42,7 @@ def doubt_times(doubts: dict[int, str], times: IntArray, stamps: IntArray, schem
 
 
 def doubted_values(schema: Schema, status: StatusArray) -> dict[int, str]:
-    """Position -> reason of rows without what their stream is there for: a label, a KPI's value."""
+    """Position -> reason of rows without what their stream is there for: a label, a KPI's value, a prediction."""
     doubts: dict[int, str] = {}
     needed = schema.needed
     for at, column in enumerate((*schema.numeric, *schema.coded)) if needed is not None else ():
