@@ -85,10 +85,11 @@ def _one(table: str, key: str, number: int, data: Path | None) -> str:
 
 @main.command()
 @click.option("--only", default="", help="Contenders, separated by commas (default: all).")
-def tune(only: str) -> None:
+@click.option("--on", "streams", default="", help="Streams, separated by commas (default: all).")
+def tune(only: str, streams: str) -> None:
     """Choose knobs, and promises, for one false alarm per 100,000 rows, on seeds for tuning."""
     held = settings.tuned()
-    for key, stream, tuned in tuning.tasks(only):
+    for key, stream, tuned in tuning.tasks(only, streams):
         held.setdefault(stream, {})[key] = found = tuned()
         click.echo(f"{key} on {stream}: {found}", err=True)
         settings.TUNED.parent.mkdir(exist_ok=True)

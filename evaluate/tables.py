@@ -137,6 +137,9 @@ def _cost(held: Held) -> str:
     for key, entry in held["cost"].items():
         found = entry["found"]
         rows.append([key, *(number(found[name]) for name in ("monitors", "ms_per_pane", "us_per_monitor"))])
+        if (ms := found.get("ms_with_signals")) is not None:
+            numbers = (found["monitors"], ms, ms * 1e3 / found["monitors"])
+            rows.append([f"{key}, a signal and a verdict each", *map(number, numbers)])
     return table(["contender", "monitors", "CPU ms a pane", "µs a monitor"], rows)
 
 

@@ -75,21 +75,20 @@ def tune_own(own: Own, stream: str) -> dict[str, Any]:
     return bisect(count, *PROMISES, OWN_STEPS)
 
 
-def tasks(only: str) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
-    """Contender, stream and what tunes the one on the other. only: keys, separated by commas; empty for all."""
+def tasks(only: str, streams: str = "") -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
+    """Contender, stream and what tunes the one on the other. only, streams: keys with commas between, or all."""
+    for key, stream, tune in _tasks():
+        if (not only or key in only.split(",")) and (not streams or stream in streams.split(",")):
+            yield key, stream, tune
+
+
+def _tasks() -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
     for rows in ROWS:
         for stream in STREAMS:
             if rows.numbers if stream in NUMBERS else rows.errors:
-                yield from _task(only, rows.key, stream, partial(tune_rows, rows, stream))
+                yield rows.key, stream, partial(tune_rows, rows, stream)
     for own in OWN:
         for stream in OWN_STREAMS:
             takes = own.labelled if stream == "errors" else own.features
             if takes is not None and (stream != "categories" or own.categories):
-                yield from _task(only, own.key, stream, partial(tune_own, own, stream))
-
-
-def _task(
-    only: str, key: str, stream: str, tune: Callable[[], dict[str, Any]]
-) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
-    if not only or key in only.split(","):
-        yield key, stream, tune
+                yield own.key, stream, partial(tune_own, own, stream)

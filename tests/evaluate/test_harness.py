@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from evaluate import changes, configs, cost, delays, nulls, real, river, tornado, tuning
+from evaluate import changes, configs, cost, delays, nulls, real, river, seasons, tornado, tuning
 from evaluate.contenders import DEFAULT, DEPENDENCE, OWN_BY_KEY, ROWS_BY_KEY, Own
 from evaluate.feed import START_MS, Alarm, Panes, Run, plan_of
 from evaluate.sets import Table
@@ -130,6 +130,33 @@ def test_panes_count_while_monitors_are_ready_and_quiet(monkeypatch: pytest.Monk
     assert loud["alarms"] == nulls.MONITORS
     assert loud["exposure"] <= 5  # open alerts cannot alarm: such panes say nothing of the promise
     assert nulls.summary(loud)["ratio"]["value"] < 0.01
+
+
+def test_a_week_is_the_same_whether_those_before_it_ran_just_now_or_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seasons, "WEEK_PANES", 240)
+    monkeypatch.setattr(seasons, "CHUNK", 60)
+    in_turn = [seasons.default_part(0.1, 2, None, number) for number in range(2)]
+    assert not seasons._GOING, "the last week is over"
+    alone = seasons.default_part(0.1, 2, None, 1)
+    for found in (*in_turn, alone):
+        assert found.pop("cpu_s") > 0
+        assert found["panes"] == 240
+    assert alone == in_turn[1]
+
+
+def test_who_is_left_out_of_the_default_config_cannot_alarm_there() -> None:
+    plans = [seasons.default_plan(idle=idle) for idle in (False, True)]
+    few, all_of_them = ({spec.id: spec.share for spec in plan.monitors} for plan in plans)
+    left_out = {name.split("-")[1] for name in all_of_them.keys() - few.keys()}
+    assert left_out == set(seasons.IDLE)
+    assert few.items() <= all_of_them.items()  # with the shares that they have beside the others
+    run = Run(plans[1])
+    source = NUMBERS["iid"](14, rng(Purpose.TUNING, "idle", 0))
+    sizes = sizes_fixed(120, 50)
+    run.feed(Panes(sizes, dict(zip(configs.columns(14), source.rows(sizes), strict=True))))
+    scores = {each.monitor: each.score for each in run.engine.reading().monitors if each.measure in seasons.IDLE}
+    assert set(scores.values()) == {0.0}
+    assert len(scores) == 14 * len(seasons.IDLE)
 
 
 def test_several_configs_in_one_alarm_as_each_by_itself() -> None:
