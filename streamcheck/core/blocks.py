@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamcheck.core.detectors._steps import LEVEL_MAX, PANE_SHARE_MAX, TOTALS, numbers
+from streamcheck.core.detectors._steps import LEVEL_MAX, NUMBERS, PANE_SHARE_MAX, numbers
 from streamcheck.core.likeness import DISPERSION_EVENTS_MIN
 from streamcheck.core.measures._labelled_moments import LabelledMean, LabelledRate, Share
 from streamcheck.core.measures._moments import ERRORS_MAX, ROUNDING, MomentAccumulator
@@ -90,7 +90,7 @@ def _growing_shares(running: Running) -> FloatArray:
     worth, weight = np.where(enough, worth, scatter.n), np.where(enough, weight, rows)
     lag1, decay = np.where(enough, scatter.lag1, 0.0), np.where(enough, scatter.decay, 0.0)
     sums = (events * weight / rows, weight, weight * scatter.mean, weight / power(worth, 0.5), rows)
-    behind = (scatter.mean, scatter.panes - 1.0, lag1, decay, scatter.n / scatter.panes)
+    behind = (scatter.mean, scatter.panes - 1.0, lag1, decay, scatter.n / scatter.panes, np.zeros(len(rows)))
     return np.column_stack([np.ones(len(rows)), *sums, *behind])
 
 
@@ -118,7 +118,7 @@ def _means(totals: FloatArray, rows: FloatArray, known: _Known) -> FloatArray:
     z, root = np.clip(apart / own, -PANE_SHARE_MAX, PANE_SHARE_MAX), power(known.weight, 0.5)
     away = np.clip(apart, -LEVEL_MAX, LEVEL_MAX) * rows
     sums = (root * z, known.weight, root * center_se / own, away, rows)
-    behind = (known.mean, known.freedom, known.lag1, known.decay, known.pane_rows)
+    behind = (known.mean, known.freedom, known.lag1, known.decay, known.pane_rows, np.zeros(len(rows)))
     made = np.column_stack([np.zeros(len(rows)), *sums, *behind])
-    assert made.shape[1] == TOTALS + 6, made.shape
+    assert made.shape[1] == NUMBERS, made.shape
     return made

@@ -138,7 +138,8 @@ class Background:
 
     panes: that the scatter was estimated from; pane_rows: rows of a typical one; rows, weight: how many independent
     rows the reference, and a pane as large as the signal's, are worth; lag1, decay: correlation of neighbouring panes,
-    lag1 * decay^(i-1) at distance i (0 where none is visible).
+    lag1 * decay^(i-1) at distance i (0 where none is visible); skew: the skewness of one pane's signal where that is a
+    count, 1 / sqrt(what is expected) if events come by themselves (0 for means of rows: they are taken for normal).
     """
 
     panes: int
@@ -147,6 +148,7 @@ class Background:
     weight: float
     lag1: float = 0.0
     decay: float = 0.0
+    skew: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

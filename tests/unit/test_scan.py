@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import streamcheck.core.detectors  # noqa: F401 - registers them
+import streamcheck.core.detectors
+import streamcheck.core.measures  # noqa: F401 - both register them
 from streamcheck.core.components import build
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors._windows import LENGTHS, inflation, threshold
 from streamcheck.core.detectors.scan import SAFETY
+from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import Background, Signal
 
 ROWS, REFERENCE = 50, 5_000
@@ -53,6 +55,20 @@ def alarms(signals: list[list[Signal]], arl: float, **params: Any) -> int:
                 opened += 1
                 chart.restart()
     return opened
+
+
+@pytest.mark.parametrize("expected", [0.25, 3.0, 50.0])
+def test_a_few_events_a_pane_are_judged_as_counts(expected: float) -> None:
+    """7.5 alarms are promised; of a normal law a quarter of an event a pane made hundreds."""
+    rng, volume = np.random.default_rng(4), build("measure", "volume", {})
+    known = volume.accumulator()
+    for rows in rng.poisson(expected, 2_000).tolist():
+        known.add(StreamSummary(rows))
+    signals = [volume.signal(StreamSummary(rows), known) for rows in range(300)]
+    counts = rng.poisson(expected, (100, 1_500)).tolist()
+    assert alarms([[signals[rows] for rows in stream] for stream in counts], 20_000, side="both") <= 12
+    more = rng.poisson(4 * expected, (20, 60)).tolist()
+    assert alarms([[signals[rows] for rows in stream] for stream in more], 20_000, side="both") >= 20
 
 
 def test_the_law_holds_for_the_windows_that_there_are() -> None:

@@ -139,7 +139,7 @@ class Bank:
             for part in range(TOTALS - 1)
         ]
         up, down = self.up[charts][:, None], self.down[charts][:, None]
-        score, best, z = largest(steps.share, usual, sums, length, none, up, down)
+        score, best, z = largest(steps, usual, sums, length, none, up, down)
         return score, slot[np.arange(len(charts)), best], z
 
     # ------------------------------------------------------------------ alarms

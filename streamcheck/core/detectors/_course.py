@@ -53,7 +53,7 @@ class Course:
         windows = _windows(bank, chart, len(steps.share))
         past = _Past.of(bank, chart, steps, windows)
         up, down = bank.up[chart].reshape(1, 1), bank.down[chart].reshape(1, 1)
-        score, best, z = largest(steps.share, usual, past.sums, windows.length, windows.none, up, down)
+        score, best, z = largest(steps, usual, past.sums, windows.length, windows.none, up, down)
         slot = np.where(windows.none, -1, windows.ago)[np.arange(len(score)), best]
         number, opened = self._decide(steps, usual, past, score, slot, z)
         self._learn(steps, opened, number)

@@ -65,7 +65,7 @@ def _spread(steps: Steps) -> FloatArray:
 
 
 def largest(
-    share: BoolArray, usual: Usual, sums: Sequence[FloatArray], length: IntArray, none: BoolArray,
+    steps: Steps, usual: Usual, sums: Sequence[FloatArray], length: IntArray, none: BoolArray,
     up: BoolArray, down: BoolArray,
 ) -> tuple[FloatArray, IntArray, FloatArray]:  # fmt: skip
     """Of each step the largest score of its windows, which that is, and its z.
@@ -77,7 +77,7 @@ def largest(
     tied = usual.lag1 > 0.0
     if tied.any():
         g[tied] = inflation(usual.lag1[tied, None], usual.decay[tied, None], length[tied].astype(np.float64))
-    z = _z(share, sums, g, usual)
+    z = _z(steps, sums, g, usual)
     wanted = ((z > 0.0) & up) | ((z < 0.0) & down)
     scores = np.where(wanted & ~none, np.abs(z), 0.0)
     rows, best = np.arange(len(scores)), scores.argmax(axis=1)
@@ -91,8 +91,9 @@ def _doubted(score: FloatArray) -> FloatArray:
     return np.asarray(score - math.log(DOUBT) * part)
 
 
-def _z(share: BoolArray, sums: Sequence[FloatArray], g: FloatArray, usual: Usual) -> FloatArray:
+def _z(steps: Steps, sums: Sequence[FloatArray], g: FloatArray, usual: Usual) -> FloatArray:
     """Each chart's statistic (C, K) by its kind."""
+    share, skewed = steps.share, steps.skew > 0.0
     z, means = np.zeros(g.shape), ~share
     offset, worth, scatter = (column[:, None] for column in (usual.offset, usual.worth, usual.scatter))
     if means.any():
@@ -102,7 +103,23 @@ def _z(share: BoolArray, sums: Sequence[FloatArray], g: FloatArray, usual: Usual
         events, rows, expected, error = (column[share] for column in sums)
         clumped = usual.plain[share, None] == 0.0
         z[share] = _share_z(events, rows, expected, error, g[share], offset[share], worth[share], clumped)
-    return np.asarray(z / np.sqrt(scatter))
+    z = z / np.sqrt(scatter)
+    if skewed.any():
+        weight = np.where(sums[1][skewed] > 0.0, sums[1][skewed], 1.0)
+        z[skewed] = _of_counts(z[skewed], steps.skew[skewed, None] * np.sqrt(g[skewed] / weight))
+    return np.asarray(z)
+
+
+def _of_counts(z: FloatArray, skew: FloatArray) -> FloatArray:
+    """Rises as the signed root of a Poisson count's deviance, whose z is (k - m) / sqrt(m) and skewness 1 / sqrt(m).
+
+    Falls stay as they are: counts fall less far than normal numbers.
+
+    >>> _of_counts(np.array([7.5, -0.5]), np.array([2.0, 2.0])).round(2).tolist()
+    [3.83, -0.5]
+    """
+    rise = skew * np.maximum(z, 0.0)
+    return np.asarray(np.where(z > 0.0, np.sqrt(2.0 * ((1.0 + rise) * np.log1p(rise) - rise)) / skew, z))
 
 
 def _mean_z(

@@ -20,12 +20,13 @@ class Scan(PaneDetector):
     """Does any of the last 1, 2, 3, 4, 6, 8, 12, 16, 24 ... 256 steps differ from the reference, taken as two samples?
 
     Of a mean, z = (mean - reference) / sqrt(g s^2 / n + the reference's variance); of a share, the signed root of the
-    two-sample binomial deviance, divided by g. Steps count by what their rows are worth (Background), g is what the
-    correlation of neighbouring steps makes of a mean of so many; a visible correlation counts with its standard error,
-    which is all the allowance for how little is known of it. Where panes visibly scatter more than their rows do, z is
-    taken for Student's t with the freedom of the reference's panes, else of its rows. Small steps get longer windows,
-    up to 2,048. Where the reference stays as it is (`first`, `profile`), quiet steps that have left the longest window
-    count with it: level, scatter, correlation and freedom.
+    two-sample binomial deviance, divided by g; of rises of a count (`volume`), the root of a Poisson count's. Steps
+    count by what their rows are worth (Background), g is what the correlation of neighbouring steps makes of a mean of
+    so many; a visible correlation counts with its standard error, which is all the allowance for how little is known of
+    it. Where panes visibly scatter more than their rows do, z is taken for Student's t with the freedom of the
+    reference's panes, else of its rows. Small steps get longer windows, up to 2,048. Where the reference stays as it is
+    (`first`, `profile`), quiet steps that have left the longest window count with it: level, scatter, correlation and
+    freedom.
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a

@@ -18,8 +18,9 @@ class Volume(Measure):
     """How many events came in the pane, for each one that the reference expects?
 
     value is rows / expected, center 1. se from the variance between the reference's panes, and never below that of a
-    Poisson count. A pane without rows is a signal too, and says as much as a full one: `rows` of the signal are those
-    that came, or were expected if that is more. level and baseline are rows per pane.
+    Poisson count; rises are judged as those of a count, which is skewed where few events come. A pane without rows is a
+    signal too, and says as much as a full one: `rows` of the signal are those that came, or were expected if that is
+    more. level and baseline are rows per pane.
 
     >>> volume = Volume()
     >>> usual = volume.accumulator()
@@ -60,7 +61,7 @@ class Volume(Measure):
         sample = then.variance * then.n / (then.n - 1) if then.n > 1 else 0.0
         own, center = max(sample, expected), reference.mean_variance(max(sample, expected))
         evidence = max(summary.rows, math.ceil(expected))
-        known = replace(reference.background(1, own), pane_rows=expected)
+        known = replace(reference.background(1, own), pane_rows=expected, skew=math.sqrt(own) / expected)
         se, center_se = math.sqrt(own + center) / expected, math.sqrt(center) / expected
         signal = Signal(summary.rows / expected, 1.0, se, evidence, float(summary.rows), then.mean)
         return judged(replace(signal, center_se=center_se, background=known))
