@@ -43,6 +43,7 @@ def facts(view: "SqliteView", plan: "Plan") -> dict[str, Any]:
         "partitions": _partitions(opened),
         "monitors": _monitors(opened, sizes),
         "join": asdict(shown.join),
+        "shadow": None if shown.shadow is None else asdict(shown.shadow.join),
         "journal_entries": sum(key.startswith(PREFIX) for key in sizes),
         "bytes": sum(sizes.values()),
         "parts": [{"part": part, "bytes": count} for part, count in parts],
@@ -98,8 +99,12 @@ def _monitors(opened: "Opened", sizes: dict[str, int]) -> list[dict[str, Any]]:
 def head_rows(found: dict[str, Any]) -> list[list[str]]:
     """What `state show` says first."""
     largest: dict[str, Any] = found["parts"][0] if found["parts"] else {"part": "-", "bytes": 0}
-    join = found["join"]
+    join, shadow = found["join"], found["shadow"]
     waiting = f"{counted(join['predictions_pending'], 'prediction')}, {counted(join['labels_pending'], 'label')}"
+    beside = "" if shadow is None else (
+        f"; with a challenger: {counted(shadow['predictions_pending'], 'prediction')}, "
+        f"{counted(shadow['labels_pending'], 'labelled row')}"
+    )
     most = counted(largest["bytes"], "byte")
     return [
         ["directory", found["directory"]],
@@ -109,7 +114,7 @@ def head_rows(found: dict[str, Any]) -> list[list[str]]:
         ["alert transitions", f"{found['sequence']}, {found['delivered']} delivered, {found['outbox']} in the outbox"],
         ["digest", found["digest"]],
         ["panes closed until", when(found["closed_until_ms"])],
-        ["join", f"waiting: {waiting}"],
+        ["join", f"waiting: {waiting}{beside}"],
         ["journal", counted(found["journal_entries"], "entry", "entries")],
         ["size", f"{counted(found['bytes'], 'byte')}; largest: {largest['part']} ({most})"],
     ]

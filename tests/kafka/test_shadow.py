@@ -59,6 +59,8 @@ def test_a_challenger_is_compared_over_a_restart_and_in_a_backtest(world, topic,
     assert {each["segment"]["tier"] for each in by_tier} == {"gold", "blue"}
     shown = world.cli("state", "check", "config.yaml")
     assert shown.returncode == 0, shown.stdout + shown.stderr
+    waiting = world.json("show")["shadow"]
+    assert waiting["predictions"] > 3_500, "but for open panes"
     again = world.cli("backtest", "config.yaml", "--state", str(world.directory), "--json", "later.json")
     assert again.returncode == 0, again.stdout + again.stderr
     later = json.loads((world.folder / "later.json").read_bytes())["shadow"]

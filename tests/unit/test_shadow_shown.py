@@ -1,8 +1,10 @@
 """Is a challenger in shadow told of everywhere: what a config comes to, memory, the page, programs?"""
 
 import numpy as np
+import orjson
 
 from streamcheck import Watch
+from streamcheck.adapters.web.api import status
 from streamcheck.adapters.web.tables import search_tables
 from streamcheck.cli.memory import memory
 from streamcheck.config.explain import explain
@@ -45,7 +47,7 @@ def snapshot(shadow):
     return Snapshot("shop", "1", 0, 0.0, engine=reading)
 
 
-def test_the_page_has_a_table():
+def test_the_page_has_a_table_and_programs_get_it_as_json():
     compared = ShadowCompared((("tier", "gold"),), "v1", "forest", 900, 0.9, 0.93, 0.03, 0.01, 0.05, 0.95, "wins")
     books = JoinReading(1_000, 80, 900, 15, 0, 5, 920, 10, 900, 0, 0, 10, 0)
     (table,) = search_tables(snapshot(ShadowReading("forest", books, (compared,))))
@@ -58,6 +60,11 @@ def test_the_page_has_a_table():
     assert table.rows[0][-2:] == ("95.0 %", "forest wins")
     (early,) = search_tables(snapshot(ShadowReading("forest", JoinReading())))
     assert early.rows[0][0] == "nothing to compare yet"
+    assert orjson.loads(status(snapshot(None)))["shadow"] is None
+    told = orjson.loads(status(snapshot(ShadowReading("forest", books, (compared,)))))["shadow"]
+    assert (told["challenger"], told["alone"], told["join"]["predictions_matched"]) == ("forest", 15 / 915, 900)
+    (row,) = told["compared"]
+    assert (row["segment"], row["champion"], row["verdict"]) == ({"tier": "gold"}, "v1", "wins")
     assert all(len(row) == len(early.heads) for row in (*table.rows, *early.rows))
     assert search_tables(snapshot(None)) == ()
 

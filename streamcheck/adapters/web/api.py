@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from streamcheck.core.readings import PartitionReading, Reading
+from streamcheck.core.readings import PartitionReading, Reading, ShadowReading
 from streamcheck.runtime.telemetry import Health, Snapshot, segment_text
 
 
@@ -50,6 +50,7 @@ def status(snapshot: Snapshot) -> bytes:
             "dead_letters": snapshot.dead_letters,
             "limits": dict(engine.limits),
             "join": engine.join,
+            "shadow": None if engine.shadow is None else _shadow(engine.shadow),
             "partitions": [_partition(reading, lag.get(reading.source)) for reading in engine.partitions],
             "monitors": [_monitor(reading) for reading in engine.monitors],
         }
@@ -68,6 +69,27 @@ def _partition(reading: PartitionReading, lag: int | None) -> dict[str, Any]:
         "late": reading.late,
         "rejected": dict(reading.rejected),
     }
+
+
+def _shadow(shadow: ShadowReading) -> dict[str, Any]:
+    """A challenger beside the champion; `join` has the champion's labelled rows as labels."""
+    compared = [
+        {
+            "segment": {field: _clean(value) for field, value in each.segment},
+            "champion": _clean(each.champion),
+            "rows": each.rows,
+            "champion_value": each.champion_value,
+            "challenger_value": each.challenger_value,
+            "difference": each.difference,
+            "low": each.low,
+            "high": each.high,
+            "agreement": each.agreement,
+            "verdict": each.verdict,
+        }
+        for each in shadow.compared
+    ]
+    shares = {"alone": shadow.alone, "uncovered": shadow.uncovered}
+    return {"challenger": _clean(shadow.challenger), "join": shadow.join, **shares, "compared": compared}
 
 
 def _monitor(reading: Reading) -> dict[str, Any]:
