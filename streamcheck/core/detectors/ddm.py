@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core.components import param, register
+from streamcheck.core.detectors._recurrence import PATH_ROWS_MAX, running_means
 from streamcheck.core.detectors.base import Domain, Normal
 from streamcheck.core.detectors.river_base import Evidence, WarningDetector
 from streamcheck.errors import ParameterError
 
 TUNED_EVENTS = 100
 """Errors (or right rows, if those are rarer) before a tuned detector judges: their rate is then known to a tenth."""
-CHUNK_ROWS = 1_024
+CHUNK_ROWS = PATH_ROWS_MAX
 """Rows taken in at once; a drift makes the rest of them be done again."""
 
 
@@ -69,7 +70,7 @@ class DDM(WarningDetector):
         return River(self.warm_start, self.warning_threshold, self.drift_threshold)
 
     def feed(self, rows: "array[float]") -> tuple[list[int], Evidence]:
-        """As river's update, row by row: the same operations in the same order, of many rows at once but for the mean.
+        """As river's update, row by row: the same operations in the same order, of many rows at once.
 
         A test holds it against river bit for bit.
         """
@@ -92,11 +93,7 @@ class DDM(WarningDetector):
         """Take in the rows to `end` or to the first drift. Returns where that is, and the warnings in a row before."""
         river, mean = self.river, self.inner("_p")
         n = np.arange(mean.n + 1.0, mean.n + 1.0 + end - begin)
-        rates, rate = [], mean.get()
-        for value, share in zip(rows[begin:end], array("d", (1.0 / n).tobytes()), strict=True):
-            rate += share * (value - rate)  # the recurrence needs each row's result for the next
-            rates.append(rate)
-        p = np.array(rates)
+        p = running_means(np.frombuffer(rows)[begin:end], mean.n, mean.get())
         s = np.sqrt(p * (1 - p) / n)
         first = int(np.searchsorted(n, self.warm_start, side="right"))  # rows before it are not judged
         warning, drift = np.zeros(len(n), np.bool_), np.zeros(len(n), np.bool_)
@@ -109,7 +106,7 @@ class DDM(WarningDetector):
         drift[first:] = now > p_min + self.drift_threshold * s_min
         drifting = bool(drift.any())
         last = int(drift.argmax()) if drifting else len(n) - 1
-        mean.n, mean._mean = float(n[last]), rates[last]  # noqa: SLF001
+        mean.n, mean._mean = float(n[last]), float(p[last])  # noqa: SLF001
         if last >= first and lowest[last - first] >= 0:
             river._p_min, river._s_min = float(p_min[last - first]), float(s_min[last - first])  # noqa: SLF001
             river._ps_min = river._p_min + river._s_min  # noqa: SLF001
