@@ -14,7 +14,7 @@ from streamcheck.core.readings import BiasedSegment, WeakSegment
 from streamcheck.core.room import Room
 from streamcheck.core.segments import SegmentTable
 from streamcheck.core.types import FloatArray, IntArray
-from streamcheck.core.worst import Cell, leanings, weakest
+from streamcheck.core.worst import Cell, biased, weakest
 
 CHUNK_ROWS = 1_000
 """Of which a part of the state consists: what is written at a commit is what is new."""
@@ -100,16 +100,12 @@ class Pool:
         number = self._plan.task is Task.REGRESSION
         with np.errstate(over="ignore"):
             error = np.nan_to_num(np.abs(said - label)) if number else (said != label).astype(np.float64)
-        found = weakest(columns, error, classes=not number)
-        self.weak = tuple(WeakSegment(self._label(each.cell), *_numbers(each)) for each in found)
+        self.weak = tuple(weakest(columns, error, self._label, classes=not number))
         if number:
-            leaning = leanings(columns, said, label)
+            self.biased = tuple(biased(columns, said, label, self._label))
         elif self._plan.task is Task.BINARY and self._scored:
             has = score != UNUSABLE
-            leaning = leanings(columns[:, has], np.clip(score[has], 0.0, 1.0), label[has])
-        else:
-            leaning = []
-        self.biased = tuple(BiasedSegment(self._label(each.cell), *_numbers(each)) for each in leaning)
+            self.biased = tuple(biased(columns[:, has], np.clip(score[has], 0.0, 1.0), label[has], self._label))
 
     def _label(self, cell: Cell | None) -> tuple[tuple[str, str], ...]:
         if cell is None:
@@ -144,10 +140,6 @@ class Pool:
             self._segments[:, chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS] = part["segments"]
             self._values[:, chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS] = part["values"]
             self._enrol(chunk)
-
-
-def _numbers(found: Any) -> list[Any]:
-    return [getattr(found, name) for name in found.__slots__ if name != "cell"]
 
 
 def _listed(found: WeakSegment | BiasedSegment) -> list[Any]:

@@ -192,7 +192,7 @@ class WeakSegment:
     """A segment in which the model errs more than elsewhere, of the newest labelled rows.
 
     error: mean error of its rows (a share of wrong ones for classes) with its 95 % interval; rest: of all other rows;
-    errors: its part of all errors; chance: of such a find where there is none.
+    errors: its part of all errors; chance: of such a find where there is none, all segments looked at together.
     """
 
     segment: tuple[tuple[str, str], ...]
@@ -209,8 +209,9 @@ class WeakSegment:
 class BiasedSegment:
     """A segment (empty: all rows) whose predictions lie too high (bias > 0) or too low, and what sets them right.
 
-    bias with its 95 % interval, relative as a part of the labels' sum; corrected = scale x prediction + shift. On
-    `later` newer rows: bias and mean absolute error as they were, and as the correction leaves them.
+    bias: mean of prediction - label with its 95 % interval, relative as a part of the labels' sum (None where labels
+    are not all positive); corrected = scale x prediction + shift. Learned on older rows; on `later` newer ones: bias
+    and mean absolute error as they were, and as the correction leaves them.
     """
 
     segment: tuple[tuple[str, str], ...]

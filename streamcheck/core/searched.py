@@ -1,9 +1,11 @@
-"""What was found beside alerts, as rows of tables that page and reports share: weak segments, versions, quantiles."""
+"""What was found beside alerts, as tables that page, terminal and report share: weak segments, versions, quantiles."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from streamcheck.core.readings import (
     BiasedSegment,
+    EngineReading,
     Reading,
     Segment,
     ShadowCompared,
@@ -11,7 +13,7 @@ from streamcheck.core.readings import (
     VersionsCompared,
     WeakSegment,
 )
-from streamcheck.core.wording import number, percent
+from streamcheck.core.wording import NOTHING, number, percent, printable
 
 WEAK_HEADS = ("segment", "rows", "error", "95 % interval", "elsewhere", "share of all errors", "by chance")
 QUANTILE_HEADS = ("column", "segment", "p50", "p95", "p99", "rows")
@@ -19,6 +21,39 @@ QUANTILES_MAX = 100
 VERSION_HEADS = ("segment", "before", "newest", "difference", "interval, at any time", "")
 SHADOW_HEADS = ("segment", "rows", "champion", "challenger", "difference", "interval, at any time", "agree", "")
 BIASED_HEADS = ("segment", "rows", "bias", "95 % interval", "correction", "bias left", "error, left")
+NAME_CHARS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """One of them. name: a word for anchors; about: after the title, in a few words."""
+
+    name: str
+    title: str
+    about: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def found_tables(reading: EngineReading) -> tuple[FoundTable, ...]:
+    """Those that have rows."""
+    versions, weak, biased = version_rows(reading.versions), weak_rows(reading.weak), biased_rows(reading.biased)
+    tables = (
+        FoundTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
+        *_shadow(reading.shadow),
+        FoundTable("weak", "Where the model is worst", "of the newest labelled rows", WEAK_HEADS, weak),
+        FoundTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
+        FoundTable("quantiles", "Quantiles", "of the newest values", QUANTILE_HEADS, quantile_rows(reading.monitors)),
+    )
+    return tuple(table for table in tables if table.rows)
+
+
+def _shadow(shadow: ShadowReading | None) -> tuple[FoundTable, ...]:
+    """A challenger beside the champion; how far their rows have met."""
+    if shadow is None:
+        return ()
+    rows = shadow_rows(shadow.compared) or (("nothing to compare yet", *[NOTHING] * (len(SHADOW_HEADS) - 1)),)
+    return (FoundTable("shadow", "Challenger in shadow", shadow_books(shadow), SHADOW_HEADS, rows),)
 
 
 def weak_rows(found: Sequence[WeakSegment]) -> tuple[tuple[str, ...], ...]:
@@ -49,7 +84,7 @@ def quantile_rows(readings: Sequence[Reading]) -> tuple[tuple[str, ...], ...]:
             held.setdefault((reading.column, reading.segment), reading)
     ordered = sorted(held.values(), key=lambda each: (each.column, bool(each.segment)))
     return tuple(
-        (r.column, _name(r.segment), *(number(dict(r.quantiles)[p]) for p in (0.5, 0.95, 0.99)), f"{r.rows:,}")
+        (_shown(r.column), _name(r.segment), *(number(dict(r.quantiles)[p]) for p in (0.5, 0.95, 0.99)), f"{r.rows:,}")
         for r in ordered[:QUANTILES_MAX]
     )
 
@@ -63,11 +98,11 @@ def version_rows(found: Sequence[VersionsCompared]) -> tuple[tuple[str, ...], ..
     return tuple(
         (
             _name(each.segment),
-            f"{each.champion}: {number(each.champion_value)} of {each.champion_rows:,}",
-            f"{each.challenger}: {number(each.challenger_value)} of {each.challenger_rows:,}",
+            f"{_shown(each.champion)}: {number(each.champion_value)} of {each.champion_rows:,}",
+            f"{_shown(each.challenger)}: {number(each.challenger_value)} of {each.challenger_rows:,}",
             _signed(each.difference),
             f"{number(each.low)} … {number(each.high)}",
-            f"{each.challenger} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+            f"{_shown(each.challenger)} {each.verdict}" if each.verdict != "undecided" else each.verdict,
         )
         for each in found
     )
@@ -83,12 +118,12 @@ def shadow_rows(found: Sequence[ShadowCompared]) -> tuple[tuple[str, ...], ...]:
         (
             _name(each.segment),
             f"{each.rows:,}",
-            f"{each.champion}: {number(each.champion_value)}",
-            f"{each.challenger}: {number(each.challenger_value)}",
+            f"{_shown(each.champion)}: {number(each.champion_value)}",
+            f"{_shown(each.challenger)}: {number(each.challenger_value)}",
             _signed(each.difference),
             f"{number(each.low)} … {number(each.high)}",
             percent(each.agreement),
-            f"{each.challenger} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+            f"{_shown(each.challenger)} {each.verdict}" if each.verdict != "undecided" else each.verdict,
         )
         for each in found
     )
@@ -105,7 +140,7 @@ def shadow_books(shadow: ShadowReading) -> str:
     alone = books.predictions_expired + books.predictions_evicted
     without = books.labels_expired + books.labels_evicted
     said = (
-        f"{shadow.challenger}: {books.predictions:,} predictions, {books.predictions_matched:,} compared, "
+        f"{_shown(shadow.challenger)}: {books.predictions:,} predictions, {books.predictions_matched:,} compared, "
         f"{books.predictions_pending:,} wait for a labelled row"
     )
     said += "" if not alone else f", {alone:,} met none ({percent(shadow.alone or 0.0)})"
@@ -135,7 +170,13 @@ def biased_rows(found: Sequence[BiasedSegment]) -> tuple[tuple[str, ...], ...]:
 
 
 def _name(segment: tuple[tuple[str, str], ...]) -> str:
-    return ", ".join(f"{field}={value}" for field, value in segment) or "all"
+    return _shown(", ".join(f"{field}={value}" for field, value in segment)) or "all"
+
+
+def _shown(text: str) -> str:
+    """What came with events must not move a terminal's cursor, nor fill a page."""
+    held = printable(text[: NAME_CHARS_MAX + 1], "?")
+    return held if len(held) <= NAME_CHARS_MAX else held[: NAME_CHARS_MAX - 1] + "…"
 
 
 def _signed(value: float) -> str:

@@ -1,8 +1,8 @@
 """Where is the model worst, and where does it lean to one side? Searches over segments of labelled rows, depth two."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import betaln, ndtr, stdtr
 
 from streamcheck.core.intervals import Interval, mean_interval, wilson
+from streamcheck.core.readings import BiasedSegment, Segment, WeakSegment
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 LEVEL = 0.005
@@ -29,6 +30,10 @@ class Cell(NamedTuple):
 
     columns: tuple[int, ...]
     numbers: tuple[int, ...]
+
+
+Label = Callable[[Cell | None], Segment]
+"""What a segment is called; None: all rows."""
 
 
 class Cells(NamedTuple):
@@ -72,32 +77,14 @@ def _tested(cells: Sequence[Cells], n: int) -> int:
 
 
 # ---------------------------------------------------------------------- weak segments
-@dataclass(frozen=True, slots=True)
-class Weak:
-    """A segment in which the model errs more than elsewhere.
-
-    error: mean error of its rows (a share of wrong ones for classes) with its 95 % interval; rest: of all other rows;
-    errors: its part of all errors; chance: of such a find where there is none, all segments looked at together.
-    """
-
-    cell: Cell
-    rows: int
-    error: float
-    low: float
-    high: float
-    rest: float
-    errors: float
-    chance: float
-
-
-def weakest(columns: IntArray, error: FloatArray, *, classes: bool) -> list[Weak]:
+def weakest(columns: IntArray, error: FloatArray, label: Label, *, classes: bool) -> list[WeakSegment]:
     """Segments of the rows (C, n) whose error (n,) is larger than that of the others, the surest first.
 
     Classes: the hypergeometric test (Fisher's, one-sided); numbers: Welch's t. What one segment explains does not count
     for the next: its rows leave.
     """
     total = float(error.sum())
-    found: list[Weak] = []
+    found: list[WeakSegment] = []
     left = np.ones(error.shape[0], np.bool_)
     tested = _tested(cells_of(columns), len(error))
     while tested and len(found) < FOUND_MAX:
@@ -110,7 +97,7 @@ def weakest(columns: IntArray, error: FloatArray, *, classes: bool) -> list[Weak
         low, high = _interval(values[mine], classes=classes)
         mean, rest = float(values[mine].mean()), float(values[~mine].mean())
         share = float(values[mine].sum()) / total
-        found.append(Weak(cell, int(mine.sum()), mean, low, high, rest, share, chance * tested))
+        found.append(WeakSegment(label(cell), int(mine.sum()), mean, low, high, rest, share, chance * tested))
         left[np.flatnonzero(left)[mine]] = False
     return found
 
@@ -167,33 +154,8 @@ def _interval(values: FloatArray, *, classes: bool) -> Interval:
 
 
 # ---------------------------------------------------------------------- signed bias
-@dataclass(frozen=True, slots=True)
-class Leaning:
-    """A segment whose predictions lie too high or too low, and what would set them right.
-
-    cell: None for all rows. bias: mean of prediction - label, with its 95 % interval; relative: sum of predictions over
-    that of labels, less 1 (None where labels are not all positive). scale, shift: corrected = scale x prediction +
-    shift.
-    Learned on older rows; on `later` newer ones: bias and mean absolute error before and after.
-    """
-
-    cell: Cell | None
-    rows: int
-    bias: float
-    low: float
-    high: float
-    relative: float | None
-    scale: float
-    shift: float
-    later: int
-    later_bias: float
-    left_bias: float
-    later_error: float
-    left_error: float
-
-
-def leanings(columns: IntArray, said: FloatArray, label: FloatArray) -> list[Leaning]:
-    """Segments (and all rows) that lean to one side, the surest first. said, label (n,), oldest first.
+def biased(columns: IntArray, said: FloatArray, truth: FloatArray, label: Label) -> list[BiasedSegment]:
+    """Segments (and all rows) that lean to one side, the surest first. said, truth (n,), oldest first.
 
     Student's t on the older rows; what one segment's correction sets right does not count for the next.
     """
@@ -201,21 +163,20 @@ def leanings(columns: IntArray, said: FloatArray, label: FloatArray) -> list[Lea
     older = n - n // LATER
     tested = 1 + _tested(cells_of(columns[:, :older]), older)
     said = said.copy()
-    found: list[Leaning] = []
+    found: list[BiasedSegment] = []
     while len(found) < FOUND_MAX:
-        residual = said[:older] - label[:older]
+        residual = said[:older] - truth[:older]
         everything = (_sided(residual.sum(), (residual**2).sum(), older), None)
         in_cells = _leaning_cells(cells_of(columns[:, :older]), residual)
         chance, cell = min((everything, *in_cells), key=lambda each: each[0])
         if older < ROWS_MIN or chance * tested > LEVEL:
             break
         mine = np.ones(n, np.bool_) if cell is None else members(columns, cell)
-        made = _corrected(cell, mine, older, said, label)
+        made = _corrected(label(cell), mine, older, said, truth)
+        if any(each.segment == made.segment for each in found):
+            break
         found.append(made)
         said[mine] = made.scale * said[mine] + made.shift
-        if any(each.cell == cell for each in found[:-1]):
-            found.pop()
-            break
     return found
 
 
@@ -239,11 +200,11 @@ def _sided(total: float, square: float, n: int) -> float:
     return 2.0 * float(stdtr(n - 1, -abs(mean) / spread) if n > 1 else ndtr(0.0))
 
 
-def _corrected(cell: Cell | None, mine: BoolArray, older: int, said: FloatArray, label: FloatArray) -> Leaning:
+def _corrected(segment: Segment, mine: BoolArray, older: int, said: FloatArray, truth: FloatArray) -> BiasedSegment:
     """What would set these rows right: a factor or a shift, whichever leaves the smaller error on the older rows."""
     then, now = mine.copy(), mine.copy()
     then[older:], now[:older] = False, False
-    p, y, residual = said[then], label[then], said[then] - label[then]
+    p, y, residual = said[then], truth[then], said[then] - truth[then]
     shift, scale = -float(residual.mean()), 1.0
     positive = bool((y > 0.0).all() and p.sum() > 0.0)
     if positive:
@@ -252,12 +213,12 @@ def _corrected(cell: Cell | None, mine: BoolArray, older: int, said: FloatArray,
             shift, scale = 0.0, factor
     low, high = mean_interval(len(p), float(residual.mean()), float(residual.var()))
     relative = float(p.sum() / y.sum()) - 1.0 if positive else None
-    made = Leaning(
-        cell, len(p), float(residual.mean()), low, high, relative, scale, shift, int(now.sum()), *(0.0,) * 4
+    made = BiasedSegment(
+        segment, len(p), float(residual.mean()), low, high, relative, scale, shift, int(now.sum()), *(0.0,) * 4
     )
     if not made.later:
         return made
-    before, after = said[now] - label[now], scale * said[now] + shift - label[now]
+    before, after = said[now] - truth[now], scale * said[now] + shift - truth[now]
     return replace(
         made,
         later_bias=float(before.mean()),

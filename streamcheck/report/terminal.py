@@ -5,19 +5,7 @@ from dataclasses import dataclass
 
 from streamcheck.core.alerts import iso
 from streamcheck.core.kpi import said
-from streamcheck.core.searched import (
-    BIASED_HEADS,
-    QUANTILE_HEADS,
-    SHADOW_HEADS,
-    VERSION_HEADS,
-    WEAK_HEADS,
-    biased_rows,
-    quantile_rows,
-    shadow_books,
-    shadow_rows,
-    version_rows,
-    weak_rows,
-)
+from streamcheck.core.searched import found_tables
 from streamcheck.core.wording import counted, number
 from streamcheck.report import tables
 from streamcheck.report.result.compare import Compared
@@ -47,16 +35,11 @@ def tell(result: Result) -> Iterator[Titled | str]:
     yield from _books(first)
     if (broken := tables.broken(first.alerts)).rows:
         yield Titled("What was broken", broken)
-    if first.reading.versions:
-        yield Titled("Model versions", Table(VERSION_HEADS, version_rows(first.reading.versions)))
-    yield from _shadow(first)
+    for found in found_tables(first.reading):
+        yield Titled(found.title, Table(found.heads, found.rows))
+        if found.name == "shadow":
+            yield found.about
     yield from map(said, first.reading.kpi)
-    if first.reading.weak:
-        yield Titled("Where the model is worst", Table(WEAK_HEADS, weak_rows(first.reading.weak)))
-    if first.reading.biased:
-        yield Titled("Where it leans to one side", Table(BIASED_HEADS, biased_rows(first.reading.biased)))
-    if quantiles := quantile_rows(first.reading.monitors):
-        yield Titled("Quantiles of the newest values", Table(QUANTILE_HEADS, quantiles))
     if result.complete:
         yield from doubts(first)
     else:
@@ -71,15 +54,6 @@ def tell(result: Result) -> Iterator[Titled | str]:
         yield Titled("Configs", tables.configs(result.compared))
         for row in result.compared:
             yield from _changes(row)
-
-
-
-def _shadow(found: ConfigResult) -> Iterator[Titled | str]:
-    if (shadow := found.reading.shadow) is None:
-        return
-    if shadow.compared:
-        yield Titled("Challenger in shadow", Table(SHADOW_HEADS, shadow_rows(shadow.compared)))
-    yield shadow_books(shadow)
 
 
 def _alerts(first: ConfigResult) -> Iterator[Titled | str]:

@@ -8,8 +8,14 @@ from evaluate.feed import Run, plan_of
 from streamcheck.adapters.web.tables import search_tables
 from streamcheck.core.readings import EngineReading, JoinReading, WeakSegment
 from streamcheck.core.saving import Saver, restore
-from streamcheck.core.worst import LEVEL, Cell, cells_of, leanings, weakest
+from streamcheck.core.searched import found_tables
+from streamcheck.core.worst import LEVEL, biased, cells_of, weakest
 from streamcheck.runtime.telemetry import Snapshot
+
+
+def named(cell):
+    """A segment's places and numbers as its name."""
+    return () if cell is None else tuple(zip(map(str, cell.columns), map(str, cell.numbers), strict=True))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -38,8 +44,8 @@ def test_scores_that_lean_are_shifted():
     rng = np.random.default_rng(1)
     columns, label = rng.integers(0, 3, (2, 9_000)).astype(np.int32), (rng.random(9_000) < 0.3).astype(float)
     score = np.clip(0.3 + rng.normal(0.0, 0.05, 9_000) + 0.1 * (columns[0] == 1), 0.0, 1.0)
-    (found,) = leanings(columns, score, label)
-    assert (found.cell, found.scale, found.relative) == (Cell((0,), (1,)), 1.0, None)
+    (found,) = biased(columns, score, label, named)
+    assert (found.segment, found.scale, found.relative) == ((("0", "1"),), 1.0, None)
     assert found.shift == pytest.approx(-0.1, abs=0.03)
 
 
@@ -47,9 +53,9 @@ def test_numbers_have_errors_too():
     rng = np.random.default_rng(2)
     columns = rng.integers(0, 4, (3, 8_000)).astype(np.int32)
     error = rng.exponential(1.0, 8_000) * np.where((columns[0] == 1) & (columns[2] == 3), 2.0, 1.0)
-    found = weakest(columns, error, classes=False)
-    assert [each.cell for each in found] == [Cell((0, 2), (1, 3))]
-    assert weakest(columns, rng.exponential(1.0, 8_000), classes=False) == []
+    found = weakest(columns, error, named, classes=False)
+    assert [each.segment for each in found] == [(("0", "1"), ("2", "3"))]
+    assert weakest(columns, rng.exponential(1.0, 8_000), named, classes=False) == []
 
 
 def test_cells_of_wide_and_narrow_columns_are_the_same():
@@ -99,3 +105,11 @@ def test_what_was_found_stands_in_tables():
     (table,) = search_tables(Snapshot("shop", "1", 0, 1.0, engine=engine))
     assert table.title == "Where the model is worst"
     assert table.rows[0][:3] == ("area=a7, kind=house", "400", "0.2")
+
+
+def test_what_events_call_themselves_moves_no_cursor():
+    weak = WeakSegment((("area", "\x1b[2J" + "x" * 1_000),), 400, 0.2, 0.16, 0.24, 0.1, 0.04, 1e-6)
+    engine = EngineReading((), (), JoinReading(), None, None, 0, 0, weak=(weak,))
+    (table,) = found_tables(engine)
+    assert table.rows[0][0].startswith("area=?[2Jxxx")
+    assert len(table.rows[0][0]) == 200

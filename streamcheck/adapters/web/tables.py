@@ -4,19 +4,7 @@ from dataclasses import dataclass
 
 from streamcheck.core.kpi import said
 from streamcheck.core.readings import DelayReading, JoinReading, PartitionReading
-from streamcheck.core.searched import (
-    BIASED_HEADS,
-    QUANTILE_HEADS,
-    SHADOW_HEADS,
-    VERSION_HEADS,
-    WEAK_HEADS,
-    biased_rows,
-    quantile_rows,
-    shadow_books,
-    shadow_rows,
-    version_rows,
-    weak_rows,
-)
+from streamcheck.core.searched import FoundTable, found_tables
 from streamcheck.core.wording import NOTHING, instant, moment, percent, share, span
 from streamcheck.runtime.telemetry import Snapshot
 
@@ -123,52 +111,21 @@ def sample_rows(snapshot: Snapshot) -> tuple[SampleRow, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SearchTable:
-    """What a search over segments has found."""
-
-    name: str
-    title: str
-    about: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+def search_tables(snapshot: Snapshot) -> tuple[FoundTable, ...]:
+    """What the KPI follows, model versions, weak and biased segments, quantiles, where there are some."""
+    links = tuple((said(each),) for each in snapshot.engine.kpi)
+    business = FoundTable("kpi", "Business", "what the KPI follows", ("",), links)
+    return (*((business,) if links else ()), *found_tables(snapshot.engine))
 
 
-def search_tables(snapshot: Snapshot) -> tuple[SearchTable, ...]:
-    """Model versions, a challenger, what the KPI follows, weak and biased segments, quantiles, where there are some."""
-    versions = version_rows(snapshot.engine.versions)
-    weak, biased = weak_rows(snapshot.engine.weak), biased_rows(snapshot.engine.biased)
-    quantiles = quantile_rows(snapshot.engine.monitors)
-    tables = (
-        SearchTable("versions", "Model versions", "the newest beside the one before", VERSION_HEADS, versions),
-        *_shadow_table(snapshot),
-        SearchTable(
-            "kpi", "Business", "what the KPI follows", ("",), tuple((said(each),) for each in snapshot.engine.kpi)
-        ),
-        SearchTable("weak", "Where the model is worst", "of the newest labelled rows", WEAK_HEADS, weak),
-        SearchTable("biased", "Where it leans to one side", "and what would set it right", BIASED_HEADS, biased),
-        SearchTable("quantiles", "Quantiles", "of the newest values", QUANTILE_HEADS, quantiles),
-    )
-    return tuple(table for table in tables if table.rows)
-
-
-def _shadow_table(snapshot: Snapshot) -> tuple[SearchTable, ...]:
-    """A challenger beside the champion; how far their rows have met."""
-    shadow = snapshot.engine.shadow
-    if shadow is None:
-        return ()
-    rows = shadow_rows(shadow.compared) or (("nothing to compare yet", *[NOTHING] * (len(SHADOW_HEADS) - 1)),)
-    return (SearchTable("shadow", "Challenger in shadow", shadow_books(shadow), SHADOW_HEADS, rows),)
-
-
-def operations_table(snapshot: Snapshot) -> tuple[SearchTable, ...]:
+def operations_table(snapshot: Snapshot) -> tuple[FoundTable, ...]:
     """What was wrong with the service itself lately, newest first, where anything was."""
     rows = tuple(
         (instant(alert.pane_end), alert.state, alert.severity, alert.monitor, alert.owner or NOTHING, alert.summary)
         for alert in snapshot.operations.book.recent[:OPERATIONS_MAX]
     )
     about = "by the real clock, no part of the alert log"
-    table = SearchTable("operations", "The service itself", about, OPERATIONS_HEADS, rows)
+    table = FoundTable("operations", "The service itself", about, OPERATIONS_HEADS, rows)
     return (table,) if rows else ()
 
 

@@ -12,7 +12,6 @@ from streamcheck.adapters.web.tables import (
     InputTable,
     JoinTable,
     SampleRow,
-    SearchTable,
     coverage,
     delays,
     input_table,
@@ -23,6 +22,7 @@ from streamcheck.adapters.web.tables import (
 )
 from streamcheck.adapters.web.words import LIMIT, address, known, short_segment, state
 from streamcheck.core.readings import AlertState, Reading, Trails
+from streamcheck.core.searched import FoundTable
 from streamcheck.core.wording import NOTHING, counted, instant, moment, number, span
 from streamcheck.runtime.notices import notices
 from streamcheck.runtime.telemetry import AlertReading, Health, Phase, Snapshot, segment_text
@@ -159,7 +159,7 @@ class Page:
     inputs: InputTable
     joins: tuple[JoinTable, ...]
     limits: tuple[tuple[str, str], ...]
-    searched: tuple[SearchTable, ...] = ()
+    searched: tuple[FoundTable, ...] = ()
 
 
 def page(snapshot: Snapshot, health: Health, now_ms: int, wish: Wish | None = None, desk: Desk | None = None) -> Page:

@@ -6,20 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamcheck.core.plan import MonitorSpec
-from streamcheck.core.readings import EngineReading, WeakSegment
-from streamcheck.core.searched import (
-    BIASED_HEADS,
-    QUANTILE_HEADS,
-    SHADOW_HEADS,
-    VERSION_HEADS,
-    WEAK_HEADS,
-    biased_rows,
-    quantile_rows,
-    shadow_books,
-    shadow_rows,
-    version_rows,
-    weak_rows,
-)
+from streamcheck.core.readings import WeakSegment
+from streamcheck.core.searched import found_tables
 from streamcheck.core.wording import moment, number, percent
 from streamcheck.report import tables
 from streamcheck.report.html import quality, signals
@@ -48,20 +36,25 @@ class Part:
     charts: tuple[Chart, ...] = ()
 
 
-def parts(found: ConfigResult, recorder: Recorder) -> tuple[Part, ...]:
+def parts(result: ConfigResult, recorder: Recorder) -> tuple[Part, ...]:
     """Those that have something to show, in the order of the checks."""
-    reading, of = found.reading, _of_measure(recorder)
-    broken = tables.broken(found.alerts)
+    reading, of = result.reading, _of_measure(recorder)
+    broken, held = tables.broken(result.alerts), {each.name: each for each in found_tables(reading)}
+
+    def found(*names: str) -> tuple[tuple[str, Table], ...]:
+        return tuple((held[name].title, Table(held[name].heads, held[name].rows)) for name in names if name in held)
+
     made = (
         Part("broken", "What was broken", "faults of the pipeline, what follows from them", _named("Faults", broken)),
-        Part("schema", "Schema changes", "fields that came, went, or changed their type", _schema(found.alerts)),
+        Part("schema", "Schema changes", "fields that came, went, or changed their type", _schema(result.alerts)),
         Part("estimates", "Accuracy before labels come", "estimated, and realised", (), _estimates(recorder)),
-        Part("versions", "Model versions", "the newest beside the one before", _versions(reading)),
-        *_shadow(reading),
-        _searched(reading),
-        Part("objectives", "Objectives", "how fast their error budgets burn", _burning(of("burn_rate"), found.alerts),
+        Part("versions", "Model versions", "the newest beside the one before", found("versions")),
+        Part("shadow", "Challenger in shadow", held["shadow"].about if "shadow" in held else "", found("shadow")),
+        Part("weak", "Where the model is weak", "of the newest labelled rows, found by the search",
+             found("weak", "biased"), (_weak(reading.weak),) if reading.weak else ()),
+        Part("objectives", "Objectives", "how fast their error budgets burn", _burning(of("burn_rate"), result.alerts),
              tuple(map(_burn, of("burn_rate")[:CHARTS_MAX]))),
-        Part("quantiles", "Quantiles", "of the newest values, at the end", _quantiles(reading),
+        Part("quantiles", "Quantiles", "of the newest values, at the end", found("quantiles"),
              tuple(map(_quantile, of("quantile")[:CHARTS_MAX]))),
     )  # fmt: skip
     return tuple(part for part in made if part.tables or part.charts)
@@ -146,27 +139,6 @@ def _realised(history: LabelledHistory) -> list[Figure]:
     return [{**trace, "name": "realised"} if "name" in trace else trace for trace in data]
 
 
-def _versions(reading: EngineReading) -> tuple[tuple[str, Table], ...]:
-    return _named("Model versions", Table(VERSION_HEADS, version_rows(reading.versions)))
-
-
-def _shadow(reading: EngineReading) -> tuple[Part, ...]:
-    """A challenger beside the champion; the part is there as soon as they are compared."""
-    if reading.shadow is None:
-        return ()
-    held = _named("Challenger in shadow", Table(SHADOW_HEADS, shadow_rows(reading.shadow.compared)))
-    return (Part("shadow", "Challenger in shadow", shadow_books(reading.shadow), held),)
-
-
-def _searched(reading: EngineReading) -> Part:
-    held = (
-        *_named("Weak segments", Table(WEAK_HEADS, weak_rows(reading.weak))),
-        *_named("Biased segments", Table(BIASED_HEADS, biased_rows(reading.biased))),
-    )
-    charts = (_weak(reading.weak),) if reading.weak else ()
-    return Part("weak", "Where the model is weak", "of the newest labelled rows, found by the search", held, charts)
-
-
 def _weak(found: Sequence[WeakSegment]) -> Chart:
     names = [text(name_of(each.segment), 40) for each in found]
     errors = [each.error for each in found]
@@ -225,9 +197,3 @@ def _quantile(each: _Seen) -> Chart:
     title = f"{cut(each.spec.column, 60)}: {which}, {name_of(each.segment, 60)}"
     says = f"{which} of {cut(each.spec.column, 60)}, of the newest {params.get('over_s', 300):,} s"
     return signals.course(each.series, title, says, which)
-
-
-def _quantiles(reading: EngineReading) -> tuple[tuple[str, Table], ...]:
-    rows = ((cut(column, 60), cut(segment, 80), *more) for column, segment, *more in quantile_rows(reading.monitors))
-    return _named("Quantiles", Table(QUANTILE_HEADS, tuple(rows)))
-
