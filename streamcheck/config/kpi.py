@@ -4,6 +4,7 @@ from streamcheck.config.document import Findings, Path
 from streamcheck.config.formats import located
 from streamcheck.config.models import Config
 from streamcheck.config.streams import Kpi
+from streamcheck.config.values import duration_text
 from streamcheck.config.wording import Usable
 from streamcheck.core.kpi import KPI, series_of
 from streamcheck.core.plan import Column, Kind, Plan, Role
@@ -29,7 +30,9 @@ def check_kpi(usable: Usable, findings: Findings) -> None:
             here, f"{KPI!r} is what monitors call the KPI stream; choose another name and write {{path: {KPI}}}"
         )
     if stream.every is not None and stream.every % config.time.pane and usable.sure("time"):
-        findings.mistake((*KPI_STREAM, "every"), "expected a multiple of time.pane")
+        here = (*KPI_STREAM, "every")
+        pane = duration_text(config.time.pane)
+        findings.mistake(here, f"expected a multiple of time.pane ({pane}), got {findings.document.shown(here)}")
 
 
 def check_against(usable: Usable, plan: Plan, findings: Findings) -> None:

@@ -12,7 +12,8 @@ from streamcheck.config.targets import NAMED
 from streamcheck.core.components import find
 from streamcheck.core.detectors.base import Domain, RowDetector
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.plan import ComponentSpec, Target, Task
+from streamcheck.core.measures.share_of import ShareOf
+from streamcheck.core.plan import ComponentSpec, Kind, Target, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,16 @@ class Pairing:
         picks = []
         for spec in wanted:
             cls = measures()[spec.name]
-            problem = self._misfit(subject, spec.name, explicit=measure is not None)
+            suits = cls.limit is None or detector is None or _draws_a_line(detector)
+            if not suits and rank == NAMED:
+                self.findings.mistake((*here, "detector"), f"{spec.name} says by itself what is too much: {_LINE}")
+                continue
+            problem = self._misfit(subject, spec.name, explicit=measure is not None) or self._blind(subject, spec)
             if problem is None:
                 picks.append(
                     Pick(
                         self._completed(subject, spec),
-                        _sided(detector or defaults.detector(cls), side(cls)),
+                        _sided(detector if detector and suits else defaults.detector(cls), side(cls)),
                         measure is None and detector is None,
                     )
                 )
@@ -93,6 +98,16 @@ class Pairing:
             return f"out_of_range needs a range: {subject.name}: {{kind: numeric, range: [LOW, HIGH]}}"
         return None
 
+    def _blind(self, subject: Subject, measure: ComponentSpec) -> str | None:
+        """Which given values a numeric column never has; None where it may have all of them, or none is given."""
+        column = self.surface.column(subject.name)
+        if measure.name != "share_of" or column is None or column.kind is not Kind.NUMERIC:
+            return None
+        odd = [value for value in dict(measure.params).get("values", ()) if not ShareOf.counts_numbers(value)]
+        if not odd:
+            return None
+        return f"{subject.name} is numeric and never {odd[0]!r}: expected numbers, or classes of a hundred such as 5xx"
+
     def _completed(self, subject: Subject, measure: ComponentSpec) -> ComponentSpec:
         """With the limits that the column's declared range gives, unless the entry gives some."""
         column, given = self.surface.column(subject.name), dict(measure.params)
@@ -126,6 +141,15 @@ class Pairing:
                 f"{cls.name} needs {wants[cls.domain]}; {subject.name} is {subject.describe()}{wants_other}",
             )
         return []
+
+
+_LINE = "leave detector out, or write {threshold: {above: NUMBER}}"
+
+
+def _draws_a_line(detector: ComponentSpec) -> bool:
+    """Whether it is the detector that such a measure can have: a limit above which it is too much."""
+    given = {name for name, value in detector.params if value is not None}
+    return detector.name == "threshold" and "above" in given and "below" not in given
 
 
 def _sided(detector: ComponentSpec, toward: str) -> ComponentSpec:

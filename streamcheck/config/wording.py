@@ -33,6 +33,7 @@ PLACEHOLDERS: dict[str, Any] = {
     "smtp": "unnamed:25",
     "sender": "unnamed@unnamed",
     "to": "unnamed@unnamed",
+    "after": "30m",
 }
 """What stands in for required settings that are missing or wrong, so that the rest can be checked."""
 

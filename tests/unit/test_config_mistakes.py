@@ -2,8 +2,11 @@
 """Every kind of mistake: its exact line, path, words and suggestion; all of them at once; no secret in any."""
 
 import pytest
+from pydantic import BaseModel
 
 from streamcheck.config.load import Loaded, loads
+from streamcheck.config.models import Config
+from streamcheck.config.wording import PLACEHOLDERS, _models
 from streamcheck.errors import ConfigError
 
 BASE = """\
@@ -224,3 +227,45 @@ def test_neither_settings_nor_config_show_kafka_options() -> None:
     assert made.settings.kafka is not None
     assert made.settings.kafka["sasl_plain_password"] == CANARY
     assert CANARY not in repr(made)
+
+
+SERVED = BASE.replace("items: numeric", "items: numeric, ms: numeric, code: numeric") + "monitors:\n"
+KPI = BASE.replace("  labels:", "  kpi: {topic: payments.revenue, value: eur, %s}\n  labels:")
+CHECKS = [
+    ("{on: ms, alert: {escalate: {to: page}}}", "alert.escalate.after: after is missing: Event time for which it fires, acknowledged by nobody."),
+    ("{on: ms, alert: {escalate: {after: 30, to: page}}}", "alert.escalate.after: expected a duration such as 10s, got 30"),
+    ("{on: ms, measure: {burn_rate: {below: 300}}, detector: scan}", "detector: burn_rate says by itself what is too much: leave detector out, or write {threshold: {above: NUMBER}}"),
+    ("{on: ms, measure: burn_rate, detector: {threshold: {below: 2}}}", "detector: burn_rate says by itself what is too much: leave detector out, or write {threshold: {above: NUMBER}}"),
+    ("{on: freshness, detector: cusum}", "detector: freshness says by itself what is too much: leave detector out, or write {threshold: {above: NUMBER}}"),
+    ("{on: code, measure: {share_of: {values: [5XX, 429]}}}", "measure: code is numeric and never '5XX': expected numbers, or classes of a hundred such as 5xx"),
+    ("{on: code, measure: {share_of: {values: [timeout]}}}", "measure: code is numeric and never 'timeout': expected numbers, or classes of a hundred such as 5xx"),
+]
+
+
+@pytest.mark.parametrize(("entry", "mistake"), CHECKS, ids=range(len(CHECKS)))
+def test_mistakes_in_monitors_of_checks(entry: str, mistake: str) -> None:
+    assert mistakes(f"{SERVED}  - {entry}\n") == [f"line 16: monitors[0].{mistake}"]
+
+
+def test_what_says_itself_what_is_too_much_keeps_its_line_in_a_group() -> None:
+    assert loaded(f"{SERVED}  - {{on: [ms, code], measure: {{burn_rate: {{below: 300}}}}, detector: {{threshold: {{above: 2}}}}}}\n")
+    plan = loaded(f"{SERVED}  - {{on: defaults, detector: scan}}\n").plan
+    found = {spec.column: spec.detector.name for spec in plan.monitors}
+    assert (found["freshness"], found["volume"]) == ("threshold", "scan")
+
+
+def test_a_span_of_the_kpi_is_whole_panes() -> None:
+    expected = "line 13: streams.kpi.every: expected a multiple of time.pane (10s), got '15s'"
+    assert mistakes(KPI % "every: 15s") == [expected]
+
+
+def test_everything_that_is_required_has_something_to_stand_in_for_it() -> None:
+    """A section that lacks a required key is checked to its end all the same."""
+    seen, todo = set[type[BaseModel]](), [Config]
+    while todo:
+        section = todo.pop()
+        seen.add(section)
+        for name, one in section.model_fields.items():
+            assert not one.is_required() or (one.alias or name) in PLACEHOLDERS, f"{section.__name__}.{name}"
+            todo += [inner for inner in _models(one.annotation) if inner not in seen]
+    assert len(seen) > 20

@@ -35,6 +35,15 @@ class ShareOf(RateMeasure):
     values: tuple[str, ...] = param(("error", "timeout", "5xx"), doc="Values that count.")
     missing: bool = param(default=False, doc="Whether rows that lack the field count, too.")
 
+    @staticmethod
+    def counts_numbers(value: str) -> bool:
+        """Whether numbers can be meant by it.
+
+        >>> [ShareOf.counts_numbers(value) for value in ("429", "5xx", "5XX", "timeout")]
+        [True, True, False, False]
+        """
+        return _is_number(value) or _CLASS.fullmatch(value) is not None
+
     def setup(self) -> None:
         """Texts, numbers and classes of a hundred."""
         self._texts = frozenset(self.values)
