@@ -163,7 +163,7 @@ class Instance:
             reference=self.baseline,
             score=self.score,
             threshold=self.threshold,
-            alarms_per_week=self.grant.alarms_per_week if self.grant is not None else None,
+            alarms_per_week=self.grant.alarms_per_week if self.grant is not None and self.grant.final else None,
             **self.tracker.shown(),
         )
 

@@ -29,7 +29,8 @@ class Reading:
     segment: field and value pairs, empty for all rows; value and reference: in the column's own unit; low and high: the
     95 % interval of a labelled quality; score and threshold: the detector's; rows: behind the value; status: for people
     ("learning its range, 340 of 1,000 values", "warming up 41 of 100 panes", "provisional 3 of 48 hours", "ready",
-    "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget;
+    "not enough data"); alarms_per_week: false alarms that the budget grants it, None outside the budget, and until
+    it is settled which segments share;
     acknowledged_by, _why, _until_ms: who said that the open alert is known, why, and until when (event time; None:
     until it is over); rows_needed: of a share of labelled rows, about how many more it takes until it is known to +-2
     points; quantiles: of a column's newest values, (0.5, value) …, where the measure is one.

@@ -18,7 +18,7 @@ from streamcheck.core.orders import Acknowledge, Order, Rebaseline
 from streamcheck.core.plan import Plan
 from streamcheck.core.summaries.stream import joined
 from streamcheck.core.types import Batch, Dictionary, Rejects, SourcePartition, StreamRole
-from tests.properties.plans import PANE_MS, plan, tiny
+from tests.properties.plans import PANE_MS, checks, plan, tiny
 
 CRASHES_MAX = 15
 START_MS = 1_772_323_200_000
@@ -340,6 +340,7 @@ class Lab:
 
     plan: Callable[..., Plan] = plan
     tiny: Callable[..., Plan] = tiny
+    checks: Callable[..., Plan] = checks
     make_world: Callable[..., World] = make_world
     uninterrupted: Callable[..., Run] = uninterrupted
     scheduled: Callable[..., Run] = scheduled

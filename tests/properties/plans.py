@@ -8,6 +8,7 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core.plan import (
     AlertRule,
+    Between,
     Column,
     ComponentSpec,
     JoinRules,
@@ -38,9 +39,9 @@ CALIBRATED = ComponentSpec("cusum")
 
 
 def _on(
-    name: str, column: str, measure: str | None = None, detector: ComponentSpec = CUSUM, **more: Any
+    name: str, column: str, measure: str | ComponentSpec | None = None, detector: ComponentSpec = CUSUM, **more: Any
 ) -> MonitorSpec:
-    spec = None if measure is None else ComponentSpec(measure)
+    spec = ComponentSpec(measure) if isinstance(measure, str) else measure
     given = {"target": Target.COLUMN, "reference": FIRST, "share": 0.1, "rule": RULE} | more
     return MonitorSpec(id=name, column=column, detector=detector, measure=spec, **given)
 
@@ -121,3 +122,60 @@ def tiny() -> Plan:
         made.shadow_rules, join=replace(made.shadow_rules.join, predictions_max=120, labels_max=15)
     )
     return replace(made, limits=limits, join=join, monitors=monitors, shadow_rules=shadow_rules)
+
+
+VERSION, COUNTRY = Segmentation(("model_version",)), Segmentation(("country",))
+PAGED = AlertRule(cooldown_ms=8 * PANE_MS, escalate_ms=2 * PANE_MS, escalate_to="page")
+
+
+def _limit(**bounds: float) -> ComponentSpec:
+    return ComponentSpec("threshold", tuple(sorted({"rows_min": 1, **bounds}.items())))
+
+
+def _with(measure: str, **params: Any) -> ComponentSpec:
+    return ComponentSpec(measure, tuple(sorted(params.items())))
+
+
+def _checks() -> tuple[MonitorSpec, ...]:
+    """Faults, bursts, edges, quantiles, objectives, codes, the stream's rates, estimates, gaps; severity that rises."""
+    labelled, stream, estimated = ({"target": target} for target in (Target.LABELLED, Target.STREAM, Target.ESTIMATED))
+    between = Between(VERSION, "general", "premium")
+    return (
+        _on("amount-mean_shift", "amount", "mean_shift", rule=PAGED),
+        _on("amount-unit", "amount", "unit_change", _limit(above=0.0), share=0.0),
+        _on("amount-stuck", "amount", "stuck", SCAN),
+        _on("amount-zeros", "amount", "zeros", SCAN, by=COUNTRY),
+        _on("amount-missing", "amount", "missing_rate", SCAN, by=COUNTRY, rule=PAGED),
+        _on("country-top", "country", "top_share", SCAN, by=VERSION),
+        _on("country-top-limit", "country", "top_share", _limit(above=0.45), share=0.0),
+        _on("amount-edge", "amount", _with("edge_rate", within=0.1, side="high"), SCAN, by=VERSION, rule=PAGED),
+        _on("score-edge", "score", _with("edge_rate", low=0.0, high=1.0), SCAN),
+        _on("amount-p90", "amount", _with("quantile", p=0.9, over_s=20), SCAN, by=VERSION),
+        _on("amount-p50-limit", "amount", _with("quantile", p=0.5, over_s=7), _limit(above=40.0), share=0.0),
+        _on("slow", "amount", _with("burn_rate", below=60.0, objective=0.98), _limit(above=1.0), share=0.0, rule=PAGED),
+        _on("codes", "country", _with("share_of", values=("XX",), missing=True), SCAN),
+        _on("codes-limit", "country", _with("share_of", values=("XX",)), _limit(above=0.05), share=0.0),
+        _on("throughput", "throughput", "throughput", SCAN, **stream),
+        _on("throughput-limit", "throughput", "throughput", _limit(below=8.0), share=0.0, **stream),
+        _on("freshness", "freshness", _with("freshness", least_s=2), _limit(above=1.0), share=0.0, **stream),
+        _on("late", "late_rate", "late_rate", SCAN, **stream),
+        _on("rejected", "reject_rate", "reject_rate", SCAN, **stream),
+        _on("repeated", "duplicate_rate", "duplicate_rate", SCAN, **stream),
+        _on("coverage", "label_coverage", "label_coverage", SCAN, rule=PAGED, **stream),
+        _on("accuracy", "accuracy", "accuracy", SCAN, by=VERSION, block_rows=10, rule=PAGED, **labelled),
+        _on("apart", "accuracy", "segment_gap", SCAN, between=between, block_rows=10, **labelled),
+        _on("sure", "calibration_error", "calibration_error", SCAN, block_rows=20, **labelled),
+        _on("estimate", "estimated_accuracy", "estimated_accuracy", SCAN, **estimated),
+        _on("kpi", "kpi", "mean", SCAN, target=Target.KPI, rule=PAGED),
+        _on("kpi-floor", "kpi", "mean", _limit(below=75.0), target=Target.KPI, share=0.0),
+    )
+
+
+def checks() -> Plan:
+    """The same world, its tiers taken for model versions: every check of a model in production, and the search."""
+    made = plan()
+    columns = tuple(replace(c, name="model_version") if c.name == "tier" else c for c in made.predictions.columns)
+    predictions = replace(made.predictions, columns=columns)
+    rules = KpiRules("revenue", added=True, span_ms=5 * PANE_MS, lags=4, spans=40, against=("accuracy", "drift"))
+    parts = {"predictions": predictions, "segmentations": (VERSION, COUNTRY), "monitors": _checks()}
+    return replace(made, search_rows=1_200, kpi_rules=rules, **parts)

@@ -1,5 +1,7 @@
 """The constitution (DESIGN section 4): one input + start positions + config + journal = one alert log."""
 
+from json import loads
+
 import pytest
 
 from streamcheck.core.codec import encode
@@ -10,6 +12,9 @@ WORLDS = 6
 SCHEDULES = 200
 TINY_SCHEDULES = 40
 ORDERED_SCHEDULES = 40
+CHECKED_SCHEDULES = 30
+QUIET = {"amount-zeros", "amount-stuck", "amount-unit", "score-edge", "late", "rejected", "sure", "kpi", "estimate"}
+"""Monitors to which nothing happens in the worlds, or not enough; scores are too few to be calibrated."""
 
 
 def conserved(run, world):
@@ -104,8 +109,39 @@ def test_orders_are_obeyed_at_the_same_place_in_a_replay(lab, worlds, seed):
     assert live.alerts == replay.alerts
     assert live.engine.digest == replay.engine.digest
     assert live.engine.board.room.used == replay.engine.board.room.used
-    states = [{k: f() for k, f in sorted(run.engine.board._exporters.items())} for run in (live, replay)]
-    assert encode("all", 1, states[0]) == encode("all", 1, states[1])
+    assert whole_state(live.engine) == whole_state(replay.engine)
+
+
+def whole_state(engine):
+    """All that monitors, windows, search, comparisons and the KPI keep, as bytes."""
+    return encode("all", 1, {key: export() for key, export in sorted(engine.board._exporters.items())})
+
+
+@pytest.mark.parametrize("seed", range(CHECKED_SCHEDULES))
+def test_every_check_says_and_keeps_the_same_in_any_schedule(lab, worlds, seed):
+    """Alerts with their severity as it rises; and what pages show of it, which stands in no alert."""
+    made = lab.checks()
+    world, _ = worlds[seed % WORLDS]
+    live = lab.scheduled(world, made, seed, idle=seed % 3 > 0, crashes=seed % 4 > 0, orders=seed % 5 == 0)
+    replay = lab.uninterrupted(world, made, live.journal)
+    conserved(live, world)
+    assert live.alerts == replay.alerts
+    assert live.engine.digest == replay.engine.digest
+    assert whole_state(live.engine) == whole_state(replay.engine)
+    shown, again = live.engine.reading(), replay.engine.reading()
+    for name in ("monitors", "weak", "biased", "versions", "kpi", "shadow"):
+        assert getattr(shown, name) == getattr(again, name), name
+
+
+def test_the_world_gives_every_check_something_to_say(lab, worlds):
+    runs = [lab.uninterrupted(world, lab.checks()) for world, _ in worlds]
+    records = [loads(alert) for run in runs for alert in run.alerts]
+    silent = {spec.id for spec in lab.checks().monitors} - {record["monitor"] for record in records}
+    assert silent <= QUIET, silent
+    assert {record["severity"] for record in records if "escalated" in record["evidence"]} == {"page"}
+    shown = [run.engine.reading() for run in runs]
+    assert any(each.weak for each in shown)
+    assert any(link.r is not None for each in shown for link in each.kpi)
 
 
 def test_the_tiny_limits_bite(lab, worlds):

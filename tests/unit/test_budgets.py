@@ -101,7 +101,9 @@ def test_per_pane_is_a_unit():
 
 def test_who_was_there_shares_nine_tenths_and_later_ones_the_rest():
     engine = opened(plan())
-    feed(engine, (0, 50), ["a", "b"])
+    feed(engine, (0, 2), ["a", "b"])
+    assert {r.alarms_per_week for r in engine.reading().monitors if r.segment} == {None}, "who shares is not settled"
+    feed(engine, (2, 50), ["a", "b"])
     assert limits(engine) == pytest.approx({"all": h(0.25), "a": h(0.5 * 0.45), "b": h(0.5 * 0.45)})
     feed(engine, (50, 100), ["c", "a", "d", "b"])
     sixth = 0.1 * 6 / math.pi**2
