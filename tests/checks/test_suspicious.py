@@ -125,6 +125,18 @@ def test_the_top_of_a_pane_is_chosen_on_other_rows_than_it_is_counted_on():
         assert max(top.count for top in tops) >= 2
 
 
+def test_a_session_is_no_burst_and_a_client_between_others_is_one():
+    """Of rows of one value in a row three count, wherever they lie; of one that comes again and again all."""
+    names, offsets = [f"k{k}" for k in range(500)], np.arange(400)
+    session = np.concatenate([np.arange(1, 301), np.zeros(60), np.arange(301, 341)]).astype(np.int32)
+    top = fold_top(session, halves(offsets), names)
+    assert (top.name, top.count) == ("k0", 60), "people are told of all rows"
+    assert top.events <= 3
+    between = np.where(offsets % 6 == 0, 0, offsets).astype(np.int32)
+    top = fold_top(between, halves(offsets), names)
+    assert top.events / top.counted == pytest.approx(1 / 6, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("measure", "mistake"),
     [

@@ -91,7 +91,28 @@ def multiclass(rng):
             yield "tickets", 0, {"id": i, "at": "yesterday"}, at
 
 
-STREAMS = {"binary": binary, "regression": regression, "multiclass": multiclass}
+def business(rng):
+    """One caller bursts, amounts crowd below their limit, answers are slow, then fail; revenue falls; labels stop."""
+    for i in range(ROWS):
+        at, progress = START_MS + i * GAP_MS, i / ROWS
+        truth, tier = rng.random() < 0.5, rng.choice(["premium", "general"])
+        model = "v2" if progress > 0.4 and rng.random() < 0.5 else "v1"
+        wrong = rng.random() < (0.45 if model == "v2" else 0.05)
+        amount = 398.0 if 0.6 < progress < 0.7 and rng.random() < 0.1 else eighths(rng.uniform(5, 380))
+        caller = 7 if 0.5 < progress < 0.6 and rng.random() < 0.3 else int(4_000 * rng.random() ** 3)
+        latency = eighths(rng.expovariate(1 / 60) * (6 if 0.62 < progress < 0.75 else 1))
+        event = {"id": f"e{i}", "said": int(truth != wrong), "p": 0.75 if truth != wrong else 0.25, "tier": tier}
+        event |= {"amount": amount, "caller": f"c{caller}", "latency_ms": latency, "model": model, "status": 200}
+        if progress > 0.8 and rng.random() < 0.15:
+            event["status"] = rng.choice([503, 429, None])
+        yield "s", i % 2, event | ({"fee": 1} if progress > 0.9 else {}), at
+        if progress < 0.7 or i % 2:
+            yield "l", 0, {"id": f"e{i}", "truth": int(truth)}, at + rng.choice([1_000, 20_000, 90_000])
+        if i % 4 == 0:
+            yield "k", 0, {"eur": eighths(rng.gauss(8, 1) * (0.5 if progress > 0.65 else 1))}, at + 5_000
+
+
+STREAMS = {"binary": binary, "regression": regression, "multiclass": multiclass, "business": business}
 
 
 def alert_log(name, batch_rows):
@@ -102,8 +123,7 @@ def alert_log(name, batch_rows):
         topics.setdefault(SourcePartition(topic, partition), []).append((event, at))
     engine = Engine(plan, "0123456789abcdef")
     engine.open(dict.fromkeys(topics, 0))
-    schemas = [s for s in (plan.predictions, plan.labels) if s is not None]
-    decoders = {topic: Decoder(s, plan.task) for s in schemas for topic in s.topics}
+    decoders = {topic: Decoder(s, plan.task) for s in plan.schemas for topic in s.topics}
     records = []
     for start in range(0, max(map(len, topics.values())), batch_rows):
         for source, events in topics.items():

@@ -18,9 +18,12 @@ class TopShare(RateMeasure):
     """Which share of the rows has the value that comes most often?
 
     It is chosen on one half of a pane's rows and counted on the other: the largest of a thousand shares would be large
-    by chance, the more so the fewer rows there are. All values are counted, however many there are; one
-    pane of them is in memory. 0 where no value comes twice.
+    by chance, the more so the fewer rows there are. Of rows of one value that follow one another in a partition the
+    first three count: a client's session is no burst. All values are counted, however many there are; one pane of them
+    is in memory. 0 where no value comes twice.
     """
+
+    revision: ClassVar[int] = 2
 
     needs = Needs.TOP
     direction: ClassVar[int] = 1

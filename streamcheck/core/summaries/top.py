@@ -9,6 +9,8 @@ from streamcheck.core.types import BoolArray, CodeArray, IntArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _DENSE = 4
+RUN_MAX = 3
+"""Of rows of one value in a row as many count: a session is no burst, and sessions have long tails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class TopSummary:
 
     counted: rows of the one half that have a value; events: those with the value that comes most often in the OTHER
     half: chosen there, it is counted here, so that chance does not choose what it then finds large. None is chosen
-    where no value comes twice.
+    where no value comes twice. Of rows of one value that follow one another both count the first RUN_MAX.
     """
 
     rows: int
@@ -36,6 +38,8 @@ def halves(offsets: IntArray) -> BoolArray:
 def fold_top(codes: CodeArray, second: BoolArray, values: Sequence[str]) -> TopSummary:
     """The most frequent value. codes (n,) into `values`, -1 where there is none; second (n,): rows of the second half.
 
+    Rows stand in the order of their offsets.
+
     >>> fold_top(np.array([0, 1, 0, 0, -1, 0], np.int32), np.array([0, 0, 1, 0, 1, 1], bool), ("a", "b"))
     TopSummary(rows=6, ok=5, counted=2, events=2, name='a', count=4)
     """
@@ -46,12 +50,27 @@ def fold_top(codes: CodeArray, second: BoolArray, values: Sequence[str]) -> TopS
     keys, place = np.arange(int(used.max()) + 1), used.astype(np.int64)
     if len(keys) > _DENSE * len(used):
         keys, place = np.unique(used, return_inverse=True)
-    one, other = (np.bincount(place[half == side], minlength=len(keys)) for side in (False, True))
-    chosen, most, counted = _most(one, keys, values), _most(one + other, keys, values), int(other.sum())
+    kept = _first_of_runs(used)
+    one, other = (np.bincount(place[kept & (half == side)], minlength=len(keys)) for side in (False, True))
+    every = np.bincount(place, minlength=len(keys))
+    chosen, most, counted = _most(one, keys, values), _most(every, keys, values), int(other.sum())
     events = 0 if chosen is None else int(other[chosen])
     if most is None:
         return TopSummary(len(codes), len(used), counted, events, "", 0)
-    return TopSummary(len(codes), len(used), counted, events, values[int(keys[most])], int((one + other)[most]))
+    return TopSummary(len(codes), len(used), counted, events, values[int(keys[most])], int(every[most]))
+
+
+def _first_of_runs(codes: CodeArray) -> BoolArray:
+    """Which rows are among the first RUN_MAX of a run of the same value.
+
+    >>> _first_of_runs(np.array([1, 1, 1, 1, 2, 1, 1])).tolist()
+    [True, True, True, False, True, True, True]
+    """
+    kept = np.ones(len(codes), np.bool_)
+    if len(codes) > RUN_MAX:
+        same, n = codes[1:] == codes[:-1], len(codes) - RUN_MAX
+        kept[RUN_MAX:] = ~np.logical_and.reduce([same[back : back + n] for back in range(RUN_MAX)])
+    return kept
 
 
 def _most(counts: IntArray, keys: IntArray, values: Sequence[str]) -> int | None:
