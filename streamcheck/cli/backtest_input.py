@@ -144,7 +144,7 @@ def _topics(config: str, loaded: Loaded, history: History, life: "Life | None", 
         source = TopicHistory(live)
         first = _starts(loaded, source, history.first_ms)
         if life is not None:
-            first = {**dict.fromkeys(_joined_later(life), 0), **life.positions}
+            first = {**_joined_later(life), **life.positions}
     except BaseException:
         live.close()
         raise
@@ -179,10 +179,15 @@ def _starts(loaded: Loaded, source: "TopicHistory", first_ms: int | None) -> dic
     return found
 
 
-def _joined_later(life: "Life") -> list[SourcePartition]:
+def _joined_later(life: "Life") -> dict[SourcePartition, int]:
+    """Partitions that came while the run went on, with the offset at which it began to read each."""
     from streamcheck.core.journal import Floored  # noqa: PLC0415 (only with a journal)
 
-    return sorted({entry.source for entry in life.entries if isinstance(entry, Floored)} - life.positions.keys())
+    began: dict[SourcePartition, int] = {}
+    for entry in life.entries:
+        if isinstance(entry, Floored) and entry.source not in life.positions:
+            began.setdefault(entry.source, entry.offset)
+    return began
 
 
 # ------------------------------------------------------------------ journal and state

@@ -189,7 +189,10 @@ def _input(where: Place, opened: "Opened", client: dict[str, Any]) -> Iterator[F
             faults += 1
             yield Finding(FAULT, "positions", str(GapError(at, positions[at], (first, end))))
     new = [at for at in there if at not in positions]
-    yield from (Finding(NOTE, "topics", f"{at} is new: it will join from offset 0") for at in new)
+    topics = {at.topic for at in positions}
+    for at in new:
+        begins = "from offset 0" if at.topic in topics else "where the config's start says"
+        yield Finding(NOTE, "topics", f"{at} is new: it will join {begins}")
     if not faults:
         behind = sum(end - positions[at] for at, (_, end) in held.items())
         whole, rest = counted(len(held), "partition"), counted(behind, "offset")

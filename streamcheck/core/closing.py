@@ -339,7 +339,8 @@ class Closing:
         self._classes = {name: code for code, name in enumerate(state["classes"])}
         self._ordinal = state["ordinal"]
         for name, join in self.joins.items():
-            join.restore(state[name], deltas(name))
+            if name in state:  # a challenger may have come since
+                join.restore(state[name], deltas(name))
 
 
 def _in_order(parts: list[tuple[SourcePartition, Rows]]) -> tuple[Rows, IntArray]:

@@ -57,6 +57,8 @@ def open_engine(
 ) -> Opened:
     """The engine of the saved state, or of a new life at the positions that `start` gives (asked for only then).
 
+    A topic that the state does not know (of a challenger that has come since) begins there as well.
+
     Raises StateError for a state that cannot be used, SourceError where partitions have vanished.
     """
     saved = store.load()
@@ -70,7 +72,7 @@ def open_engine(
     opened = resume(plan, saved)
     say(opened)
     match_topics(opened, source)
-    opened.journal += _match_partitions(opened, source)
+    opened.journal += _match_partitions(opened, source, start)
     return opened
 
 
@@ -138,14 +140,20 @@ def match_topics(opened: Opened, source: Source) -> None:
     opened.topics = {**opened.topics, **there}
 
 
-def _match_partitions(opened: Opened, source: Source) -> list[JournalEntry]:
+def _match_partitions(
+    opened: Opened, source: Source, start: Callable[[], Mapping[SourcePartition, int]]
+) -> list[JournalEntry]:
     """Partitions that are there now against those of the state."""
     refuse_fewer(opened, source)
     engine = opened.engine
     added: list[JournalEntry] = []
-    for partition in sorted(set(source.partitions()) - engine.partitions.keys()):
-        log.info("%s is new: it joins from offset 0", partition)
-        added += engine.add_partition(partition).journal
+    topics = {known.topic for known in engine.partitions}
+    new = sorted(set(source.partitions()) - engine.partitions.keys())
+    begins = start() if any(partition.topic not in topics for partition in new) else {}
+    for partition in new:
+        offset = 0 if partition.topic in topics else begins.get(partition, 0)
+        log.info("%s is new: it joins from offset %d", partition, offset)
+        added += engine.add_partition(partition, offset).journal
     return added
 
 
