@@ -90,6 +90,22 @@ class SlowAnswers(OfProducer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OneCard(OfProducer):
+    """Somebody tries with one card how much is let through: amounts in the last hundredth below a limit."""
+
+    card: str
+    limit: float
+
+    def apply(self, traffic: Traffic, after_ms: IntArray, rng: np.random.Generator) -> Traffic:
+        """The card, and such amounts, in the rows that are struck."""
+        rows = self.struck(traffic, after_ms, rng)
+        traffic.card = np.where(rows, self.card, traffic.card)
+        tried = self.limit * (1.0 - 0.01 * rng.random(len(traffic)))
+        traffic.amount = np.where(rows, np.round(tried, 2), traffic.amount)
+        return traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorseVersion(OfProducer):
     """A new model version answers a share of the traffic; of a part of its rows it scores another row instead."""
 
@@ -136,6 +152,11 @@ FAULTS = Scenario(
             columns=("channel", "schema_changes"), column="channel", value=None,
             expected="schema change and missing rate of channel",
         ),
+        OneCard(
+            name="one card tries amounts", start_ms=_at(10.25), end_ms=_at(10.5), columns=("card", "amount"),
+            share=0.08, card="card-stolen", limit=250.0,
+            expected="one card behind 8 % of payments; amounts just below 250",
+        ),
         SentTwice(
             name="payments sent twice", start_ms=_at(11), end_ms=_at(11.5), columns=("duplicate_rate",), share=0.3,
             expected="repeated ids",
@@ -162,4 +183,4 @@ FAULTS = Scenario(
     ),
     served=True,
 )  # fmt: skip
-"""Eight faults in 14.5 hours, each for half an hour; then a worse version for four, and slow answers."""
+"""Nine faults in 14.5 hours, each for half an hour at most; then a worse version for four, and slow answers."""

@@ -135,7 +135,7 @@ class StoppedProducer(Incident):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A stream's incidents, in the order of their start. served: events say how long the answer took."""
+    """A stream's incidents, in the order of their start. served: events say how long answers took, and who paid."""
 
     name: str
     incidents: tuple[Incident, ...]

@@ -195,9 +195,9 @@ def _predictions(traffic: Traffic, *, served: bool) -> Iterator[Record]:
         np.where(traffic.premium, "premium", "general").tolist(),
         (traffic.probability >= 0.5).astype(np.int64).tolist(),
         traffic.probability.tolist(),
-        *([traffic.latency_ms.tolist()] if served else []),
+        *([traffic.latency_ms.tolist(), traffic.card.tolist()] if served else []),
     )
-    fields = (*_FIELDS, "latency_ms") if served else _FIELDS
+    fields = (*_FIELDS, "latency_ms", "card") if served else _FIELDS
     sent = zip(traffic.producer.tolist(), traffic.published_ms.tolist(), traffic.version.tolist(), strict=True)
     for (producer, published_ms, version), (number, time_ms, *values) in zip(
         sent, zip(*columns, strict=True), strict=True

@@ -46,6 +46,7 @@ LATENCY_MS_MEDIAN = 40.0
 LATENCY_SPREAD = 0.5
 """Of the logarithm: of a thousand answers about one takes longer than 190 ms."""
 VERSION = "v3"
+CARDS = 20_000
 
 TextArray = npt.NDArray[Any]
 
@@ -56,7 +57,8 @@ class Traffic:
 
     account_age_days is NaN where missing. Of the label: labelled (whether one ever comes), delay_ms until it does, and
     again_ms from the first to a second one. Which payments have a second, `fate` says: below LABEL_CORRECTED the first
-    was wrong; the next LABEL_REPEATED are sent twice. latency_ms: of the answer; version: of the model that gave it.
+    was wrong; the next LABEL_REPEATED are sent twice. latency_ms: of the answer; version: of the model that gave it;
+    card: with which it was paid.
     """
 
     number: IntArray
@@ -79,6 +81,7 @@ class Traffic:
     again_ms: IntArray
     latency_ms: FloatArray
     version: TextArray
+    card: TextArray
 
     def __len__(self) -> int:
         return len(self.number)
@@ -130,6 +133,7 @@ def draw_traffic(rng: np.random.Generator, start_ms: int, end_ms: int, rate: flo
         again_ms=rng.integers(10 * MINUTE_MS, 2 * HOUR_MS, n),
         latency_ms=np.round(LATENCY_MS_MEDIAN * np.exp(LATENCY_SPREAD * rng.standard_normal(n)), 1),
         version=np.full(n, VERSION),
+        card=_cards(first_number + np.arange(n)),
     )
 
 
@@ -153,6 +157,12 @@ def draw_labels(traffic: Traffic) -> Labels:
         known_ms=np.concatenate([known_ms[once], (known_ms + traffic.again_ms)[twice]]),
         truth=np.concatenate([(traffic.truth ^ corrected)[once], traffic.truth[twice]]),
     )
+
+
+def _cards(number: IntArray) -> TextArray:
+    """Of each payment, by its number alone: some card of CARDS."""
+    mixed = (number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(33)
+    return np.array([f"card-{card:05d}" for card in (mixed % np.uint64(CARDS)).tolist()])
 
 
 def _draw(rng: np.random.Generator, shares: dict[str, float], n: int) -> TextArray:
