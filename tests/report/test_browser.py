@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files.test_shadow import backtest, lines, tables
 from tools.browser import Browser
 
 EMPTY = "[...document.querySelectorAll('.plot')].filter((plot) => !plot.querySelector('.main-svg')).length"
@@ -46,6 +47,31 @@ def test_names_are_shown_as_they_are(report: Path, browser: Browser) -> None:
     assert any(text.startswith("tier=<script>") for text in texts)
     assert "tier=$now" in texts
     assert browser.run("document.querySelectorAll('.plot b, .plot script, .plot image, .plot a').length") == 0
+
+
+@pytest.fixture
+def plain(tmp_path: Path, browser: Browser) -> None:
+    """Many labelled rows, so that intervals are short, and all labels an hour later."""
+    backtest(tmp_path, lines(tmp_path, tables(1, 0.05)), forms=("alerts", "json", "html"))
+    browser.open(tmp_path / "out.html")
+    draw_all(browser)
+
+
+@pytest.mark.usefixtures("plain")
+def test_labels_that_all_take_equally_long_are_drawn(browser: Browser) -> None:
+    points = "plot.querySelectorAll('.points path').length"
+    plots = "[...document.querySelectorAll('.plot')].filter((plot) => plot.textContent.includes('label delay'))"
+    assert browser.run(f"{plots}.map((plot) => {points})") == [1]
+
+
+@pytest.mark.usefixtures("plain")
+def test_no_axis_of_shares_says_the_same_at_two_ticks(browser: Browser) -> None:
+    """As 85 %, 85 %, 86 %, 86 % between 84.7 and 86.2 did."""
+    layers = "[...new Set([...document.querySelectorAll('.plot .xtick, .plot .ytick')].map((tick) => tick.parentNode))]"
+    ticks = browser.run(f"{layers}.map((axis) => [...axis.querySelectorAll('text')].map((text) => text.textContent))")
+    shares = [each for each in ticks if each and each[0].endswith("%")]
+    assert len(shares) > 3
+    assert [each for each in shares if len(set(each)) < len(each)] == []
 
 
 def test_for_those_who_do_not_see_or_use_a_mouse(compared: Path, browser: Browser) -> None:

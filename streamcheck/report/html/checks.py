@@ -11,7 +11,7 @@ from streamcheck.core.searched import found_tables
 from streamcheck.core.wording import moment, number, percent
 from streamcheck.report import tables
 from streamcheck.report.html import quality, signals
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text, time_axis
+from streamcheck.report.html.marks import ROW_HEIGHT, SHARE_TICKS, Chart, Figure, axis, short, text, time_axis
 from streamcheck.report.record.alerts import FiredAlert, Label
 from streamcheck.report.record.labelled import LabelledHistory
 from streamcheck.report.record.recorder import Recorder
@@ -114,7 +114,7 @@ def _estimates(recorder: Recorder) -> tuple[Chart, ...]:
         ],
         "layout": {
             "xaxis": time_axis(),
-            "yaxis": axis("accuracy", tickformat=".0%"),
+            "yaxis": axis("accuracy", tickformat=SHARE_TICKS),
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
             "hovermode": "x unified",
         },

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from streamcheck.core.wording import moment, number, percent
-from streamcheck.report.html.marks import HEIGHT, Chart, Figure, axis, text, time_axis
+from streamcheck.report.html.marks import HEIGHT, SHARE_TICKS, Chart, Figure, axis, text, time_axis
 from streamcheck.report.html.timeline import shade
 from streamcheck.report.record.alerts import FiredAlert
 from streamcheck.report.result.compare import Compared
@@ -138,7 +138,7 @@ def _trade_off(compared: Sequence[Compared]) -> Chart:
         "data": traces,
         "layout": {
             "xaxis": axis(rate, rangemode="tozero"),
-            "yaxis": axis("recall", tickformat=".0%", range=[-0.04, 1.08]),
+            "yaxis": axis("recall", tickformat=SHARE_TICKS, range=[-0.04, 1.08]),
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
         },
     }

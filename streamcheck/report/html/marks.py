@@ -45,6 +45,10 @@ def short(values: Iterable[float | None]) -> list[float | None]:
     return [None if v is None or not math.isfinite(v) else float(f"{v:.6g}") for v in values]
 
 
+SHARE_TICKS = ".2~%"
+"""Ticks of shares: per cent, with the decimals that tell neighbours apart."""
+
+
 def axis(title: str, **more: Any) -> Figure:
     """An axis with its title."""
     return {"title": {"text": title, "standoff": 8}, "automargin": True, **more}

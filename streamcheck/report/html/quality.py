@@ -6,7 +6,7 @@ from streamcheck.core.intervals import Estimate
 from streamcheck.core.plan import Task
 from streamcheck.core.readings import EngineReading
 from streamcheck.core.wording import number, percent
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text, time_axis
+from streamcheck.report.html.marks import ROW_HEIGHT, SHARE_TICKS, Chart, Figure, axis, short, text, time_axis
 from streamcheck.report.record.bins import Bins
 from streamcheck.report.record.labelled import LabelledHistory, Score
 from streamcheck.report.tables import Table, name_of
@@ -59,7 +59,7 @@ def quality_by_segment(history: LabelledHistory, name: str) -> Chart | None:
         ],
         "layout": {
             "showlegend": False,
-            "xaxis": axis(name, **({"tickformat": ".0%"} if share else {})),
+            "xaxis": axis(name, **({"tickformat": SHARE_TICKS} if share else {})),
             "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
             "shapes": [_mark(values[0].value)],
         },
@@ -93,7 +93,7 @@ def quality_over_time(history: LabelledHistory, names: Sequence[str]) -> Chart |
         "data": traces,
         "layout": {
             "xaxis": time_axis(),
-            "yaxis": axis("", **({"tickformat": ".0%", "rangemode": "tozero"} if share else {})),
+            "yaxis": axis("", **({"tickformat": SHARE_TICKS, "rangemode": "tozero"} if share else {})),
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
             "hovermode": "x unified",
         },
@@ -183,7 +183,7 @@ def delays(history: LabelledHistory) -> Chart | None:
         "data": [
             {
                 "type": "scatter",
-                "mode": "lines",
+                "mode": "lines" if len(seconds) > 1 else "markers",  # of one delay there is no line
                 "x": short([s / unit for s in seconds]),
                 "y": short([count / rows[-1] for count in rows]),
                 "line": {"color": "$now", "shape": "hv", "width": 1.8},
@@ -195,7 +195,7 @@ def delays(history: LabelledHistory) -> Chart | None:
         "layout": {
             "showlegend": False,
             "xaxis": axis(f"label delay, {name}, to the end of its pane", type="log"),
-            "yaxis": axis("share of labels", tickformat=".0%", range=[0, 1.02]),
+            "yaxis": axis("share of labels", tickformat=SHARE_TICKS, range=[0, 1.02]),
         },
     }
     marks = [next(s for s, count in zip(seconds, rows, strict=True) if count >= q * rows[-1]) for q in (0.5, 0.9, 0.99)]

@@ -9,7 +9,7 @@ from streamcheck.core.intervals import wilson
 from streamcheck.core.plan import Target, Task
 from streamcheck.core.types import FloatArray
 from streamcheck.core.wording import number, percent
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text
+from streamcheck.report.html.marks import ROW_HEIGHT, SHARE_TICKS, Chart, Figure, axis, short, text
 from streamcheck.report.record.columns import ColumnHistory, Look
 from streamcheck.report.record.evidence import Evidence
 from streamcheck.report.record.labelled import Score
@@ -129,7 +129,7 @@ def chart(title: str, moves: list[Move], *, share: bool) -> Chart | None:
     said: Callable[[float | None], str] = percent if share else number
     names = [text(move.name, 40) for move in kept]
     traces = [_joints(kept, names), _dots(kept, names, "before", "$then"), _dots(kept, names, "since", "$now")]
-    form = {"tickformat": ".0%"} if share else {}
+    form = {"tickformat": SHARE_TICKS} if share else {}
     figure: Figure = {
         "data": traces,
         "layout": {

@@ -9,7 +9,7 @@ from streamcheck.core.bars import Bars
 from streamcheck.core.summaries import Layout
 from streamcheck.core.types import FloatArray
 from streamcheck.core.wording import percent
-from streamcheck.report.html.marks import ROW_HEIGHT, Chart, Figure, axis, short, text
+from streamcheck.report.html.marks import ROW_HEIGHT, SHARE_TICKS, Chart, Figure, axis, short, text
 from streamcheck.report.tables import Table, cut
 
 
@@ -39,7 +39,7 @@ def histogram(column: str, pair: Pair, layout: Layout, ends: tuple[float, float]
         "layout": {
             "barmode": "overlay",
             "xaxis": axis(text(column)),
-            "yaxis": axis("share of rows", tickformat=".0%"),
+            "yaxis": axis("share of rows", tickformat=SHARE_TICKS),
             "legend": {"orientation": "h", "y": 1.12},
         },
     }
@@ -67,7 +67,7 @@ def _few(column: str, made: Bars, pair: Pair) -> Chart:
         "layout": {
             "barmode": "group",
             "bargap": 0.3,
-            "xaxis": axis("share of rows", tickformat=".0%", rangemode="tozero"),
+            "xaxis": axis("share of rows", tickformat=SHARE_TICKS, rangemode="tozero"),
             "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "traceorder": "reversed"},
         },
