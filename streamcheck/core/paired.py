@@ -23,6 +23,8 @@ from streamcheck.core.versus import (
     VERSION,
     Label,
     always_valid,
+    mixture,
+    verdict,
 )
 
 PRIOR_ROWS = 25.0
@@ -47,8 +49,7 @@ def signed(difference: float, differing: float, rows: float, confidence: float) 
     >>> round(low, 4), round(high, 4)
     (0.005, 0.095)
     """
-    known = differing + PRIOR_ROWS
-    half = math.sqrt(known * (math.log(known / PRIOR_ROWS) - 2.0 * math.log(1.0 - confidence))) / rows
+    half = mixture(differing + PRIOR_ROWS, PRIOR_ROWS, confidence) / rows
     return Interval(max(difference - half, -1.0), min(difference + half, 1.0))
 
 
@@ -149,12 +150,10 @@ class Paired:
             low, high = _of_numbers(difference, square / rows, rows, confidence)
         else:
             low, high = signed(difference, square, rows, confidence)
-        better = (high < 0.0) if self._number else (low > 0.0)
-        worse = (low > 0.0) if self._number else (high < 0.0)
-        verdict = "wins" if better else "loses" if worse else "undecided"
         name = self._tables[VERSION].label(self._version)[0][1] if self._version else CHAMPION
         values = (int(rows), champion / rows, challenger / rows, difference, low, high)
-        return ShadowCompared(segment, name, self._rules.name, *values, equal / rows, verdict)
+        outcome = verdict(low, high, errors=self._number)
+        return ShadowCompared(segment, name, self._rules.name, *values, equal / rows, outcome)
 
     # ------------------------------------------------------------------ state
     def export(self) -> State:

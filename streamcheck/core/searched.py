@@ -102,10 +102,14 @@ def version_rows(found: Sequence[VersionsCompared]) -> tuple[tuple[str, ...], ..
             f"{_shown(each.challenger)}: {number(each.challenger_value)} of {each.challenger_rows:,}",
             _signed(each.difference),
             f"{number(each.low)} … {number(each.high)}",
-            f"{_shown(each.challenger)} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+            _outcome(each),
         )
         for each in found
     )
+
+
+def _outcome(each: VersionsCompared | ShadowCompared) -> str:
+    return f"{_shown(each.challenger)} {each.verdict}" if each.verdict != "undecided" else each.verdict
 
 
 def shadow_rows(found: Sequence[ShadowCompared]) -> tuple[tuple[str, ...], ...]:
@@ -123,7 +127,7 @@ def shadow_rows(found: Sequence[ShadowCompared]) -> tuple[tuple[str, ...], ...]:
             _signed(each.difference),
             f"{number(each.low)} … {number(each.high)}",
             percent(each.agreement),
-            f"{_shown(each.challenger)} {each.verdict}" if each.verdict != "undecided" else each.verdict,
+            _outcome(each),
         )
         for each in found
     )

@@ -43,9 +43,19 @@ def always_valid(difference: float, variance: float, sd: float, confidence: floa
     (-0.0104, 0.0504)
     """
     information, prior = 1.0 / variance, 1.0 / (EFFECT_SD * sd) ** 2
-    known = information + prior
-    half = math.sqrt(known * (math.log(known / prior) - 2.0 * math.log(1.0 - confidence))) / information
+    half = mixture(information + prior, prior, confidence) / information
     return Interval(difference - half, difference + half)
+
+
+def mixture(known: float, prior: float, confidence: float) -> float:
+    """How far from 0 does a sum get at any moment? known: what it has been measured by, and the prior's part of it."""
+    return math.sqrt(known * (math.log(known / prior) - 2.0 * math.log(1.0 - confidence)))
+
+
+def verdict(low: float, high: float, *, errors: bool) -> str:
+    """Of the newer model, by the interval of its value less the other's; errors: less is better."""
+    better, worse = (high < 0.0, low > 0.0) if errors else (low > 0.0, high < 0.0)
+    return "wins" if better else "loses" if worse else "undecided"
 
 
 class Versus:
@@ -138,13 +148,10 @@ class Versus:
         if variance <= 0.0:
             return None
         low, high = always_valid(difference, variance, math.sqrt(float(spread.mean())), confidence)
-        better = (high < 0.0) if self._number else (low > 0.0)
-        worse = (low > 0.0) if self._number else (high < 0.0)
-        verdict = "wins" if better else "loses" if worse else "undecided"
         champion, challenger = (self._tables[VERSION].label(number)[0][1] for number in self._pair)
         n, values = rows.astype(int).tolist(), mean.tolist()
         of_both = (champion, challenger, n[0], n[1], values[0], values[1])
-        return VersionsCompared(segment, *of_both, difference, low, high, verdict)
+        return VersionsCompared(segment, *of_both, difference, low, high, verdict(low, high, errors=self._number))
 
     # ------------------------------------------------------------------ state
     def export(self) -> State:

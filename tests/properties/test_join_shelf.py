@@ -58,7 +58,8 @@ class Disk:
                 self.deltas[spill.end_ms] = spill.checkpoint
         oldest = join.oldest_pane_end()
         self.deltas = {end: delta for end, delta in self.deltas.items() if oldest is not None and end >= oldest}
-        wanted = frozenset().union(*(run.keys() for run in join._shelf.runs))
+        runs = join._shelf.runs if join._shelf is not None else []
+        wanted = frozenset().union(*(run.keys() for run in runs))
         assert self.chunks.keys() == wanted, "none is lost or left over"
 
     def restored(self, join: Join) -> Join:

@@ -11,6 +11,7 @@ from streamcheck.core.plan import JoinRules
 from streamcheck.core.readings import JoinReading
 from streamcheck.core.shadow import Labelled, Shadow, Telling
 from tests.properties.test_join_oracle import Event, Oracle, as_arrays, history, through_bytes
+from tests.properties.test_join_shelf import Disk as LabelDisk
 
 HISTORIES = 150
 ROW_SEGMENTATIONS = 3
@@ -24,12 +25,8 @@ def tiny_runs(monkeypatch):
     monkeypatch.setattr("streamcheck.core.shadow.BLOCK_ROWS", 16)
 
 
-class Disk:
-    """Chunks and deltas as a store would hold them; without memory_max all stays in memory."""
-
-    def __init__(self, rules, seed):
-        self.rules, self.seed = rules, seed
-        self.chunks, self.deltas, self.spills = {}, {}, 0
+class Disk(LabelDisk):
+    """The same for a challenger; without memory_max all stays in memory."""
 
     def new(self):
         join = Shadow(self.rules, ROW_SEGMENTATIONS)
@@ -38,23 +35,8 @@ class Disk:
         return join
 
     def commit(self, join):
-        spill = join.spill()
-        if spill is not None:
-            assert all(key.startswith("shelf/shadow/") for key in spill.chunks)
-            self.chunks |= {key: through_bytes(chunk()) for key, chunk in spill.chunks.items()}
-            for key in spill.gone:
-                del self.chunks[key]
-            if spill.end_ms is not None:
-                self.spills += 1
-                self.deltas = {end: delta for end, delta in self.deltas.items() if end > spill.end_ms}
-                self.deltas[spill.end_ms] = spill.checkpoint
-        oldest = join.oldest_pane_end()
-        self.deltas = {end: delta for end, delta in self.deltas.items() if oldest is not None and end >= oldest}
-
-    def restored(self, join):
-        twin = self.new()
-        twin.restore(through_bytes(join.export()), [through_bytes(self.deltas[end]) for end in sorted(self.deltas)])
-        return twin
+        super().commit(join)
+        assert all(key.startswith("shelf/shadow/") for key in self.chunks)
 
 
 def rules_of(rng):

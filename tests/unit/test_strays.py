@@ -1,7 +1,7 @@
 """What goes along with a dead letter: where it came from, why, and the headers that it had."""
 
 from streamcheck.adapters.kafka import strays
-from streamcheck.adapters.kafka.headers import headings
+from streamcheck.adapters.kafka.headers import HEADERS_MAX, headings
 from streamcheck.core.types import SourcePartition
 from streamcheck.runtime.ports import StrayRecord
 
@@ -30,5 +30,5 @@ def test_a_stray_keeps_the_headers_that_it_came_with() -> None:
     assert found[4:] == bare == sent(b"\0")
     assert sent(b"\x02\x04a")[0] == (strays.LEFT_BEHIND, b"malformed")
     assert sent(written, 100)[0] == (strays.LEFT_BEHIND, b"%d bytes" % len(written))
-    (many,) = headings([[("h", b"")] * (strays.HEADERS_MAX + 1)])
+    (many,) = headings([[("h", b"")] * (HEADERS_MAX + 1)])
     assert sent(many)[0] == (strays.LEFT_BEHIND, b"malformed")

@@ -6,6 +6,8 @@ from typing import overload
 from streamcheck.adapters.kafka.codecs import MalformedBatch
 from streamcheck.core.pieces import Pieces
 
+HEADERS_MAX = 256
+"""Of one record, that are taken apart."""
 _VARINT_BITS_MAX = 35
 
 
@@ -75,7 +77,7 @@ def _varint(value: int) -> bytes:
     return bytes(found)
 
 
-def headers_of(written: bytes, most: int) -> list[tuple[str, bytes | None]]:
+def headers_of(written: bytes, most: int = HEADERS_MAX) -> list[tuple[str, bytes | None]]:
     r"""Headers of one record, taken apart. Raises MalformedBatch where they are none, or more than `most`.
 
     >>> headers_of(_written([("trace", b"1"), ("empty", None)]), 9)

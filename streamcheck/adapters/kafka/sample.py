@@ -22,7 +22,6 @@ READ_S_MAX = 20.0
 """How long a sample may take, all its topics together."""
 INTERNAL = "__"
 POLL_MS = 500
-HEADERS_MAX = 256
 T = TypeVar("T")
 Told = Callable[[int, int], None]
 """Records that have been read, and that are to be read."""
@@ -129,6 +128,6 @@ def _taken(topic: str, chunks: Sequence[tuple[int, Chunk]], ends: Mapping[Source
 
 def _headings(written: bytes | None) -> Sequence[tuple[str, bytes | None]]:
     try:
-        return headers_of(written or b"\0", HEADERS_MAX)
+        return headers_of(written or b"\0")
     except MalformedBatch:
         return ()

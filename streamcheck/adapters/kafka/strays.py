@@ -27,7 +27,7 @@ BATCH_BYTES = 256 << 10
 KEY_BYTES_MAX = 4_096
 """Of the original key, which travels in a header."""
 
-HEADERS_MAX, HEADERS_BYTES_MAX = 256, 32 << 10
+HEADERS_BYTES_MAX = 32 << 10
 """Of the original headers; more, or larger ones, are left behind, and a header says so."""
 
 REASON, TOPIC, PARTITION, OFFSET = "reason", "source-topic", "source-partition", "source-offset"
@@ -153,7 +153,7 @@ def _original(written: bytes | None, bytes_max: int) -> list[tuple[str, bytes]]:
     if len(written) > bytes_max:
         return [(LEFT_BEHIND, b"%d bytes" % len(written))]
     try:
-        return [(name, value or b"") for name, value in headers_of(written, HEADERS_MAX)]
+        return [(name, value or b"") for name, value in headers_of(written)]
     except MalformedBatch:
         return [(LEFT_BEHIND, b"malformed")]
 
