@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
-from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, helping, settled
+from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, helping
 from streamcheck.config.load import Loaded, load
 from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core import saving
@@ -23,6 +23,7 @@ from streamcheck.runtime.bounds import Reach, Windows
 from streamcheck.runtime.clock import WallClock
 from streamcheck.runtime.decoding import Inline
 from streamcheck.runtime.delivery import Outbox
+from streamcheck.runtime.garbage import settled
 from streamcheck.runtime.loop import LoopRules
 from streamcheck.runtime.memory import ForgetfulStore
 from streamcheck.runtime.opening import Opened

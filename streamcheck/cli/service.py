@@ -1,6 +1,5 @@
 """Puts a service together: engine, source, store, sinks, pages. The only place where adapters meet the loop."""
 
-import gc
 import logging
 import secrets
 import signal
@@ -26,6 +25,7 @@ from streamcheck.errors import StreamcheckError
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.decoding import Decode, Decoding, Inline
 from streamcheck.runtime.delivery import Outbox, StrayPost
+from streamcheck.runtime.garbage import settled
 from streamcheck.runtime.loop import Listener, Loop, LoopRules
 from streamcheck.runtime.opening import open_engine
 from streamcheck.runtime.ports import (
@@ -105,16 +105,6 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-@contextmanager
-def settled() -> Iterator[None]:
-    """While this lasts, the collector of garbage does not look at what has been there before: 90,000 objects, 50 ms."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def decoding(plan: Plan, workers: int, registry: SchemaRegistry | None) -> Decoding:

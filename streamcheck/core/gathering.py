@@ -11,8 +11,9 @@ from streamcheck.core.measures.unit_change import UnitAccumulator, suspicious
 from streamcheck.core.monitors import Asked, PaneInstance, Span
 from streamcheck.core.room import name_bytes
 from streamcheck.core.summaries import StreamSummary, ValuesSummary
-from streamcheck.core.summaries.stream import NAME_CHARS_MAX, NAMES_MAX, Names
+from streamcheck.core.summaries.stream import Names
 from streamcheck.core.types import FloatArray, SourcePartition
+from streamcheck.core.undeclared import NAME_CHARS_MAX, NAMES_MAX
 
 GATHERED_MAX = 64
 """Values of one partition: enough to tell its unit from any other."""

@@ -25,7 +25,7 @@ from streamcheck.core.summaries import (
     fold_features,
     fold_numeric,
 )
-from streamcheck.core.summaries.stream import NAMES_MAX, Form, Names, parted
+from streamcheck.core.summaries.stream import Form, Names
 from streamcheck.core.summaries.top import TopSummary, fold_top, halves
 from streamcheck.core.types import (
     OTHER_SEGMENT,
@@ -37,6 +37,7 @@ from streamcheck.core.types import (
     SourcePartition,
     StatusArray,
 )
+from streamcheck.core.undeclared import NAMES_MAX, parted
 
 Summary = NumericSummary | CategoricalSummary | ValuesSummary | TopSummary
 

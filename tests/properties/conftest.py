@@ -16,8 +16,8 @@ from streamcheck.core.ids import keys_of
 from streamcheck.core.journal import JournalEntry
 from streamcheck.core.orders import Acknowledge, Order, Rebaseline
 from streamcheck.core.plan import Plan
-from streamcheck.core.summaries.stream import joined
 from streamcheck.core.types import Batch, Dictionary, Rejects, SourcePartition, StreamRole
+from streamcheck.core.undeclared import joined
 from tests.properties.plans import PANE_MS, checks, plan, tiny
 
 CRASHES_MAX = 15

@@ -9,8 +9,9 @@ import pytest
 from streamcheck.config.load import loads
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.rows import Rows
-from streamcheck.core.summaries.stream import NAME_CHARS_MAX, NAMES_MAX, Names, parted
+from streamcheck.core.summaries.stream import Names
 from streamcheck.core.types import FieldStatus, SourcePartition
+from streamcheck.core.undeclared import NAME_CHARS_MAX, NAMES_MAX, parted
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.decode.names import KNOWN_MAX, FieldNames
 from streamcheck.runtime.workers import Pool

@@ -1,7 +1,6 @@
 """What is remembered of a whole stream in one pane."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -14,26 +13,6 @@ class Form(IntEnum):
     PRESENT = 0
     ABSENT = 1
     OTHER_TYPE = 2
-
-
-NAMES_MAX = 64
-"""Undeclared fields of an event (the first in alphabetical order), or pane, that are told apart: 4 KiB of letters."""
-NAME_CHARS_MAX = 64
-_BETWEEN = "\n"
-
-
-def joined(names: Iterable[str]) -> str:
-    """Names of fields, none of which holds the end of a line, as one text."""
-    return _BETWEEN.join(names)
-
-
-def parted(text: str) -> list[str]:
-    """The names again.
-
-    >>> parted(joined(["fee", "model.name"])), parted(joined([]))
-    (['fee', 'model.name'], [])
-    """
-    return text.split(_BETWEEN) if text else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from streamcheck.core.columns import Fields
 from streamcheck.core.ids import mixed
 from streamcheck.core.pieces import Pieces
 from streamcheck.core.plan import HEADERS, KEY, Format, Path, Schema
-from streamcheck.core.summaries.stream import NAME_CHARS_MAX, NAMES_MAX, joined
 from streamcheck.core.types import CodeArray, Dictionary, FieldStatus, IntArray, KeyArray, StatusArray
+from streamcheck.core.undeclared import NAME_CHARS_MAX, NAMES_MAX, joined
 from streamcheck.core.wording import printable
 from streamcheck.runtime.decode.found import Rows
 from streamcheck.runtime.decode.framing import PREFIX_BYTES

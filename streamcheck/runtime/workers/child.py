@@ -15,6 +15,7 @@ from streamcheck.core.plan import Schema
 from streamcheck.core.types import Dictionary, SourcePartition
 from streamcheck.errors import RegistryUnavailable, SourceError
 from streamcheck.runtime.decode import Decoder
+from streamcheck.runtime.garbage import settled
 from streamcheck.runtime.ports import OpenSection, RawBatch, Reader, Records, Taken
 from streamcheck.runtime.schemas import Registry
 from streamcheck.runtime.workers.memory import Shared
@@ -151,12 +152,13 @@ def main(
     registry = asking(hello.registry) if asking is not None and hello.registry is not None else None
     streams = [_Stream(schema, Decoder(schema, hello.task, registry)) for schema in hello.schemas]
     worker = _Worker(streams, _Sections(opening), inputs, outputs)
-    while (work := receive_work(channel)) is not None:
-        done = worker.done(work)
-        try:
-            send(channel, done)
-        except ConnectionError:
-            return
+    with settled():
+        while (work := receive_work(channel)) is not None:
+            done = worker.done(work)
+            try:
+                send(channel, done)
+            except ConnectionError:
+                return
 
 
 def serve(opening: OpenSection | None = None, asking: Asking | None = None) -> None:
