@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamcheck.adapters.sqlite.scratch import ScratchStore
 from streamcheck.cli.backtest_input import Input
-from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot, helping
+from streamcheck.cli.service import Stop, decoders, decoding, first_snapshot
 from streamcheck.config.load import Loaded, load
 from streamcheck.config.settings import SchemaRegistry
 from streamcheck.core import saving
@@ -145,7 +145,7 @@ def replay(
                 stores[0],
             )
             began = time.perf_counter()
-            with stop.on_signals(), settled(), helping(settings.workers, *(each.engine for each in opened)):
+            with stop.on_signals(), settled():
                 loop.run(stop)
             seconds = time.perf_counter() - began
         gaps = tuple((str(source), wanted, first) for source, wanted, first in loop.gaps)

@@ -5,7 +5,6 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +16,6 @@ from streamcheck.adapters.web.routes import Routes
 from streamcheck.adapters.web.server import WebServer
 from streamcheck.cli.registry_wiring import open_registry
 from streamcheck.config.settings import SchemaRegistry, Settings
-from streamcheck.core.beside import later
-from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
 from streamcheck.errors import StreamcheckError
@@ -115,22 +112,6 @@ def decoding(plan: Plan, workers: int, registry: SchemaRegistry | None) -> Decod
     return Pool(workers, plan.schemas, plan.task, inline, "streamcheck.cli.worker", registry=registry)
 
 
-@contextmanager
-def helping(workers: int, *engines: Engine) -> Iterator[None]:
-    """With several workers, a thread joins labels for as long as this lasts, while the loop's own judges columns."""
-    if workers == 1:
-        yield
-        return
-    with ThreadPoolExecutor(1, "join") as thread:
-        try:
-            for engine in engines:
-                engine.closing.beside = lambda work: thread.submit(work).result
-            yield
-        finally:
-            for engine in engines:
-                engine.closing.beside = later
-
-
 def decoders(plan: Plan, registry: SchemaRegistry | None = None) -> dict[str, Decode]:
     """A decoder for each topic."""
     known = open_registry(registry) if registry is not None else None
@@ -180,7 +161,7 @@ def run_service(
         loop = patiently(opening, telemetry, clock, stop)
         if loop is None:
             return Tally()
-        with settled(), helping(wiring.workers, loop.engine):
+        with settled():
             return loop.run(stop)
     finally:
         for port in (decoder, wiring.source, wiring.alerts, strays, wiring.journal, wiring.store):

@@ -94,10 +94,6 @@ class Board:
         """Give each row of the pane its segment number in every segmentation: (S, n), in the order of the plan."""
         return number_segments(self.plan.segmentations, self.tables, pane, self._touched)
 
-    def knows_segments(self, pane: PaneRows) -> bool:
-        """Whether `number_segments` would change nothing."""
-        return all(self.tables[s.name].knows(pane.rows, pane.coded_places(s.fields)) for s in self.plan.segmentations)
-
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of columns see the pane's predictions."""

@@ -4,13 +4,11 @@ Rows into canonical order, labels to predictions, everything to the monitors.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from streamcheck.core.alerts import Change
-from streamcheck.core.beside import Beside, later
 from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
@@ -59,8 +57,6 @@ class Closing:
     def __init__(self, plan: Plan, board: Board) -> None:
         self.plan = plan
         self.board = board
-        self.beside: Beside = later
-        """Who joins while the board judges columns."""
         self.shadow = Shadow(plan.shadow_rules.join, len(plan.segmentations)) if plan.shadow_rules is not None else None
         joining = Join if self.shadow is None else Telling
         self.join = joining(plan.join, len(plan.segmentations), plan.limits.segments) if plan.join is not None else None
@@ -90,11 +86,10 @@ class Closing:
         segments = self.board.number_segments(pane) if pane is not None else None
         if self.board.watcher is not None and pane is not None:
             self.board.watcher.pane(span, pane, self.board.layouts)
-        meeting = self._meeting(span, pane, segments, buffers)
         if self.memory is not None and pane is not None:
             self.memory.rows(span, pane, self.board.layouts)
         changes = self.board.step_rows(span, pane) if pane is not None else []
-        met = meeting() if meeting is not None else None
+        met = self._meet(span, self.join, pane, segments, buffers) if self.join is not None else None
         if complete and self.watches_silence:
             heard = [p.source for p, b in buffers if p.role is StreamRole.PREDICTIONS and (b.n_rows or b.late)]
             changes += self.board.step_stream(span, _stream_summary(span, buffers, pane, met), heard)
@@ -127,26 +122,6 @@ class Closing:
         return parts
 
     # ------------------------------------------------------------------ labels
-    def _meeting(
-        self,
-        span: Span,
-        pane: PaneRows | None,
-        segments: CodeArray | None,
-        buffers: Sequence[tuple[Partition, PaneBuffer]],
-    ) -> Callable[[], Met] | None:
-        """What gives the pane's completed rows; it may have begun. None where nothing of the pane can meet.
-
-        Segments that late rows bring get their numbers once the pane's columns are judged, not meanwhile.
-        """
-        if self.join is None:
-            return None
-        labels = self._parts(buffers, StreamRole.LABELS)
-        late = self._late(buffers)
-        if pane is None and not labels and late is None:
-            return None
-        meet = partial(self._meet, span, self.join, pane, segments, late, labels)
-        return self.beside(meet) if late is None or self.board.knows_segments(late) else later(meet)
-
     def _late(self, buffers: Sequence[tuple[Partition, PaneBuffer]]) -> PaneRows | None:
         """Predictions that came late to earlier panes."""
         parts = [(p.source, rows) for p, b in buffers if (rows := b.late_rows.take()) is not None]
@@ -158,9 +133,12 @@ class Closing:
         join: Join,
         pane: PaneRows | None,
         segments: CodeArray | None,
-        late: PaneRows | None,
-        labels: list[tuple[SourcePartition, Rows]],
-    ) -> Met:
+        buffers: Sequence[tuple[Partition, PaneBuffer]],
+    ) -> Met | None:
+        """The rows that the pane completes; None where nothing of it can meet."""
+        labels, late = self._parts(buffers, StreamRole.LABELS), self._late(buffers)
+        if pane is None and not labels and late is None:
+            return None
         before = join.reading()
         entering = self._entering(pane, segments, late)
         known = self._labels(labels)

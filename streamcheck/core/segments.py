@@ -80,13 +80,6 @@ class SegmentTable:
             self.overflowed += int((out == 0).sum())
         return out
 
-    def knows(self, rows: Rows, columns: Sequence[int]) -> bool:
-        """Whether each row's segment has a number of its own, so that `numbers` would change nothing."""
-        distinct, place = self._combinations(rows, columns, np.arange(len(rows)))
-        one = np.empty(len(distinct), np.int64)
-        one[place] = np.arange(len(place))
-        return all(self._numbers.get(self._key(rows, columns, row), 0) for row in one.tolist())
-
     @staticmethod
     def _combinations(rows: Rows, columns: Sequence[int], order: IntArray) -> tuple[IntArray, IntArray]:
         """The distinct combinations of the fields' codes, as numbers, and the place among them of each row in order."""

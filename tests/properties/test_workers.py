@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,6 @@ from streamcheck.cli.demo import _config
 from streamcheck.cli.service import Wiring, run_service
 from streamcheck.config.load import loads
 from streamcheck.core.alerts import Alert
-from streamcheck.core.beside import Result, later
 from streamcheck.core.engine import Engine
 from streamcheck.core.plan import Plan
 from streamcheck.core.types import SourcePartition
@@ -168,20 +167,11 @@ def file_logs(
 
 
 def fed(
-    plan: Plan,
-    decoding: Decoding,
-    polls: Iterable[Sequence[Polled]],
-    sources: Iterable[SourcePartition],
-    workers: int = 1,
+    plan: Plan, decoding: Decoding, polls: Iterable[Sequence[Polled]], sources: Iterable[SourcePartition]
 ) -> Any:
-    """Everything that an engine says of an input, helped as it is with so many workers."""
+    """Everything that an engine says of an input."""
     engine = Engine(plan, "lineage")
     engine.open(dict.fromkeys(sources, 0))
-    with service.helping(workers, engine):
-        return said_of(engine, decoding, polls)
-
-
-def said_of(engine: Engine, decoding: Decoding, polls: Iterable[Sequence[Polled]]) -> Any:
     said: list[Alert] = []
     for polled in polls:
         for batch in decoding.through(polled) if polled else decoding.drain():
@@ -218,34 +208,9 @@ def test_every_way_in_with_any_number_of_workers_gives_the_same_bytes(
         inline = service.decoders(plan)
         with closing(Pool(workers, schemas, plan.task, inline, "streamcheck.cli.worker")) as several:
             polls = [[raw] for raw in raw_batches(events, 100 + workers)]
-            assert fed(plan, several, polls, events, workers) == expected
+            assert fed(plan, several, polls, events) == expected
             for form, of in logs.items():
                 source = FilesSource(of)
                 assert fed(plan, Inline(inline), polls_of(source), events) == expected, form
                 source.leave_unread()
-                assert fed(plan, several, polls_of(source), events, workers) == expected, (form, workers)
-
-
-def at_once(work: Callable[[], Result]) -> Callable[[], Result]:
-    """The fastest helper of all: done before anything else is."""
-    result = work()
-    return lambda: result
-
-
-def test_segments_of_late_rows_are_numbered_when_columns_are_judged_however_fast_the_helper_is() -> None:
-    plan, events = loads(CONFIG, {}).plan, events_of(3)
-    begin, end = START_MS + 35_000, START_MS + 60_000  # in which references become ready, and shares are settled
-    for source, held in events.items():
-        for event in held[::5] if source.topic == "p" else ():
-            if event["ts"] and begin < event["ts"] < end:
-                event |= {"ts": event["ts"] - 5_000, "tier": f"only of {event['id']}"}
-    found = []
-    for beside in (later, at_once):
-        engine = Engine(plan, "lineage")
-        engine.open(dict.fromkeys(events, 0))
-        engine.closing.beside = beside
-        found.append(said_of(engine, Inline(service.decoders(plan)), [[raw] for raw in raw_batches(events, 3)]))
-    records, books, *_ = found[0]
-    assert sum(late for _, _, late, _, _ in books) > 60
-    assert any(json.loads(record)["monitor"] == "shift-by-tier" for record in records)
-    assert found[1] == found[0]
+                assert fed(plan, several, polls_of(source), events) == expected, (form, workers)

@@ -111,16 +111,6 @@ def test_values_beyond_the_limit_go_to_other_and_are_counted():
     assert table.label(0) == (("tier", OTHER_SEGMENT),)
 
 
-def test_segments_are_known_that_have_a_number_of_their_own():
-    table = SegmentTable(CROSSED, 2)
-    numbered(table, rows(["a", "b", "c"], ["x", None, "x"]))
-    assert table.knows(rows(["b", "a", "b"], [None, "x", None]), PLACES)
-    for new in (["a", "x"], ["c", "x"], [OTHER_SEGMENT, OTHER_SEGMENT]):
-        before = table.export()
-        assert table.knows(rows(["a", new[0]], ["x", new[1]]), PLACES) == (new == ["a", "x"])
-        assert table.export() == before
-
-
 def test_exactly_the_limit_is_no_overflow():
     table = SegmentTable(TIER, 2)
     numbered(table, rows(["a", "b", "a"]))

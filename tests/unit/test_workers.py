@@ -20,7 +20,9 @@ from streamcheck.errors import WorkerLost
 from streamcheck.runtime.decode import Decoder
 from streamcheck.runtime.ports import RawBatch
 from streamcheck.runtime.workers import Pool
+from streamcheck.runtime.workers.child import NICE
 from streamcheck.runtime.workers.memory import Shared, anonymous_file
+from streamcheck.runtime.workers.messages import SLOTS
 from streamcheck.runtime.workers.pool import PART_BYTES, PART_ROWS, parts
 
 STAMP = 1_772_359_200_000
@@ -171,6 +173,32 @@ def test_a_worker_is_one_thread(pool):
     assert [*several.through(records), *several.drain()]
     for worker in several._workers:
         assert len(list(Path(f"/proc/{worker._process.pid}/task").iterdir())) == 1
+
+
+def test_a_worker_gives_way_to_its_owner(pool):
+    several = pool(2)
+    assert [*several.through(stream_of_records(6)), *several.drain()]
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    theirs = [os.getpriority(os.PRIO_PROCESS, worker._process.pid) for worker in several._workers]
+    assert theirs == 2 * [min(mine + NICE, 19)]
+
+
+def test_workers_have_all_they_can_have_while_a_batch_is_in_hand(pool):
+    """However long that takes: here until all of them have done all they were given."""
+    several, parts_out = pool(2), []
+    rng, topic = np.random.default_rng(2), "p"
+    records = [
+        RawBatch(SourcePartition(topic, 0), np.arange(at, at + 50), np.full(50, STAMP), [None] * 50, values, at + 50)
+        for at, values in ((at, events(rng, 50, topic)) for at in range(0, 5_000, 50))
+    ]
+    for _ in several.through(records):
+        parts_out.append(len(several._queue))
+        deadline = time.monotonic() + DEADLINE_S
+        while not all(given.worker.hears() for given in several._queue):
+            assert time.monotonic() < deadline
+    full = parts_out.index(max(parts_out))
+    assert max(parts_out) >= 2 * SLOTS - 1
+    assert min(parts_out[full:]) >= max(parts_out) - 1
 
 
 def test_a_worker_that_is_killed_is_told_of(pool):

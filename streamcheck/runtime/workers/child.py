@@ -1,6 +1,7 @@
 """A worker: decodes one part after the other until its owner is gone. Started by the pool, never by hand."""
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -23,6 +24,8 @@ from streamcheck.runtime.workers.messages import SLOTS, Done, Hello, Part, Read,
 
 Asking = Callable[[SchemaRegistry], Registry]
 
+NICE = 5
+"""Below the owner, for which all wait: where cores are few it goes first, and workers are ahead of it as a rule."""
 _NOWHERE = SourcePartition("", 0)  # the owner knows where records come from
 
 
@@ -166,6 +169,7 @@ def serve(opening: OpenSection | None = None, asking: Asking | None = None) -> N
 
     opening: how sections are read, where there are any; asking: how a schema registry is asked.
     """
+    os.nice(NICE)
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: the owner decides when to stop
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")

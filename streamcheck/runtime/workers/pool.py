@@ -145,12 +145,15 @@ class Pool:
 
     # ------------------------------------------------------------------ back
     def _ready(self) -> Iterator[Batch]:
-        """What can be had without waiting."""
-        while self._queue:
+        """The first of what is pending, where it can be had without waiting.
+
+        One for each part that goes out: what is done with a batch may take long, and meanwhile workers have something
+        to do in all their slots.
+        """
+        if self._queue:
             first = self._queue[0]
-            if isinstance(first, _Given) and not first.worker.hears():
-                return
-            yield self._next()
+            if not isinstance(first, _Given) or first.worker.hears():
+                yield self._next()
 
     def _next(self) -> Batch:
         """The first of what is pending; waits for it."""
