@@ -247,6 +247,18 @@ def test_nothing_is_wider_than_a_narrow_window(site: Site, browser: Browser, pat
         browser.resize(1280, 900)
 
 
+def test_while_references_are_learned_a_cell_says_who_it_is_and_how_far_it_has_come(
+    site: Site, browser: Browser
+) -> None:
+    waiting = snapshot(3, ("", "premium"))
+    readings = tuple(replace(each, status="warming up 41 of 100 panes") for each in waiting.engine.monitors)
+    site.telemetry.publish(replace(waiting, engine=replace(waiting.engine, monitors=readings)))
+    browser.open(site.url)
+    assert browser.run("document.querySelectorAll('.cell.wait').length") == 6
+    cut = "[...document.querySelectorAll('.cell.wait .line > *')].filter((e) => e.scrollWidth > e.clientWidth + 1)"
+    assert browser.run(f"{cut}.map((e) => e.textContent)") == []
+
+
 def test_a_thousand_segments_are_drawn_in_no_time(site: Site, browser: Browser) -> None:
     site.telemetry.publish(snapshot(5, ("", *(f"segment {n}" for n in range(999)))))
     browser.open(site.url)
