@@ -8,6 +8,9 @@ PYTHON  ?=
 WORKERS ?= 2
 ARGS    ?=
 
+# Containers often set it. Tests start the command hundreds of times: each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -44,6 +44,16 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_a_config_is_looked_at_without_river(command: str) -> None:
+    """It takes longer to import than everything else; payments.yaml names detectors of river."""
+    code = f"import sys\nfrom streamcheck.cli import main\ntry:\n    main([{command!r}, {PAYMENTS!r}])\nfinally:\n"
+    code += "    print([name for name in ('river', 'scipy.stats') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert any(name in Path(PAYMENTS).read_text() for name in ("adwin", "page_hinkley"))
+
+
 def test_help_lists_every_command_in_one_line() -> None:
     result = run("--help")
     assert result.exit_code == 0

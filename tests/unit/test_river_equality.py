@@ -83,11 +83,32 @@ def test_same_drift_rows_as_river(name: str, river: Any, params: dict[str, Any],
         sorted({at + more for at in expected for more in (0, 1, 2) if 0 < at + more < ROWS}),
         list(range(1, ROWS)),
     ]
-    for cuts in cuttings[: 2 if name == "kswin" else 4]:  # river's KSWIN takes 0.1 ms a row
+    for cuts in cuttings:
         detector = build("detector", name, params)
         detector.seed(seed)
         assert ours(detector, rows, cuts) == expected
     assert expected, "a stream without drifts shows nothing"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"alpha": 0.05, "window_size": 41, "stat_size": 20}, {"alpha": 0.4, "window_size": 4, "stat_size": 2}],
+    ids=["default", "odd", "least"],
+)
+@pytest.mark.parametrize("digits", [17, 0], ids=["numbers", "ties"])
+def test_kswin_finds_the_very_p_values_of_river(params: dict[str, Any], digits: int) -> None:
+    """At each row: its quick test is of river's samples, and says what scipy says of them, bit for bit."""
+    rows = np.round(stream("kswin", 4)[:1_200], digits)
+    detector, river = build("detector", "kswin", params), drift.KSWIN(**params, seed=4)
+    detector.seed(4)
+    found, expected = [], []
+    for value in rows:
+        detector.step(np.array([value]))
+        river.update(float(value))
+        found.append((float(detector.inner("p_value")), list(detector.inner("window"))))
+        expected.append((float(river.p_value), list(river.window)))
+    assert found == expected
+    assert len({p for p, _ in found}) > 2
 
 
 def test_kswin_is_reproducible_by_its_seed_alone() -> None:

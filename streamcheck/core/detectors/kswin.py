@@ -1,8 +1,14 @@
 """KSWIN: do the newest rows come from another distribution than the rows before them?"""
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from streamcheck.core.components import param, register
 from streamcheck.core.detectors.base import DETECTOR_BYTES, Domain, Normal
@@ -12,6 +18,8 @@ from streamcheck.errors import ParameterError
 TUNED_STAT_ROWS, TUNED_WINDOW_ROWS = 60, 200
 """Samples of 60: a shift of one sd stays visible at a p value of 1e-8."""
 LEAST_P = 5e-324  # where a p value underflows to zero, its logarithm is still finite
+LEAST_STATISTIC = 0.1  # river's: smaller differences are no drift, whatever their p value
+TESTS_KEPT = 4_096
 
 
 @register
@@ -19,7 +27,7 @@ class KSWIN(RiverDetector):
     """Do the newest `stat_size` rows differ from a random sample of the window's older rows (Kolmogorov-Smirnov test)?
 
     Raab, Heusinger and Schleif (2020), Reactive soft prototype computing for concept drift streams. Rows: any finite
-    number. One test per row: slow (0.1 ms a row), and about 140 alarms in 100,000 stable rows by default; a smaller
+    number. One test per row: slow (0.02 ms a row), and about 140 alarms in 100,000 stable rows by default; a smaller
     alpha means fewer. Random, reproducible by `seed`. State: the window, the generator. `score`: -log10 of the p value.
     `since`: the newest rows that were compared.
 
@@ -76,9 +84,7 @@ class KSWIN(RiverDetector):
 
     def make(self) -> Any:
         """The KSWIN of river."""
-        from river.drift import KSWIN as River  # noqa: PLC0415,N811 (takes 0.7 s: only when needed)
-
-        return River(self.alpha, self.window_size, self.stat_size, self.seed_value)
+        return _quick()(self.alpha, self.window_size, self.stat_size, self.seed_value)
 
     def seed(self, value: int) -> None:
         """Make the samples reproducible. river begins the same sequence again after each drift."""
@@ -90,6 +96,64 @@ class KSWIN(RiverDetector):
         if self.inner("n") < self.window_size:
             return Evidence()
         return Evidence(self.stat_size, -math.log10(max(self.inner("p_value"), LEAST_P)), -math.log10(self.alpha))
+
+
+@cache
+def _quick() -> Any:
+    """The class of river, whose update asks the same of the same samples without a call of scipy for each row."""
+    from river import drift  # noqa: PLC0415 (takes 0.7 s: only when needed)
+
+    river: Any = drift.KSWIN
+
+    class Quick(river):  # type: ignore[misc]
+        """The p value of two samples of equal size depends on that size and on their largest distance only."""
+
+        window: deque[float]
+
+        def update(self, x: float) -> None:
+            """One row more. Line by line what river 0.26.1 does, but for where the p value is from."""
+            if self.drift_detected:
+                self._reset()
+            self.n += 1
+            self.window.append(x)
+            self._drift_detected = False
+            if len(self.window) < self.window_size:
+                return
+            older = self.window_size - self.stat_size
+            drawn = [self.window[at] for at in self._rng.sample(range(older), self.stat_size)]
+            newest = list(islice(self.window, older, self.window_size))
+            statistic, self.p_value = _tested(self.stat_size, _distance(drawn, newest))
+            if self.p_value <= self.alpha and statistic > LEAST_STATISTIC:
+                self._drift_detected = True
+                self.window = deque(newest, maxlen=self.window_size)
+
+    return Quick
+
+
+def _distance(one: Sequence[float], other: Sequence[float]) -> int:
+    """How far apart, in rows, are the cumulative counts of two samples of equal size at most?
+
+    >>> _distance([1.0, 2.0, 3.0], [2.0, 3.0, 9.0]), _distance([1.0, 1.0], [1.0, 1.0])
+    (1, 0)
+    """
+    first, second = np.array(one), np.array(other)
+    first.sort()
+    second.sort()
+    places = np.concatenate((first, second))
+    return int(np.abs(first.searchsorted(places, "right") - second.searchsorted(places, "right")).max())
+
+
+@lru_cache(TESTS_KEPT)
+def _tested(rows: int, distance: int) -> tuple[float, float]:
+    """The statistic and p value that scipy finds for any two samples of so many rows that are so far apart."""
+    from scipy.stats import ks_2samp  # noqa: PLC0415 (takes 0.5 s: only when needed)
+
+    one, other = np.zeros(rows), np.ones(rows)
+    other[distance:] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where scipy leaves the exact method, as river does
+        statistic, p = ks_2samp(one, other, method="auto")
+    return statistic, p
 
 
 def _log_arrangements(rows: int) -> float:

@@ -4,6 +4,7 @@ import math
 import random
 from array import array
 from collections import deque
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,9 +43,18 @@ class RiverDetector(RowDetector):
     """
 
     def setup(self) -> None:
-        """Refuse contradictory parameters, then make the river object."""
+        """Refuse contradictory parameters. The river object is made when it is needed: a config is checked without."""
         self.check()
-        self.river, self._twin = self.make(), self.make()
+
+    @cached_property
+    def river(self) -> Any:
+        """The river object, as it stands."""
+        return self.make()
+
+    @cached_property
+    def _twin(self) -> Any:
+        """A fresh one of its kind (see `exported`)."""
+        return self.make()
 
     def make(self) -> Any:
         """A fresh river object with our parameters. river is imported here: it takes 0.7 s."""
