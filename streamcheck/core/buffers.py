@@ -7,7 +7,7 @@ import numpy as np
 
 from streamcheck.core.ids import KEY_BYTES
 from streamcheck.core.plan import Limits
-from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.rows import Rows, concatenate, occurring
 
 TEXT_BYTES = 200
 """A category beside its characters: a str's head, places in a dictionary's table and list, and in `_seen`."""
@@ -88,8 +88,7 @@ class Kept:
             self._seen = [set() for _ in part.dictionaries]
         texts = []
         for codes, dictionary, seen in zip(part.codes, part.dictionaries, self._seen, strict=True):
-            found = np.unique(codes) if len(codes) < SMALL_ROWS[-1] else np.flatnonzero(np.bincount(codes + 1)) - 1
-            values = [dictionary.values[code] for code in found.tolist() if code >= 0]
+            values = [dictionary.values[code] for code in occurring(codes, dictionary).tolist()]
             texts.append([value for value in values if value not in seen])
         new = sum(map(_text_bytes, (text for column in texts for text in column)))
         return len(part) * _row_bytes(part) + new, texts

@@ -23,7 +23,7 @@ from streamcheck.core.partitions import Partition
 from streamcheck.core.plan import Column, Kind, Plan, Role, Target
 from streamcheck.core.readings import JoinPlaces, JoinReading
 from streamcheck.core.remembering import Memory
-from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.rows import Rows, concatenate, occurring
 from streamcheck.core.shadow import Labelled, Shadow, Telling
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import CodeArray, FieldStatus, FloatArray, IntArray, KeyArray, SourcePartition, StreamRole
@@ -262,9 +262,8 @@ class Closing:
         One pane gives one order, whatever its batches were.
         """
         values = rows.dictionaries[at].values
-        used = np.unique(rows.codes[at])
         table = np.full(len(values) + 1, float(missing_class))
-        for code in sorted(used[used >= 0].tolist(), key=values.__getitem__):
+        for code in sorted(occurring(rows.codes[at], rows.dictionaries[at]).tolist(), key=values.__getitem__):
             known = self._classes.get(values[code])
             if known is None and len(self._classes) < CLASSES_MAX:
                 known = self._classes[values[code]] = len(self._classes)

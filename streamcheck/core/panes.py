@@ -11,7 +11,7 @@ import numpy as np
 
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.plan import Column, Kind, Schema, Segmentation
-from streamcheck.core.rows import Rows, concatenate
+from streamcheck.core.rows import Rows, concatenate, occurring
 from streamcheck.core.segments import PaneGroups, group
 from streamcheck.core.summaries import (
     CategoricalPane,
@@ -298,7 +298,7 @@ class PaneRows:
         if column not in self._categories:
             place = self._coded[column]
             codes, values = self.rows.codes[place], self.rows.dictionaries[place].values
-            used = _occurring(codes)
+            used = occurring(codes, self.rows.dictionaries[place])
             if len(used) > CATEGORIES_MAX:  # which are kept depends on the order of rows
                 found, first = np.unique(codes[self.order], return_index=True)
                 found = found[np.argsort(first)]
@@ -313,8 +313,3 @@ class PaneRows:
             names = tuple(values[code] for code in named) + ((OTHER_SEGMENT,) if len(used) > CATEGORIES_MAX else ())
             self._categories[column] = (table[codes], names)
         return self._categories[column]
-
-
-def _occurring(codes: CodeArray) -> IntArray:
-    """The distinct codes but for -1, ascending."""
-    return np.flatnonzero(np.bincount(codes + 1)[1:])

@@ -76,8 +76,8 @@ class Pool:
             self._segments[place, at] = joined.segments[labelled.segmentations.index(name)][index]
         for place, values in enumerate((joined.prediction, joined.label, joined.score)):
             self._values[place, at] = values[index]
-        for chunk in np.unique(at // CHUNK_ROWS).tolist():
-            self._touched |= {self._enrol(int(chunk)), _FOUND}
+        for chunk in np.flatnonzero(np.bincount(at // CHUNK_ROWS)).tolist():
+            self._touched |= {self._enrol(chunk), _FOUND}
         step = self._rows // PARTS
         if self._seen // step > before // step:
             self._search()

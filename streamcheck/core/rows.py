@@ -7,6 +7,8 @@ import numpy as np
 
 from streamcheck.core.types import Batch, CodeArray, Dictionary, FloatArray, IntArray, KeyArray, Original, StatusArray
 
+FEW_A_ROW = 4
+"""Of a dictionary's values for each row: up to so many, codes are counted."""
 DICTIONARY_EXCESS = 64
 """Values by which a dictionary may exceed twice the rows that keep it alive; above the two of a binary column."""
 
@@ -138,10 +140,21 @@ def _unify(parts: Sequence[Rows]) -> tuple[CodeArray, tuple[Dictionary, ...]]:
     return codes, tuple(dictionaries)
 
 
+def occurring(codes: IntArray | CodeArray, dictionary: Dictionary) -> IntArray:
+    """The distinct codes (n,) but for -1, ascending. Counted as a rule: np.unique takes four times as long.
+
+    >>> occurring(np.array([2, -1, 0, 2]), Dictionary(("a", "b", "c"))).tolist()
+    [0, 2]
+    """
+    if len(dictionary) <= FEW_A_ROW * len(codes):
+        return np.flatnonzero(np.bincount(codes + 1)[1:])
+    found = np.unique(codes).astype(np.int64)
+    return found[found >= 0]
+
+
 def recode(codes: CodeArray, theirs: Dictionary, ours: Dictionary) -> CodeArray:
     """Codes of one dictionary as codes of another, which grows as needed; -1 stays -1."""
-    used = np.unique(codes)
     table = np.full(len(theirs) + 1, -1, np.int32)  # the last place serves code -1
-    for code in used[used >= 0].tolist():
+    for code in occurring(codes, theirs).tolist():
         table[code] = ours.encode(theirs.values[code])
     return table[codes]
