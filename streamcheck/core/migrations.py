@@ -13,8 +13,11 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 12
+VERSION = 13
 """In which every part of the state is written now."""
+
+THIN_ROWS = 10
+"""Rows in a pane, on average, below which `scale` up to format 12 gave another mean than it does now."""
 
 FIRING = 2
 """An alert's state, as it has always been written."""
@@ -133,6 +136,24 @@ def _monitor_11(old: State) -> State:
     return {**old, "instance": {**instance, "pace": [None, 0, 1.0, False]}}
 
 
+def _monitor_12(old: State) -> State:
+    """`scale` took more off a row than it may where panes hold few: their monitors begin anew, as changed ones do."""
+    if "scale" not in old["made_of"] or not _thin(old["instance"]["normal"]):
+        return old
+    return {**old, "fingerprint": "of format 12"}
+
+
+def _thin(state: Any) -> bool:
+    """Whether a reference's state holds panes of few rows."""
+    if isinstance(state, list):
+        return any(map(_thin, state))
+    if not isinstance(state, dict):
+        return False
+    if "between" in state:
+        return bool(state["moment"][0] < THIN_ROWS * state["panes"])
+    return any(map(_thin, state.values()))
+
+
 def _neighbourly(state: Any) -> Any:
     """A reference's state with what its accumulators of moments hold now."""
     if isinstance(state, list):
@@ -160,6 +181,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (9, "monitor"): _monitor_9,
     (10, "monitor"): _monitor_10,
     (11, "monitor"): _monitor_11,
+    (12, "monitor"): _monitor_12,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

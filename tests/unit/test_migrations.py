@@ -253,3 +253,14 @@ def test_nobody_had_looked_for_undeclared_fields_in_format_10() -> None:
         assert content.export() == {"counts": [["x", 0, 40]], "names": [], "panes": 0, "beyond": False}
         assert content.undeclared(Names(20, (("fee", 20),))) == [], "a reference that knows none says nothing of them"
     assert migrated("monitor/a/0", 10, {"instance": 1, "made_of": ["scan", "mean", "first"]})["instance"] == 1
+
+
+def test_scale_of_panes_of_few_rows_begins_anew_after_format_12() -> None:
+    def after(measure, rows):
+        content = {"between": 1.0, "panes": 40, "moment": [40 * rows, 0.0, 0.0, 0.0]}
+        normal = {"reference": {"calendar": {"slots": {"3": {"panes": 40, "content": content}}}}}
+        state = {"fingerprint": "f", "instance": {"normal": normal}, "made_of": ["scan", measure, "auto"]}
+        return migrated("monitor/a/0", 12, state, newest=13)
+
+    assert after("scale", 2)["fingerprint"] != "f", "as if its config had changed"
+    assert after("scale", 50)["fingerprint"] == after("mean_shift", 2)["fingerprint"] == "f"

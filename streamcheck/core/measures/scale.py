@@ -35,11 +35,15 @@ class Scale(ScoreMeasure):
         return value_size(level, baseline)
 
     def moment(self, summary: NumericSummary) -> Moment | None:
-        """The moment of the pane's scale scores, less 0.66 (m^2 - s^2/n) each, rooted; m, s: of its location scores."""
+        """The moment of the pane's scale scores, less 0.66 (m^2 - q/n) each, rooted.
+
+        m and q: mean and mean square of its n location scores. m^2 - q/n is the mean product of two different rows,
+        times 1 - 1/n: what rows that move together have in common. One row alone tells nothing of it.
+        """
         scale, location = summary.scores(self.column), summary.scores(0)
         if scale is None or location is None or not scale.square or summary.layout is None:
             return scale
-        moved = location.total * location.total / scale.n - location.variance
+        moved = (location.total * location.total - location.square) / scale.n
         return rooted(Moment(scale.n, scale.total - SHIFTED * moved, scale.square), scale, summary.layout.calm)
 
     def shown(self, moment: Moment) -> float:
