@@ -73,7 +73,6 @@ OWN: tuple[Own, ...] = (
         "psi above .2",
         [{"on": "features", "measure": "psi", "detector": {"threshold": {"above": 0.2}}}],
         None,
-        categories=True,
     ),
     Own("adwin-auto", "adwin: auto", [{"on": "features", "detector": {"adwin": "auto"}}], None),
     Own(

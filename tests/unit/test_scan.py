@@ -114,6 +114,16 @@ def test_what_is_said_of_a_change() -> None:
     assert first.rows % ROWS == 0
 
 
+@pytest.mark.parametrize(("changed", "window"), [(5, 6), (7, 8), (11, 12)])
+def test_a_change_is_dated_to_the_step_whichever_window_found_it(changed: int, window: int) -> None:
+    """The height is such that the one that reaches back one step too far is the first to see it."""
+    detector = build("detector", "scan", {"h": 0.999 * changed / math.sqrt(window)})
+    signals = [Signal(z, 0.0, 1.0, ROWS, z, 0.0) for z in [0.0] * 40 + [1.0] * changed]
+    verdicts = [detector.step(signal, 1_000 * at) for at, signal in enumerate(signals)]
+    assert [v.drifting for v in verdicts[-2:]] == [False, True]
+    assert verdicts[-1].change_at == 40_000
+
+
 def test_an_alarm_ends_once_the_stream_has_returned_and_not_before() -> None:
     rng, detector = np.random.default_rng(3), scan()
     counts = [*rng.binomial(ROWS, 0.1, 100), *rng.binomial(ROWS, 0.25, 150), *rng.binomial(ROWS, 0.1, 100)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.detectors._dating import beginnings, likeliest
 from streamcheck.core.detectors._grown import GROWN_BYTES, Grown, Usual
 from streamcheck.core.detectors._statistics import deviations, known, largest, returned, since
 from streamcheck.core.detectors._steps import TOTALS, Steps, columns, taken
@@ -155,11 +156,19 @@ class Bank:
             chart, slot = int(charts[place]), int(window[place])
             held = self.total[chart] - self.before[chart, :, slot]
             self.alarm[chart] = 1 if z[place] > 0 else -1
-            self.alarm_at[chart] = self.times[chart, slot]
+            one = slice(place, place + 1)
+            self.alarm_at[chart] = self._dated(chart, taken(steps, one), usual.taken(one), int(self.alarm[chart]))
             moved = held[0] - held[2] if steps.share[place] else held[0]
             self.shift[chart] = 0.5 * (moved / held[1] - usual.offset[place])
             self.evidence[chart] = 0.0
             self.grown.doubt(chart)
+
+    def _dated(self, chart: int, steps: Steps, usual: Usual, direction: int) -> int:
+        """When the change that has just raised an alarm most likely began."""
+        first, slots = beginnings(int(self.count[chart]), int(self.since[chart]), int(self.levels[chart]))
+        length = self.count[chart] - first
+        best = likeliest(steps, usual, self.total[chart], self.before[chart][:, slots], length, direction)
+        return int(self.times[chart, slots[best]])
 
     def _test_returns(self, charts: IntArray, steps: Steps, usual: Usual) -> None:
         """Page's test of "as the reference" against "half of the alarm's shift", at the newest step."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamcheck.core.detectors._bank import ALL_SLOTS, RESOLVED, Bank
+from streamcheck.core.detectors._dating import beginnings, likeliest
 from streamcheck.core.detectors._grown import Usual
 from streamcheck.core.detectors._statistics import deviations, known, largest, returned, since
 from streamcheck.core.detectors._steps import TOTALS, Steps, taken
@@ -86,7 +87,7 @@ class Course:
             if not len(over):
                 return n, opened
             at = int(over[0])
-            self._open(steps, past, int(slot[at]), at, float(z[at]), float(usual.offset[at]))
+            self._open(steps, usual, past, int(slot[at]), at, float(z[at]))
             opened[at], at = True, at + 1
             if self._stop:
                 return at, opened
@@ -97,15 +98,27 @@ class Course:
             bank.since[chart] = bank.count[chart] + number
         return number, opened
 
-    def _open(self, steps: Steps, past: "_Past", slot: int, at: int, z: float, offset: float) -> None:
+    def _open(self, steps: Steps, usual: Usual, past: "_Past", slot: int, at: int, z: float) -> None:
         bank, chart = self._bank, self._chart
         held = past.held(slot, at)
         bank.alarm[chart] = self._direction = 1 if z > 0 else -1
-        bank.alarm_at[chart] = bank.times[chart, slot] if slot < ALL_SLOTS else self._at_ms
+        bank.alarm_at[chart] = self._dated(steps, usual, past, at)
         moved = held[0] - held[2] if steps.share[at] else held[0]
-        bank.shift[chart] = 0.5 * (moved / held[1] - offset)
+        bank.shift[chart] = 0.5 * (moved / held[1] - usual.offset[at])
         bank.evidence[chart] = 0.0
         bank.grown.doubt(chart)
+
+    def _dated(self, steps: Steps, usual: Usual, past: "_Past", at: int) -> int:
+        """When the change that has just raised an alarm most likely began; as the bank says it."""
+        bank, chart = self._bank, self._chart
+        began, count = int(bank.count[chart]), int(bank.count[chart]) + at + 1
+        first, slots = beginnings(count, int(bank.since[chart]), int(bank.levels[chart]))
+        ago = np.where(first >= began, ALL_SLOTS + first - began, slots)
+        one, total = slice(at, at + 1), past.totals[at + 1]
+        best = likeliest(
+            taken(steps, one), usual.taken(one), total, past.table[:, ago], count - first, self._direction
+        )
+        return int(bank.times[chart, slots[best]]) if first[best] < began else self._at_ms
 
     def _test_returns(self, steps: Steps, usual: Usual, start: int, stop: int) -> int:
         """Page's test through the steps from start to before stop: before which one it was decided, or stop."""

@@ -73,16 +73,21 @@ def largest(
     sums: of windows (C, K), of as many steps as length says; none: where there is no window; up, down (C, 1): which
     way is of interest.
     """
-    g = np.ones(length.shape)
-    tied = usual.lag1 > 0.0
-    if tied.any():
-        g[tied] = inflation(usual.lag1[tied, None], usual.decay[tied, None], length[tied].astype(np.float64))
-    z = _z(steps, sums, g, usual)
+    z = standardised(steps, usual, sums, length)
     wanted = ((z > 0.0) & up) | ((z < 0.0) & down)
     scores = np.where(wanted & ~none, np.abs(z), 0.0)
     rows, best = np.arange(len(scores)), scores.argmax(axis=1)
     score = freed(scores[rows, best], np.maximum(usual.freedom, FREEDOM_MIN))
     return np.where(usual.plain > 0.0, score, _doubted(score)), best, z[rows, best]
+
+
+def standardised(steps: Steps, usual: Usual, sums: Sequence[FloatArray], length: IntArray) -> FloatArray:
+    """The z of windows (C, K) of so many steps, with what the likeness of neighbours makes of them."""
+    g = np.ones(length.shape)
+    tied = usual.lag1 > 0.0
+    if tied.any():
+        g[tied] = inflation(usual.lag1[tied, None], usual.decay[tied, None], length[tied].astype(np.float64))
+    return _z(steps, sums, g, usual)
 
 
 def _doubted(score: FloatArray) -> FloatArray:

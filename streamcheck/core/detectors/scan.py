@@ -32,7 +32,7 @@ class Scan(PaneDetector):
     half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a
     factor of 1.5 to spare, and of 2.25 where panes visibly scatter. No window reaches back before the end of an alarm.
     `score`: the largest |z|, as a normal number of the same tail, above h while an alarm is open. `change_at`: where
-    the window of the alarm begins.
+    the change most likely began, of all steps that sums are kept of (each of the last 17, every second of 34 ...).
 
     >>> detector = Scan(h=4.0)
     >>> signals = [Signal(value=z, center=0.0, se=1.0, rows=100, level=z, baseline=0.0) for z in (0.5, -0.2, 3.0, 3.0)]
