@@ -52,7 +52,7 @@ BASE_BYTES = 150 * MIB
 TREE_FACTOR = 25
 """Python objects for each byte of JSON, at worst: `[],` is 3 bytes and 64 in memory."""
 FETCH_COPIES = 3
-"""A fetch response while it arrives, in its frame, and cut into partitions."""
+"""A fetch response in its frame, the same cut into partitions, and what is left of the one before."""
 BATCH_COPIES = 3
 """A record batch as it came, decompressed, and cut into records."""
 WORKER_BYTES = 64 * MIB

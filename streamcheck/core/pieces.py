@@ -43,12 +43,7 @@ class Pieces(Sequence[bytes | None]):
     @classmethod
     def together(cls, parts: "Sequence[Pieces]") -> "Pieces":
         """The values of all parts, of which there is one at least."""
-        if len(parts) == 1:
-            return parts[0]
-        shifted = list(zip(parts, accumulate((len(part.data) for part in parts[:-1]), initial=0), strict=True))
-        begins = np.concatenate([part.begins + by for part, by in shifted])
-        ends = np.concatenate([part.ends + by for part, by in shifted])
-        return cls(b"".join([part.data for part in parts]), begins, ends)
+        return parts[0] if len(parts) == 1 else cls._moved(*_laid([part.data for part in parts]), parts)
 
     @classmethod
     def beside(cls, parts: "Sequence[Sequence[Pieces]]") -> "list[Pieces]":
@@ -57,15 +52,18 @@ class Pieces(Sequence[bytes | None]):
         own = ((column.data, block) for part, block in zip(parts, blocks, strict=True) for column in part)
         if len(parts) == 1 or any(data and data is not block for data, block in own):
             return [cls.together(column) for column in zip(*parts, strict=True)]
-        data, shifts = b"".join(blocks), list(accumulate(map(len, blocks[:-1]), initial=0))
-        return [
-            cls(
-                data,
-                np.concatenate([each.begins + by for each, by in zip(column, shifts, strict=True)]),
-                np.concatenate([each.ends + by for each, by in zip(column, shifts, strict=True)]),
-            )
-            for column in zip(*parts, strict=True)
-        ]
+        data, shifts = _laid(blocks)
+        return [cls._moved(data, shifts, column) for column in zip(*parts, strict=True)]
+
+    @classmethod
+    def _moved(cls, data: bytes, shifts: Sequence[int], parts: "Sequence[Pieces]") -> "Pieces":
+        """The values of all parts in a block in which each lies that much further on."""
+        moved = list(zip(parts, shifts, strict=True))
+        return cls(
+            data,
+            np.concatenate([part.begins + by for part, by in moved]),
+            np.concatenate([part.ends + by for part, by in moved]),
+        )
 
     @classmethod
     def none(cls, count: int) -> "Pieces":
@@ -120,8 +118,22 @@ class Pieces(Sequence[bytes | None]):
         found = np.frombuffer(self.data, np.uint8, end - begin, begin)
         if wide > 1 or (found[before] != LINE_END).any():
             found = found.copy()
-            found[before[:, None] + np.arange(1, narrow)] = BLANK
-            for more in range(narrow, wide):
-                found[before[gaps > more] + more] = BLANK
+            if wide > 1:
+                found[_each(before, gaps)] = BLANK
             found[before] = LINE_END
         return found.data
+
+
+def _laid(blocks: Sequence[bytes]) -> tuple[bytes, list[int]]:
+    """All blocks as one, and where each begins there; the same one several times in a row is there once."""
+    fresh = [at for at, block in enumerate(blocks) if not at or block is not blocks[at - 1]]
+    begins = list(accumulate((len(blocks[at]) for at in fresh[:-1]), initial=0))
+    repeats = np.diff([*fresh, len(blocks)])
+    data = blocks[0] if len(fresh) == 1 else b"".join([blocks[at] for at in fresh])
+    return data, np.repeat(begins, repeats).tolist()
+
+
+def _each(begins: IntArray, counts: IntArray) -> IntArray:
+    """The numbers from each beginning on, so many of them."""
+    upto = np.cumsum(counts)
+    return np.repeat(begins - upto + counts, counts) + np.arange(upto[-1])

@@ -128,6 +128,34 @@ def test_records_of_one_length_are_found_like_others(seed, monkeypatch) -> None:
         wire.records([(parts[-1][0], bytes(damaged))])
 
 
+def test_records_that_were_not_compressed_stay_where_the_answer_lies() -> None:
+    """Whatever their batches are, and whoever is left out between them; with compressed ones they are put together."""
+    answer = b"".join([simple(0, 3), batch(3, [(7, b"k", None, [("a", b"1")])]), simple(4, 900), simple(904, 2)])
+    found = [(wire.header(each), wire.payload(each, wire.header(each), 1 << 30)) for each in wire.slices(answer)]
+    whole, odd = wire.records(found, headers=True), wire.records([found[0], found[2]])
+    assert whole.values.data is answer
+    assert odd.values.data is answer
+    assert list(whole.values) == [b"v0", b"v1", b"v2", None, *(b"v%d" % at for at in range(4, 906))]
+    assert whole.keys[3] == b"k"
+    assert [bytes(each or b"")[:1] for each in whole.headers][2:5] == [b"\x00", b"\x02", b"\x00"]
+    assert odd.offsets.tolist() == [0, 1, 2, *range(4, 904)]
+    assert whole.size == sum(len(part) for _, part in found) < len(answer)
+    packed = simple(906, 2, codec=ZSTD)
+    head = wire.header(memoryview(packed))
+    both = wire.records([*found, (head, wire.payload(memoryview(packed), head, 1 << 30))])
+    assert list(both.values) == [*whole.values, b"v906", b"v907"]
+
+
+def test_a_record_that_leads_into_the_next_batch_is_malformed() -> None:
+    answer = bytearray(simple(0, 3) + simple(3, 3))
+    answer[61] += 2  # one byte more than there is of the first record
+    found = [(wire.header(each), wire.payload(each, wire.header(each), 1 << 30)) for each in wire.slices(bytes(answer))]
+    for parts in (found, found[:1]):
+        with pytest.raises(MalformedBatch):
+            wire.records(parts)
+    assert list(wire.records(found[1:]).values) == [b"v3", b"v4", b"v5"]
+
+
 @pytest.mark.parametrize("magic", [0, 1])
 def test_legacy_message_sets(magic) -> None:
     data = batch(0, [(1_000 + at, b"k", b"v%d" % at, []) for at in range(5)], magic=magic)

@@ -33,8 +33,9 @@ PROBE_MS = 2_000
 FETCH_SETTINGS: dict[str, object] = {
     "fetch_min_bytes": 65_536,
     "fetch_max_wait_ms": 500,
-    "fetch_max_bytes": 8 << 20,  # the client holds an answer three times while it takes it apart
+    "fetch_max_bytes": 8 << 20,  # the client holds an answer twice while it takes it apart
     "max_partition_fetch_bytes": 2 << 20,
+    "retry_backoff_ms": 50,  # as long it waits for leaders at its start, and again where it did not know them
 }
 
 _OWN: dict[str, object] = {

@@ -42,6 +42,15 @@ class Frame:
         start, self._at = self._at, self._at + len(data)
         self._data[start : self._at] = data
 
+    @property
+    def room(self) -> memoryview:
+        """Where what is still to come goes, but for the last byte."""
+        return self._data[self._at : -1]
+
+    def filled(self, count: int) -> None:
+        """So many bytes have come into the room."""
+        self._at += count
+
     def seek(self, at: int) -> None:
         """Go there."""
         self._at = at

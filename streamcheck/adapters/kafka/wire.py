@@ -6,7 +6,7 @@ Format: https://kafka.apache.org/documentation/#recordbatch. Older message sets 
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -169,22 +169,38 @@ def records(batches: Sequence[tuple[Header, Payload]], *, headers: bool = False)
     Only the way from record to record is walked in Python, because each begins where the one before ends; everything
     inside is decoded as columns. Headers of records are stepped over unread; with `headers` it is said where they are.
     """
-    data = b"".join([part for _, part in batches])
+    data, begins = _block([part for _, part in batches])
     try:
-        starts = _starts(data, batches)
+        starts = _starts(data, begins, batches)
         found, headings = _columns(data, starts, batches)
         return replace(found, headers=headings) if headers else found
     except IndexError as error:  # a length led beyond the end
         raise MalformedBatch from error
 
 
-def _starts(data: bytes, batches: Sequence[tuple[Header, Payload]]) -> IntArray:
-    """Where each record begins. Those of one length, as of a fixed form, are found together; others one by one."""
-    octets, found = np.frombuffer(data, np.uint8), [np.empty(0, np.int64)]
-    at = end = apart = 0
-    for head, part in batches:
-        end += len(part)
-        left = head.records
+def _block(parts: Sequence[Payload]) -> tuple[bytes, list[int]]:
+    """One block in which all parts lie, in their order, and where each begins: their answer, if none was compressed."""
+    views = [part for part in parts if isinstance(part, memoryview) and len(part)]
+    answer = views[0].obj if views else None
+    if isinstance(answer, bytes) and len(views) == len(parts) and all(view.obj is answer for view in views):
+        base = _address(answer)
+        return answer, [_address(view) - base for view in views]
+    return b"".join(parts), list(accumulate(map(len, parts[:-1]), initial=0))
+
+
+def _address(data: Payload) -> int:
+    """Where in memory these bytes lie."""
+    return int(np.frombuffer(data, np.uint8).__array_interface__["data"][0])
+
+
+def _starts(data: bytes, begins: Sequence[int], batches: Sequence[tuple[Header, Payload]]) -> IntArray:
+    """Where each record begins. Those of one length, as of a fixed form, are found together; others one by one.
+
+    begins: where each batch does.
+    """
+    octets, found, apart = np.frombuffer(data, np.uint8), [np.empty(0, np.int64)], 0
+    for begin, (head, part) in zip(begins, batches, strict=True):
+        at, end, left = begin, begin + len(part), head.records
         while left:
             if not apart and len(_alike(octets, at, min(left, ALIKE_MIN))) > ALIKE_MIN:
                 bounds = _alike(octets, at, min(left, end - at))
@@ -243,19 +259,21 @@ def _after_long(data: bytes, at: int) -> int:
 
 def _varints(octets: npt.NDArray[np.uint8], at: IntArray) -> tuple[IntArray, IntArray]:
     """The zigzag varints that begin at each position, and where each ends."""
-    octet = octets[at]
-    value = (octet & 0x7F).astype(np.uint64)
-    at = at + 1
-    more = np.flatnonzero(octet > 0x7F)
-    shift = 7
-    while len(more):
-        if shift >= _VARINT_BITS_MAX:
-            raise MalformedBatch
-        octet = octets[at[more]]
-        value[more] |= (octet & 0x7F).astype(np.uint64) << np.uint64(shift)
-        at[more] += 1
-        more = more[octet > 0x7F]
-        shift += 7
+    octet = octets.take(at)
+    value, at, more = (octet & 0x7F).astype(np.uint64), at + 1, octet > 0x7F
+    if more.any():  # of all, masked: faster than to choose those that are longer, until they are few
+        octet = octets.take(at, mode="clip")
+        value |= (octet & 0x7F) * (more.astype(np.uint64) << np.uint64(7))
+        at += more
+        longer, shift = np.flatnonzero(more & (octet > 0x7F)), 14
+        while len(longer):
+            if shift >= _VARINT_BITS_MAX:
+                raise MalformedBatch
+            octet = octets[at[longer]]
+            value[longer] |= (octet & 0x7F).astype(np.uint64) << np.uint64(shift)
+            at[longer] += 1
+            longer = longer[octet > 0x7F]
+            shift += 7
     half = (value >> np.uint64(1)).view(np.int64)
     return half ^ -(value & np.uint64(1)).view(np.int64), at
 
@@ -282,7 +300,8 @@ def _columns(
     offsets, timestamps = _stamps(batches, delta, elapsed)
     keys = _cut(data, key_at, key_ends, key_length)
     values = _cut(data, value_at, value_ends, value_length)
-    return Records(offsets, timestamps, keys, values, len(data)), Pieces(data, value_ends, ends)
+    size = sum(len(part) for _, part in batches)
+    return Records(offsets, timestamps, keys, values, size), Pieces(data, value_ends, ends)
 
 
 def _stamps(batches: Sequence[tuple[Header, Payload]], delta: IntArray, elapsed: IntArray) -> tuple[IntArray, IntArray]:
