@@ -18,7 +18,6 @@ from typing import Any
 
 import streamcheck.adapters.sqlite.aside
 import streamcheck.cli.kafka_wiring
-import streamcheck.cli.replay
 import streamcheck.cli.service
 import streamcheck.config.load  # noqa: F401 - all for the sake of the clock
 from bench.contenders.stages import watch
@@ -41,6 +40,7 @@ def main() -> None:
     words = ["run", args.config, "--until-end", "--no-supervise", "--json"]
     supervised = [sys.executable, "-m", "streamcheck", *(word for word in words if word != "--no-supervise")]
     if args.files:
+        importlib.import_module("streamcheck.cli.replay")
         importlib.import_module("streamcheck.adapters.files.tables")
         words = ["backtest", args.config, "--predictions", args.files[0], "--labels", args.files[1]]
         words += [f"--{args.report[0]}", args.report[1]] if args.report else []

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import json
 import socketserver
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -243,3 +245,8 @@ def test_silences_are_read_again_when_they_change(tmp_path: Path) -> None:
     (tmp_path / "silences.json").write_text("[{")
     with pytest.raises(StateError, match="does not hold silences"):
         reader.read()
+
+
+def test_certificates_are_read_with_the_first_message_and_not_before() -> None:
+    asked = "import ssl; ssl.create_default_context = None; import streamcheck.cli.notify_wiring"
+    subprocess.run([sys.executable, "-c", asked], check=True)

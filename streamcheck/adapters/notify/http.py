@@ -5,6 +5,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """A message goes where the config says, or nowhere."""
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+@cache
+def _opener() -> urllib.request.OpenerDirector:
+    """Made when the first message goes out: it reads all certificates that the system trusts, which takes 60 ms."""
+    return urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -28,7 +32,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310 - the config takes http(s) only
     where = urlsplit(url).hostname
     try:
-        with _OPENER.open(request, timeout=SEND_S_MAX) as answer:
+        with _opener().open(request, timeout=SEND_S_MAX) as answer:
             content: bytes = answer.read(ANSWER_BYTES_MAX)
             return content
     except urllib.error.HTTPError as error:

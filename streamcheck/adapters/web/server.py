@@ -28,6 +28,7 @@ LINE_BYTES_MAX = 4_096
 HEAD_BYTES_MAX = 16_384
 """Request line and headers; with HANDLERS_MAX clients that is 256 KiB."""
 
+CLOSE_S = 0.01
 DRAIN_S_MAX = 1.0
 DRAIN_BYTES_MAX = 1_048_576
 
@@ -83,8 +84,11 @@ class WebServer:
     def close(self) -> None:
         """Answer no more; requests under way end with the process."""
         if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
+            threading.Thread(target=self._server.shutdown, daemon=True).start()
+        while self._thread.is_alive():  # it looks up ten times a second, and when somebody comes
+            with contextlib.suppress(OSError):
+                socket.create_connection(self.address, CLOSE_S).close()
+            self._thread.join(CLOSE_S)
         self._server.server_close()
 
 
