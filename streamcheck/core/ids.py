@@ -58,11 +58,8 @@ def keys_of_texts(data: npt.NDArray[np.uint8], starts: IntArray) -> KeyArray:
         return NO_KEYS
     first, end = int(starts[0]), int(starts[-1])
     length = int(starts[1]) - first
-    if length <= SHORT_BYTES_MAX and (np.diff(starts) == length).all():  # all of one short length: one block of bytes
-        block = np.zeros((rows, KEY_BYTES), np.uint8)
-        block[:, :length] = data[first:end].reshape(rows, length)
-        block[:, SHORT_BYTES_MAX] = length
-        return block.view("<u8").astype(np.uint64, copy=False)
+    if length <= SHORT_BYTES_MAX and (np.diff(starts) == length).all():
+        return keys_of_alike(data[first:end].reshape(rows, length))
     padded = np.zeros(end - first + 2 * _WORD, np.uint8)
     padded[: end - first] = data[first:end]
     words: npt.NDArray[np.uint64] = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded.data, strides=(1,))
@@ -76,6 +73,15 @@ def keys_of_texts(data: npt.NDArray[np.uint8], starts: IntArray) -> KeyArray:
         held, places = padded.tobytes(), zip(begins[long].tolist(), (begins + lengths)[long].tolist(), strict=True)
         found[long] = keys_of_long(held[start:stop] for start, stop in places)
     return found
+
+
+def keys_of_alike(texts: npt.NDArray[np.uint8]) -> KeyArray:
+    """The keys of texts of one length, SHORT_BYTES_MAX bytes at most: (n, bytes) of UTF-8."""
+    rows, length = texts.shape
+    block = np.zeros((rows, KEY_BYTES), np.uint8)
+    block[:, :length] = texts
+    block[:, SHORT_BYTES_MAX] = length
+    return block.view("<u8").astype(np.uint64, copy=False)
 
 
 def keys_of_long(texts: Iterable[bytes]) -> KeyArray:

@@ -120,7 +120,7 @@ class Decoder:
         schema, slots, values, where = self._schema, found.slots, found.values, found.places
         doubts: dict[int, str] = {}
         if schema.id_path:
-            rows.keys[where], doubts = read_keys(values[slots[schema.id_path]])
+            rows.keys[where], doubts = read_keys(values[slots[schema.id_path]], json=found.json)
         if schema.time is not None:
             unit = found.unit or schema.time.unit
             slot = slots[schema.time.path] if unit is TimeUnit.ISO8601 else number_slot(slots, schema.time.path)

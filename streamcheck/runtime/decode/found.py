@@ -69,7 +69,8 @@ class Found:
     """What was found in some records.
 
     places: where they stand among the rows; values: by slot, one for each record; slots: of each path. numeric: columns
-    of numbers that are still to be written, and their slots. unit: of event times, where their own type says it.
+    of numbers that are still to be written, and their slots. unit: of event times, where their own type says it. json:
+    whether the values are of JSON's types alone.
     """
 
     places: slice | IntArray
@@ -77,6 +78,7 @@ class Found:
     slots: Mapping[Path, int]
     numeric: Sequence[tuple[int, int]]
     unit: TimeUnit | None = None
+    json: bool = False
 
 
 class Reader(Protocol):

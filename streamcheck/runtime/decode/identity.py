@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from streamcheck.core.ids import keys_of, lengths_of
+from streamcheck.core.ids import SHORT_BYTES_MAX, keys_of, keys_of_alike, lengths_of
 from streamcheck.core.types import KeyArray
+from streamcheck.runtime.decode.packing import texts
 
 MISSING_ID = "missing id"
 BAD_ID = "bad id"
@@ -15,8 +16,14 @@ _ID_BITS = 1024
 """A whole number of more bits has over 300 digits; it is not even written out."""
 
 
-def read_keys(values: Sequence[object]) -> tuple[KeyArray, dict[int, str]]:
-    """The keys of the ids (of "" where there is none), and position -> reason of those."""
+def read_keys(values: Sequence[object], *, json: bool = False) -> tuple[KeyArray, dict[int, str]]:
+    """The keys of the ids (of "" where there is none), and position -> reason of those.
+
+    json: whether values are of JSON's types alone.
+    """
+    alike = texts(values) if json else None
+    if alike is not None and alike.shape[1] <= SHORT_BYTES_MAX:
+        return keys_of_alike(alike), {}
     with suppress(TypeError):  # where some are no texts
         lengths = lengths_of(values)  # type: ignore[arg-type]
         if lengths.min(initial=1) > 0 and lengths.max(initial=0) <= ID_LENGTH_MAX:

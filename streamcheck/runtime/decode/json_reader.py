@@ -48,7 +48,7 @@ class JsonReader:
             return
         for at, row in self._copied:
             rows.numeric[at, where] = rows.numeric[row, where]
-        yield Found(where, leaves, self.slots, self._left)
+        yield Found(where, leaves, self.slots, self._left, json=True)
 
     def read_some(self, values: Pieces, places: IntArray, rows: Rows) -> Found:
         """The same of values that stand anywhere."""

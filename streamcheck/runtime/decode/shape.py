@@ -16,7 +16,7 @@ import numpy as np
 
 from streamcheck.core.types import FloatArray
 from streamcheck.errors import ConfigError, Mistake
-from streamcheck.runtime.decode.packing import Packing
+from streamcheck.runtime.decode.packing import Packing, floats
 
 Path = tuple[str, ...]
 _Anything = list[Any] | int | float | str | bool | None
@@ -115,6 +115,9 @@ class Node:
 
 def _floats(values: Sequence[float | None]) -> FloatArray:
     """Numbers, NaN in the place of null."""
+    found = floats(values)
+    if found is not None:
+        return found
     try:
         return np.fromiter(values, np.float64, len(values))  # null raises
     except TypeError:

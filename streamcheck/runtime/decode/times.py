@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from streamcheck.core.plan import TimeUnit
 from streamcheck.core.types import BoolArray, IntArray
+from streamcheck.runtime.decode.packing import wholes
 
 TIME_MS_MAX = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z."""
@@ -35,6 +36,9 @@ def read_times(values: Sequence[object], unit: TimeUnit) -> IntArray:
     >>> read_times(["2026-03-01T11:00:00.5+01:00"], TimeUnit.ISO8601).tolist()
     [1772359200500]
     """
+    numbers = None if unit is TimeUnit.ISO8601 else wholes(values)
+    if numbers is not None:
+        return from_ints(numbers, unit)
     kinds = set(map(type, values))
     if unit is TimeUnit.ISO8601:
         times = _iso(values if kinds == {str} else [value if type(value) is str else "" for value in values])
