@@ -106,10 +106,12 @@ def _run(loaded: "Loaded", config: str, *, until_end: bool, new_lineage: bool, r
     from streamcheck.cli.operations_wiring import watched  # noqa: PLC0415
     from streamcheck.cli.page_wiring import desk  # noqa: PLC0415
     from streamcheck.cli.service import Stop, first_snapshot, pages, run_service  # noqa: PLC0415
+    from streamcheck.runtime.allocator import one_arena  # noqa: PLC0415
     from streamcheck.runtime.clock import WallClock  # noqa: PLC0415
     from streamcheck.runtime.loop import LoopRules  # noqa: PLC0415
     from streamcheck.runtime.telemetry import Telemetry  # noqa: PLC0415
 
+    one_arena()
     settings, clock, stop = loaded.settings, WallClock(), Stop()
     directory = Path(settings.state_dir)
     if reset_state:
