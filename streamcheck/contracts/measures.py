@@ -252,7 +252,7 @@ class MeasureContract:
                     signal = measure.signal(pane, reference)
                     if signal is not None:
                         signals += 1
-                        *own, background = dataclasses.astuple(signal)
+                        *own, background = signal
                         numbers = (*own, *(background or ()))
                         assert all(math.isfinite(number) for number in numbers if number is not None)
                         assert signal.se > 0

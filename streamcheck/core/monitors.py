@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, iso
 from streamcheck.core.budgets import Grant
@@ -183,8 +183,7 @@ class Instance:
         self.rows, self.level, self.baseline, self.score, self.threshold = state["shown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a monitor asks its detectors of one summary: for each part that says something, its detector and signal."""
 
     summary: Any
@@ -193,8 +192,7 @@ class Asked:
     questions: Sequence[tuple[PaneDetector, Signal]]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A detector's verdict on one part's signal."""
 
     part: str

@@ -132,8 +132,7 @@ class Stray:
     raw: Original | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
+class Background(NamedTuple):
     """How do a reference's own panes scatter? What a detector needs to know that judges many panes together.
 
     panes: that the scatter was estimated from; pane_rows: rows of a typical one; rows, weight: how many independent
@@ -151,8 +150,7 @@ class Background:
     skew: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One number for a pane detector, with what a detector needs to judge it.
 
     value: the measure; center: what the reference expects of it; se: the standard error of value - center when nothing
@@ -173,8 +171,7 @@ class Signal:
     background: Background | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a pane detector says after one signal.
 
     score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score <

@@ -1,7 +1,6 @@
 """Do measures give the numbers that a hand computation gives?"""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +53,7 @@ def test_an_index_keeps_the_promise_of_a_chart_for_normal_signals(groups):
     signals = [index_signal(index, 1.0, rows) for index in indices]
     assert alarms(signals, arl) <= steps / arl
     if groups < 10:
-        skewed = [replace(signal, se=index.se) for signal, index in zip(signals, indices, strict=True)]
+        skewed = [signal._replace(se=index.se) for signal, index in zip(signals, indices, strict=True)]
         assert alarms(skewed, arl) > steps / arl, "the larger standard error is what keeps it"
 
 

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamcheck.core.detectors._bank import ALL_SLOTS, RESOLVED, Bank
+from streamcheck.core.detectors._bank import RESOLVED, Bank
 from streamcheck.core.detectors._dating import beginnings, likeliest
 from streamcheck.core.detectors._grown import Usual
-from streamcheck.core.detectors._statistics import deviations, known, largest, returned, since
-from streamcheck.core.detectors._steps import TOTALS, Steps, taken
+from streamcheck.core.detectors._statistics import deviations, judged, returned, scores, since
+from streamcheck.core.detectors._steps import Steps, Which
+from streamcheck.core.detectors._sums import ALL_SLOTS
 from streamcheck.core.detectors._windows import LENGTHS, LEVEL_OF, LEVELS_MAX, SLOTS, levels_for, windows_of
 from streamcheck.core.types import BoolArray, FloatArray, IntArray, Verdict
 
@@ -27,10 +28,10 @@ class Course:
         self._last: Verdict | None = None
         self._direction = int(bank.alarm[chart])
         parts: list[tuple[FloatArray, BoolArray]] = []
-        if not bank.count[chart]:
-            bank.levels[chart] = levels_for(float(steps.pane_rows[0]))
+        if not bank.sums.count[chart]:
+            bank.sums.levels[chart] = levels_for(float(steps.pane_rows[0]))
         while self.done < len(steps.share) and not (stop and self.drifting >= 0):
-            parts.append(self._stretch(taken(steps, slice(self.done, self._until()))))
+            parts.append(self._stretch(steps.taken(slice(self.done, self._until()))))
         self.shown = np.concatenate([shown for shown, _ in parts])
         self._opened = np.concatenate([opened for _, opened in parts])
 
@@ -45,17 +46,14 @@ class Course:
         bank, chart = self._bank, self._chart
         if bank.alarm[chart] or not bank.grown.on[chart]:
             return None
-        return self.done + bank.grown.steps_left(chart, int(bank.levels[chart]))
+        return self.done + bank.grown.steps_left(chart, int(bank.sums.levels[chart]))
 
     def _stretch(self, steps: Steps) -> tuple[FloatArray, BoolArray]:
         """As far as windows begin where they do now: until an alarm ends. Of each step what is shown, and the alarm."""
         bank, chart = self._bank, self._chart
-        usual = bank.grown.usual(np.full(len(steps.share), chart), known(steps))
-        windows = _windows(bank, chart, len(steps.share))
-        past = _Past.of(bank, chart, steps, windows)
-        up, down = bank.up[chart].reshape(1, 1), bank.down[chart].reshape(1, 1)
-        score, best, z = largest(steps, usual, past.sums, windows.length, windows.none, up, down)
-        slot = np.where(windows.none, -1, windows.ago)[np.arange(len(score)), best]
+        usual = bank.grown.usual(np.full(len(steps.share), chart), steps)
+        past = _Past.of(bank, chart, steps)
+        score, slot, z = self._scores(steps, usual, past)
         number, opened = self._decide(steps, usual, past, score, slot, z)
         self._learn(steps, opened, number)
         score, opened = score[:number], opened[:number]
@@ -67,14 +65,27 @@ class Course:
         self.done += number
         return shown, opened
 
+    def _scores(self, steps: Steps, usual: Usual, past: "_Past") -> tuple[FloatArray, IntArray, FloatArray]:
+        """Of each step (N,): the largest score, where in the past its window begins (-1: there is none), its z."""
+        bank, chart, n = self._bank, self._chart, len(steps.share)
+        up, down = bank.up[chart : chart + 1], bank.down[chart : chart + 1]
+        score, slot, z = np.empty(n), np.empty(n, np.int64), np.empty(n)
+        for share, which in steps.kinds():
+            windows, some = past.windows(which), usual.taken(which)
+            every, signed = scores(some, windows, up, down, share=share, skew=steps.skew[which])
+            best, each = every.argmax(axis=0), np.arange(every.shape[1])
+            score[which], z[which] = judged(every[best, each], some), signed[best, each]
+            slot[which] = windows.ago[best, each]
+        return score, slot, z
+
     def _learn(self, steps: Steps, opened: BoolArray, number: int) -> None:
         """Quiet steps will count with the reference: those after an alarm, or those before none."""
         bank, chart = self._bank, self._chart
         if not bank.grown.on[chart] or bank.alarm[chart]:
             return
         after = np.flatnonzero(opened[:number])
-        quiet = taken(steps, slice(int(after[-1]) + 1 if len(after) else 0, number))
-        bank.grown.add_in_a_row(chart, int(bank.levels[chart]), deviations(quiet), quiet.sums[:, 1])
+        quiet = steps.taken(slice(int(after[-1]) + 1 if len(after) else 0, number))
+        bank.grown.add_in_a_row(chart, int(bank.sums.levels[chart]), deviations(quiet), quiet.sums[1])
 
     def _decide(
         self, steps: Steps, usual: Usual, past: "_Past", score: FloatArray, slot: IntArray, z: FloatArray
@@ -95,7 +106,7 @@ class Course:
         ended = not bank.alarm[chart]
         opened[at : number - int(ended)] = True
         if ended:
-            bank.since[chart] = bank.count[chart] + number
+            bank.sums.since[chart] = bank.sums.count[chart] + number
         return number, opened
 
     def _open(self, steps: Steps, usual: Usual, past: "_Past", slot: int, at: int, z: float) -> None:
@@ -110,20 +121,17 @@ class Course:
 
     def _dated(self, steps: Steps, usual: Usual, past: "_Past", at: int) -> int:
         """When the change that has just raised an alarm most likely began; as the bank says it."""
-        bank, chart = self._bank, self._chart
-        began, count = int(bank.count[chart]), int(bank.count[chart]) + at + 1
-        first, slots = beginnings(count, int(bank.since[chart]), int(bank.levels[chart]))
-        ago = np.where(first >= began, ALL_SLOTS + first - began, slots)
-        one, total = slice(at, at + 1), past.totals[at + 1]
-        best = likeliest(
-            taken(steps, one), usual.taken(one), total, past.table[:, ago], count - first, self._direction
-        )
-        return int(bank.times[chart, slots[best]]) if first[best] < began else self._at_ms
+        count = past.began + at + 1
+        first, slots = beginnings(count, past.since, past.levels)
+        ago = np.where(first >= past.began, ALL_SLOTS + first - past.began, slots)
+        one, held = slice(at, at + 1), past.totals[:, at + 1, None] - past.table[:, ago]
+        best = likeliest(steps.taken(one), usual.taken(one), held, count - first, self._direction)
+        return int(self._bank.sums.times[slots[best], self._chart]) if first[best] < past.began else self._at_ms
 
     def _test_returns(self, steps: Steps, usual: Usual, start: int, stop: int) -> int:
         """Page's test through the steps from start to before stop: before which one it was decided, or stop."""
         bank, chart = self._bank, self._chart
-        some = taken(steps, slice(start, stop))
+        some = steps.taken(slice(start, stop))
         evidence = float(bank.evidence[chart])
         shift = np.full(len(some.share), bank.shift[chart])
         for number, each in enumerate(returned(some, usual.taken(slice(start, stop)), shift).tolist()):
@@ -142,57 +150,71 @@ class Course:
         return Verdict(True, shown, self.h, int(bank.alarm_at[chart]), self._direction, level, rows)  # noqa: FBT003
 
 
-class _Windows(NamedTuple):
-    """Of each step and window (N, K): is there none, how many steps does it hold, where in the past does it begin?"""
+class _Ends(NamedTuple):
+    """The windows that end with some of the steps (N,), as (K, N). ago: where they begin, -1 where there is none."""
 
-    none: BoolArray
+    past: "_Past"
+    which: Which
+    none: BoolArray | None
     length: IntArray
     ago: IntArray
 
+    def lengths(self, which: IntArray | slice) -> IntArray:
+        """How many steps the windows hold that end with some of these."""
+        return np.asarray(self.length[:, which])
 
-def _windows(bank: Bank, chart: int, steps: int) -> _Windows:
-    level_max, began = int(bank.levels[chart]), int(bank.count[chart])
-    k = windows_of(level_max)
-    level, count = LEVEL_OF[:k], began + 1 + np.arange(steps)[:, None]
-    begins = (count - LENGTHS[:k]) >> level
-    first = begins << level
-    none = (first < bank.since[chart]) | (count < LENGTHS[:k])
-    slot = level * SLOTS + begins % SLOTS
-    return _Windows(none, count - first, np.where(first >= began, ALL_SLOTS + first - began, slot))
+    def sums(self, parts: slice) -> FloatArray:
+        """What each holds of some of the running sums; 0 where there is none."""
+        ended = self.past.totals[parts, 1:][:, self.which]
+        found = ended[:, None] - np.take(self.past.table[parts], self.ago, axis=1, mode="clip")
+        if self.none is not None:
+            found[:, self.none] = 0.0
+        return np.asarray(found)
 
 
 class _Past(NamedTuple):
-    """Running sums: totals (N + 1, TOTALS) before and after each step, sums (N, K) of each window, all but the last.
+    """Running sums of a chart: totals (TOTALS, N + 1) before and after each of N steps.
 
-    table (TOTALS, ALL_SLOTS + N): where windows begin.
+    table (TOTALS, ALL_SLOTS + N): those with which windows begin. began, since, levels: as the chart has them.
     """
 
     totals: FloatArray
     table: FloatArray
-    sums: list[FloatArray]
+    began: int
+    since: int
+    levels: int
 
     @staticmethod
-    def of(bank: Bank, chart: int, steps: Steps, windows: _Windows) -> "_Past":
-        totals = np.add.accumulate(np.concatenate([bank.total[chart][None], steps.sums]))
-        table = np.concatenate([bank.before[chart], totals[:-1].T], axis=1)
-        sums = [
-            np.where(windows.none, 0.0, totals[1:, part, None] - np.take(table[part], windows.ago, mode="clip"))
-            for part in range(TOTALS - 1)
-        ]
-        return _Past(totals, table, sums)
+    def of(bank: Bank, chart: int, steps: Steps) -> "_Past":
+        sums = bank.sums
+        totals = np.add.accumulate(np.concatenate([sums.total[:, chart, None], steps.sums], axis=1), axis=1)
+        table = np.concatenate([sums.before[:, :, chart], totals[:, :-1]], axis=1)
+        return _Past(totals, table, *(int(held[chart]) for held in (sums.count, sums.since, sums.levels)))
+
+    def windows(self, which: Which) -> _Ends:
+        """Those that end with some of the steps."""
+        k = windows_of(self.levels)
+        level, lengths = LEVEL_OF[:k, None], LENGTHS[:k, None]
+        count = self.began + 1 + np.arange(self.totals.shape[1] - 1)[which]
+        begins = (count - lengths) >> level
+        first = begins << level
+        none = (first < self.since) | (count < lengths)
+        slot = level * SLOTS + begins % SLOTS
+        ago = np.where(none, -1, np.where(first >= self.began, ALL_SLOTS + first - self.began, slot))
+        return _Ends(self, which, none if none.any() else None, count - first, ago)
 
     def held(self, slot: int, at: int) -> FloatArray:
         """What the window holds that begins there and ends with this step."""
-        return np.asarray(self.totals[at + 1] - self.table[:, slot])
+        return np.asarray(self.totals[:, at + 1] - self.table[:, slot])
 
     def keep(self, bank: Bank, chart: int, steps: int, at_ms: int) -> None:
         """So many steps were taken: the sums go to where the next ones look for them."""
-        began = int(bank.count[chart])
+        sums, began = bank.sums, self.began
         for level in range(LEVELS_MAX):
             grain = 1 << level
             counts = np.arange(-(-began // grain) * grain, began + steps, grain)[-SLOTS:]
             slots = level * SLOTS + (counts >> level) % SLOTS
-            bank.before[chart, :, slots] = self.totals[counts - began]
-            bank.times[chart, slots] = at_ms
-        bank.total[chart] = self.totals[steps]
-        bank.count[chart] = began + steps
+            sums.before[:, slots, chart] = self.totals[:, counts - began]
+            sums.times[slots, chart] = at_ms
+        sums.total[:, chart] = self.totals[:, steps]
+        sums.count[chart] = began + steps

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.detectors._steps import Steps, Which, chosen
 from streamcheck.core.detectors._windows import LEVELS_MIN, inflation
 from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAG1_MAX, LAGS, SCATTER_VISIBLE, VISIBLE
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
@@ -45,23 +46,31 @@ class Usual(NamedTuple):
     worth: FloatArray
     plain: FloatArray
 
-    def taken(self, which: BoolArray | slice) -> "Usual":
+    def taken(self, which: Which) -> "Usual":
         """Those of some charts."""
         return Usual(*(column[which] for column in self))
 
 
 class Known(NamedTuple):
-    """What a reference says, as columns (C,); shares are counted in their standard deviation `spread`, means have 1."""
+    """What a reference says, as columns (C,).
+
+    worth: independent rows by which the level is known. floor: the least scatter: rows that are independent have no
+    less. freedom, lag1, decay: as in Usual.
+    """
 
     freedom: FloatArray
     lag1: FloatArray
     decay: FloatArray
     worth: FloatArray
-    spread: FloatArray
-    events: FloatArray
-    """Of a share, those that count or those that do not, whichever is rarer; infinite for means."""
     floor: FloatArray
-    """The least scatter: rows that are independent have no less."""
+
+    @staticmethod
+    def of(steps: Steps) -> "Known":
+        """As it stands in the steps."""
+        weight, error = steps.sums[1], np.where(steps.share, steps.sums[3], steps.sums[2])
+        worth = (weight / np.where(error > 0.0, error, 1e-9)) ** 2
+        floor = np.minimum(weight / np.maximum(steps.sums[4], 1.0), 1.0)
+        return Known(steps.freedom, steps.lag1, steps.decay, worth, floor)
 
 
 class Grown:
@@ -127,15 +136,15 @@ class Grown:
         self.filling[charts] = 0.0
         self.place[charts] = (place + 1) % BLOCKS
 
-    def usual(self, charts: IntArray, known: Known) -> Usual:
-        """By the reference alone, until something has joined it."""
-        steps = self.joined[charts, 0]
-        which = np.flatnonzero((steps > 0.0) & self.on[charts])
-        ones = np.ones(len(charts))
-        none, no = np.full(len(charts), np.nan), np.zeros(len(charts))
-        usual = Usual(known.freedom, known.lag1, known.decay, ones, np.zeros(len(charts)), none, no)
-        if len(which):
-            found = _together(Known(*(column[which] for column in known)), self.joined[charts[which]])
+    def usual(self, charts: IntArray, steps: Steps) -> Usual:
+        """By the reference alone, until something has joined it. charts (N,): of each of the steps."""
+        known, joined = Known.of(steps), self.joined[charts, 0] > 0.0
+        joined &= self.on[charts]
+        ones, no = np.ones(len(charts)), np.zeros(len(charts))
+        usual = Usual(known.freedom, known.lag1, known.decay, ones, no, np.full(len(charts), np.nan), no)
+        if joined.any():
+            which = np.flatnonzero(joined)
+            found = _together(steps.taken(which), self.joined[charts[which]])
             usual = Usual(*(_placed(column, which, each) for column, each in zip(usual, found, strict=True)))
         return _believed(usual, known)
 
@@ -172,42 +181,47 @@ def _believed(usual: Usual, known: Known) -> Usual:
     How far rows scatter is known by all of them, how far panes do by so many panes, and by fewer where they resemble
     their neighbours: of squares of an AR(1), (1 - lag1^2) / (1 + lag1^2) as many are worth as much (Bartlett 1946).
     """
-    alike = usual.lag1 * usual.lag1
-    panes = usual.freedom * (1.0 - alike) / (1.0 + alike)
+    alike, panes = usual.lag1 * usual.lag1, usual.freedom
+    if alike.any():
+        panes = panes * (1.0 - alike) / (1.0 + alike)
     plain = usual.scatter <= known.floor * (1.0 + SCATTER_VISIBLE * np.sqrt(2.0 / np.maximum(usual.freedom, 1.0)))
-    rows = np.where(np.isnan(usual.worth), known.worth, usual.worth) - usual.freedom - 1.0
+    worth = chosen(np.isnan(usual.worth), lambda: known.worth, lambda: usual.worth)
+    rows = worth - usual.freedom - 1.0
     return usual._replace(
-        scatter=np.where(plain, known.floor, usual.scatter),
-        freedom=np.where(plain, np.maximum(rows, panes), panes),
+        scatter=chosen(plain, lambda: known.floor, lambda: usual.scatter),
+        freedom=chosen(plain, lambda: np.maximum(rows, panes), lambda: panes),
         plain=np.where(plain | (usual.freedom > PANES_EXACT), 1.0, 0.0),
     )
 
 
-def _together(known: Known, joined: FloatArray) -> Usual:
+def _together(steps: Steps, joined: FloatArray) -> Usual:
     """Both as one; scatter and likeness weighted by panes, the level by what rows are worth.
 
     As references do, a correlation counts where it is visible, and then with its standard error. Of what a reference
-    did not see, nothing is known but that: 0 is taken.
+    did not see, nothing is known but that: 0 is taken. Shares are counted in their standard deviation.
     """
-    steps, deviation, weight, square = joined[:, 0], joined[:, 1], joined[:, 2], joined[:, 3]
-    scanty = known.events < DISPERSION_EVENTS_MIN
+    known, spread = Known.of(steps), steps.spread
+    rarer = np.minimum(steps.baseline, 1.0 - steps.baseline)
+    events = np.where(steps.share, rarer * known.worth, np.inf)  # or those that are none, whichever is rarer
+    deviation, weight, square, count = joined[:, 1], joined[:, 2], joined[:, 3], joined[:, 0]
+    scanty = events < DISPERSION_EVENTS_MIN
     panes = np.where(scanty, 0.0, known.freedom)
     about = deviation / (known.worth + weight)
     moved = about * (about * weight - 2.0 * deviation)
     squares = panes + np.maximum(square + moved, 0.0)
-    scatter = np.maximum(squares / (panes + steps), known.floor)
-    error, own = 1.0 / np.sqrt(panes + steps), 1.0 / np.sqrt(known.freedom + 1.0)
+    scatter = np.maximum(squares / (panes + count), known.floor)
+    error, own = 1.0 / np.sqrt(panes + count), 1.0 / np.sqrt(known.freedom + 1.0)
     seen, fades = np.maximum(known.lag1 - own, 0.0), known.decay
     held = np.maximum(squares, 1e-9)
     r1, r2, r3 = ((panes * seen * fades**lag + joined[:, 4 + lag] + moved) / held for lag in range(LAGS))
     r2, r3 = np.maximum(r2, 0.0), np.maximum(r3, 0.0)
-    few = known.events + known.spread**2 * weight < DISPERSION_EVENTS_MIN
+    few = events + spread**2 * weight < DISPERSION_EVENTS_MIN
     visible = (r1 > VISIBLE * error) & ~few
     lag1 = np.where(visible, np.minimum(r1 + error, LAG1_MAX), 0.0)
     fading = (r2 + r3) / np.where(visible, r1 + r2, 1.0)
     decay = np.where(visible, np.minimum(np.maximum(fading, lag1), LAG1_MAX), 0.0)
-    alike = inflation(lag1, decay, steps)
+    alike = inflation(lag1, decay, count)
     worth = known.worth + weight / alike
-    offset = known.spread * deviation / alike / worth
-    freedom, no = known.freedom + steps, np.zeros(len(steps))
+    offset = spread * deviation / alike / worth
+    freedom, no = known.freedom + count, np.zeros(len(count))
     return Usual(freedom, lag1, decay, np.where(few, 1.0, scatter), offset, worth, no)

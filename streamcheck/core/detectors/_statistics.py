@@ -1,26 +1,39 @@
 """What the sums of a window come to, as a number of standard errors, and what one more step says for a return."""
 
 import math
-from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from streamcheck.core.detectors._grown import Known, Usual
-from streamcheck.core.detectors._steps import Steps
+from streamcheck.core.detectors._grown import Usual
+from streamcheck.core.detectors._steps import Steps, chosen, within
 from streamcheck.core.detectors._windows import freed, inflation
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 FREEDOM_MIN = 2.0
-SHARE_MIN = 1e-4
-"""Shares nearer to 0 or 1 are taken for this in the return test: one event must not decide."""
 RETURN_STEPS = 32
 """The return test allows for the correlation of so many steps."""
 DOUBT = 1.5
 """To spare, beside what is kept for all charts, where the scatter of steps is an estimate, and its tail another's."""
 HALF = 0.5
 """Stands for a count of 0, where its logarithm is wanted."""
+RATIO_MIN = 1e-300
+"""Stands for a share of 0, or less by rounding, whose logarithm counts for nothing."""
 Z_EXACT = 2.0
 """Tails of counts are worked out beyond; alarms of any budget that is kept lie far above."""
+
+
+class Windows(Protocol):
+    """Windows that end with each of some steps (N,), as (K, N). none: where there is none; None if all are there."""
+
+    @property
+    def none(self) -> BoolArray | None: ...
+
+    def lengths(self, which: IntArray | slice) -> IntArray:
+        """How many steps the windows hold that end with some of the steps."""
+
+    def sums(self, parts: slice) -> FloatArray:
+        """What each holds of some of the TOTALS, (P, K, N), as an array of its own; anything where there is none."""
 
 
 def since(held: FloatArray | None, steps: Steps, place: int) -> tuple[float | None, int | None]:
@@ -33,61 +46,47 @@ def since(held: FloatArray | None, steps: Steps, place: int) -> tuple[float | No
 
 def returned(steps: Steps, usual: Usual, shift: FloatArray) -> FloatArray:
     """How much each step says for "as the reference" against "half of the alarm's shift": log-likelihood ratios."""
-    added, weight, expected = steps.sums[:, 0], steps.sums[:, 1], steps.sums[:, 2]
+    added, weight, expected = steps.sums[:3]
     mean = -shift * (added - weight * (usual.offset + shift / 2.0))
-    level = _within(expected / np.maximum(weight, 1e-300) + usual.offset)
-    raised = _within(level + shift)
+    level = within(expected / np.maximum(weight, 1e-300) + usual.offset)
+    raised = within(level + shift)
     share = added * np.log(level / raised) + (weight - added) * np.log((1.0 - level) / (1.0 - raised))
-    g = usual.scatter * inflation(usual.lag1, usual.decay, np.full(len(shift), float(RETURN_STEPS)))
+    g = usual.scatter
+    if usual.lag1.any():
+        g = g * inflation(usual.lag1, usual.decay, np.full(len(shift), float(RETURN_STEPS)))
     return np.asarray(np.where(steps.share, share, mean) / g)
-
-
-def known(steps: Steps) -> Known:
-    """What the steps say of their reference."""
-    weight, error = steps.sums[:, 1], np.where(steps.share, steps.sums[:, 3], steps.sums[:, 2])
-    worth = (weight / np.where(error > 0.0, error, 1e-9)) ** 2
-    rarer = np.minimum(steps.baseline, 1.0 - steps.baseline)
-    events = np.where(steps.share, rarer * worth, np.inf)
-    floor = np.minimum(weight / np.maximum(steps.sums[:, 4], 1.0), 1.0)
-    return Known(steps.freedom, steps.lag1, steps.decay, worth, _spread(steps), events, floor)
 
 
 def deviations(steps: Steps) -> FloatArray:
     """By how much the sums of the steps exceed what the reference expects, in standard deviations of a row."""
-    moved = np.where(steps.share, steps.sums[:, 0] - steps.sums[:, 2], steps.sums[:, 0])
-    return np.asarray(moved / _spread(steps))
+    moved = np.where(steps.share, steps.sums[0] - steps.sums[2], steps.sums[0])
+    return np.asarray(moved / steps.spread)
 
 
-def _spread(steps: Steps) -> FloatArray:
-    """A share's standard deviation of a row; means are counted in theirs already."""
-    usual = _within(steps.baseline)
-    return np.where(steps.share, np.sqrt(usual * (1.0 - usual)), 1.0)
+def scores(
+    usual: Usual, windows: Windows, up: BoolArray, down: BoolArray, *, share: bool, skew: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Of each window (K, N) its score, 0 where it is not of interest, and its z.
 
-
-def largest(
-    steps: Steps, usual: Usual, sums: Sequence[FloatArray], length: IntArray, none: BoolArray,
-    up: BoolArray, down: BoolArray,
-) -> tuple[FloatArray, IntArray, FloatArray]:  # fmt: skip
-    """Of each step the largest score of its windows, which that is, and its z.
-
-    sums: of windows (C, K), of as many steps as length says; none: where there is no window; up, down (C, 1): which
-    way is of interest.
+    up, down (N,) or (1,): which way is of interest. share: whether the steps are shares, else they are means. skew
+    (N,): of each step, as in Background.
     """
-    z = standardised(steps, usual, sums, length)
-    wanted = ((z > 0.0) & up) | ((z < 0.0) & down)
-    scores = np.where(wanted & ~none, np.abs(z), 0.0)
-    rows, best = np.arange(len(scores)), scores.argmax(axis=1)
-    score = freed(scores[rows, best], np.maximum(usual.freedom, FREEDOM_MIN))
-    return np.where(usual.plain > 0.0, score, _doubted(score)), best, z[rows, best]
+    z = standardised(usual, windows, share=share, skew=skew)
+    found = np.abs(z) if up.all() and down.all() else np.maximum(z * up, z * -down.astype(np.float64))
+    if windows.none is not None:
+        found[windows.none] = 0.0
+    return found, z
 
 
-def standardised(steps: Steps, usual: Usual, sums: Sequence[FloatArray], length: IntArray) -> FloatArray:
-    """The z of windows (C, K) of so many steps, with what the likeness of neighbours makes of them."""
-    g = np.ones(length.shape)
-    tied = usual.lag1 > 0.0
-    if tied.any():
-        g[tied] = inflation(usual.lag1[tied, None], usual.decay[tied, None], length[tied].astype(np.float64))
-    return _z(steps, sums, g, usual)
+def standardised(usual: Usual, windows: Windows, *, share: bool, skew: FloatArray) -> FloatArray:
+    """The z of each window (K, N), with what the likeness of neighbours makes of it; parameters as of `scores`."""
+    return _share_z(usual, windows) if share else _mean_z(usual, windows, skew)
+
+
+def judged(score: FloatArray, usual: Usual) -> FloatArray:
+    """The largest score of each step (N,), as a normal number of the same tail."""
+    score = freed(score, np.maximum(usual.freedom, FREEDOM_MIN))
+    return chosen(usual.plain > 0.0, lambda: score, lambda: _doubted(score))
 
 
 def _doubted(score: FloatArray) -> FloatArray:
@@ -96,23 +95,17 @@ def _doubted(score: FloatArray) -> FloatArray:
     return np.asarray(score - math.log(DOUBT) * part)
 
 
-def _z(steps: Steps, sums: Sequence[FloatArray], g: FloatArray, usual: Usual) -> FloatArray:
-    """Each chart's statistic (C, K) by its kind."""
-    share, skewed = steps.share, steps.skew > 0.0
-    z, means = np.zeros(g.shape), ~share
-    offset, worth, scatter = (column[:, None] for column in (usual.offset, usual.worth, usual.scatter))
-    if means.any():
-        deviation, weight, error, _ = (column[means] for column in sums)
-        z[means] = _mean_z(deviation, weight, error, g[means], offset[means], worth[means])
-    if share.any():
-        events, rows, expected, error = (column[share] for column in sums)
-        clumped = usual.plain[share, None] == 0.0
-        z[share] = _share_z(events, rows, expected, error, g[share], offset[share], worth[share], clumped)
-    z = z / np.sqrt(scatter)
-    if skewed.any():
-        weight = np.where(sums[1][skewed] > 0.0, sums[1][skewed], 1.0)
-        z[skewed] = _of_counts(z[skewed], steps.skew[skewed, None] * np.sqrt(g[skewed] / weight))
-    return np.asarray(z)
+def _inflated(usual: Usual, windows: Windows) -> FloatArray | None:
+    """By how much is the variance of each window's mean larger than that of independent steps? None: by nothing."""
+    tied = np.flatnonzero(usual.lag1 > 0.0)
+    if not len(tied):
+        return None
+    found = inflation(usual.lag1[tied], usual.decay[tied], windows.lengths(tied).astype(np.float64))
+    if len(tied) == len(usual.lag1):
+        return found
+    g = np.ones((len(found), len(usual.lag1)))
+    g[:, tied] = found
+    return g
 
 
 def _of_counts(z: FloatArray, skew: FloatArray) -> FloatArray:
@@ -127,18 +120,25 @@ def _of_counts(z: FloatArray, skew: FloatArray) -> FloatArray:
     return np.asarray(np.where(z > 0.0, np.sqrt(2.0 * ((1.0 + rise) * np.log1p(rise) - rise)) / skew, z))
 
 
-def _mean_z(
-    deviation: FloatArray, weight: FloatArray, error: FloatArray, g: FloatArray, offset: FloatArray, worth: FloatArray
-) -> FloatArray:
+def _mean_z(usual: Usual, windows: Windows, skew: FloatArray) -> FloatArray:
     """Means of two samples: (mean - reference) / sqrt(g / weight + reference's variance), all times the weight."""
-    variance = weight * g + np.where(np.isnan(worth), error * error, weight * weight / worth)
-    return np.asarray((deviation - offset * weight) / np.sqrt(np.where(variance > 0.0, variance, 1.0)))
+    (z, weight), g = windows.sums(slice(0, 2)), _inflated(usual, windows)
+    known = ~np.isnan(usual.worth)
+    variance = chosen(known, lambda: weight * weight / usual.worth, lambda: np.square(windows.sums(slice(2, 3))[0]))
+    variance += weight if g is None else weight * g
+    variance[~(variance > 0.0)] = 1.0
+    z -= usual.offset * weight
+    z /= np.sqrt(variance, out=variance)
+    z /= np.sqrt(usual.scatter)
+    skewed = np.flatnonzero(skew > 0.0)
+    if len(skewed):
+        some = weight[:, skewed]
+        wide = (1.0 if g is None else g[:, skewed]) / np.where(some > 0.0, some, 1.0)
+        z[:, skewed] = _of_counts(z[:, skewed], skew[skewed] * np.sqrt(wide))
+    return np.asarray(z)
 
 
-def _share_z(
-    events: FloatArray, rows: FloatArray, expected: FloatArray, error: FloatArray, g: FloatArray,
-    offset: FloatArray, worth: FloatArray, clumped: BoolArray,
-) -> FloatArray:  # fmt: skip
+def _share_z(usual: Usual, windows: Windows) -> FloatArray:
     """The signed root of the binomial deviance of two samples, divided by g.
 
     The reference: `expected / rows` of as many rows as its error says, (rows / error)^2. Of a handful of events the
@@ -147,17 +147,46 @@ def _share_z(
     events come in clumps, as the scatter of panes shows, that is not enough: r + log(v / r) / r has the tail of counts,
     Lugannani and Rice (1980), Advances in Applied Probability 12, for whole numbers.
     """
-    held = np.where(rows > 0.0, rows, 1.0)
-    share, usual = events / held, np.clip(expected / held + offset, 0.0, 1.0)
-    reference = np.where(np.isnan(worth), (held / np.where(error > 0.0, error, 1e-9)) ** 2, worth)
-    both = (held * share + reference * usual) / (held + reference)
-    deviance = held * _divergence(share, both) + reference * _divergence(usual, both)
-    z = np.sqrt(2.0 * np.maximum(deviance, 0.0) / g)
-    far = (z > Z_EXACT) & clumped
-    if far.any():
-        wide = (np.broadcast_to(column, z.shape)[far] for column in (held, share, reference, usual, g))
-        z[far] = _tail(z[far], *wide)
-    return np.asarray(np.where(rows > 0.0, np.where(share >= usual, z, -z), 0.0))
+    held = windows.sums(slice(0, 3))
+    rows, shares = held[1], held[::2]
+    empty = ~(rows > 0.0)
+    some_empty = bool(empty.any())
+    if some_empty:
+        rows[empty] = 1.0
+    shares /= rows
+    share, before = shares
+    before += usual.offset
+    np.minimum(np.maximum(before, 0.0, out=before), 1.0, out=before)
+    known = ~np.isnan(usual.worth)
+    reference = chosen(known, lambda: usual.worth, lambda: _worth(rows, windows.sums(slice(3, 4))[0]))
+    both = rows * share
+    both += reference * before
+    both /= rows + reference
+    apart = _divergence(shares, both)
+    apart[0] *= rows
+    apart[1] *= reference
+    z, g = np.add(apart[0], apart[1], out=both), _inflated(usual, windows)
+    np.maximum(z, 0.0, out=z)
+    z *= 2.0
+    if g is not None:
+        z /= g
+    np.sqrt(z, out=z)
+    clumped = usual.plain == 0.0
+    if clumped.any():
+        far = (z > Z_EXACT) & clumped
+        columns = (rows, share, reference, before, np.ones(1) if g is None else g)
+        z[far] = _tail(z[far], *(np.broadcast_to(column, z.shape)[far] for column in columns))
+    np.copysign(z, share - before, out=z)
+    if some_empty:
+        z[empty] = 0.0
+    z /= np.sqrt(usual.scatter)
+    return np.asarray(z)
+
+
+def _worth(rows: FloatArray, error: FloatArray) -> FloatArray:
+    """How many rows stand behind a reference with this error."""
+    error[~(error > 0.0)] = 1e-9
+    return np.asarray(np.square(np.divide(rows, error, out=error), out=error))
 
 
 def _tail(
@@ -173,11 +202,18 @@ def _tail(
 
 def _divergence(p: FloatArray, q: FloatArray) -> FloatArray:
     """Kullback and Leibler's, of 0/1: p log(p/q) + (1 - p) log((1 - p)/(1 - q)), where q is 0 or 1 only if p is."""
-    rises, falls = (p > 0.0) & (q > 0.0), (p < 1.0) & (q < 1.0)
-    up = np.where(rises, p, 1.0) / np.where(rises, q, 1.0)
-    down = np.where(falls, 1.0 - p, 1.0) / np.where(falls, 1.0 - q, 1.0)
-    return np.asarray(p * np.log(up) + (1.0 - p) * np.log(down))
+    found = _part(p, q)
+    found += _part(1.0 - p, 1.0 - q)
+    return found
 
 
-def _within(share: FloatArray) -> FloatArray:
-    return np.clip(share, SHARE_MIN, 1.0 - SHARE_MIN)
+def _part(p: FloatArray, q: FloatArray) -> FloatArray:
+    """The term p log(p/q), 0 where either is not above 0."""
+    part = np.maximum(p, RATIO_MIN)
+    part /= np.maximum(q, RATIO_MIN)
+    part = np.log(part)
+    part *= p
+    rounded = (p < 0.0) | (q <= 0.0)  # below 0, or at 0 though p is not, by rounding alone
+    if rounded.any():
+        part[rounded] = 0.0
+    return np.asarray(part)

@@ -1,6 +1,7 @@
 """Signals as columns: what each of them adds to the running sums of its chart, and what it says of its reference."""
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,19 +13,27 @@ KNOWN_PANES = 1e12
 PANE_SHARE_MAX = 1e6
 """A step counts for at most so many standard errors: sums stay finite, and the steps beside it are still seen."""
 LEVEL_MAX = 1e280
+SHARE_MIN = 1e-4
+"""Shares nearer to 0 or 1 are taken for this where a logarithm or a spread is wanted: one event must not decide."""
 TOTALS = 5
 """Running sums of a chart. Of a mean: its deviation from the reference, its weight, the reference's error, deviation
 of what people see times rows, rows. Of a share: events, rows, expected events, the reference's error, raw rows."""
 NUMBERS = TOTALS + 7
 """What `numbers` says of a signal."""
+BLOCK = 1_024
+"""Steps whose windows are worked out in one go: what they come to on the way stays in a core's own cache."""
+
+_PACK = struct.Struct(f"{NUMBERS}d").pack
+Which = BoolArray | IntArray | slice
 
 
 class Steps(NamedTuple):
-    """Signals as columns (C,); of each chart one."""
+    """Signals as columns (N,); of each chart one, or many of one. table (NUMBERS, N): all of it."""
 
+    table: FloatArray
     share: BoolArray
     sums: FloatArray
-    """(C, TOTALS): what they add to the running sums."""
+    """(TOTALS, N): what they add to the running sums."""
     baseline: FloatArray
     freedom: FloatArray
     lag1: FloatArray
@@ -33,39 +42,70 @@ class Steps(NamedTuple):
     """Rows of a typical pane of the reference."""
     skew: FloatArray
 
+    def taken(self, which: Which) -> "Steps":
+        """Some of the steps."""
+        return _named(self.table[:, which])
 
-def taken(steps: Steps, which: BoolArray | IntArray | slice) -> Steps:
-    """Some of the steps."""
-    share, *rest = steps
-    return Steps(share[which], *(column[which] for column in rest))
+    @property
+    def spread(self) -> FloatArray:
+        """A share's standard deviation of a row; means are counted in theirs already."""
+        usual = within(self.baseline)
+        return np.where(self.share, np.sqrt(usual * (1.0 - usual)), 1.0)
+
+    def kinds(self) -> Iterator[tuple[bool, IntArray | slice]]:
+        """Whether they are shares, and places of some: of means, then of shares, at most BLOCK at a time."""
+        n, shares = len(self.share), np.flatnonzero(self.share)
+        if len(shares) in (0, n):
+            yield from ((len(shares) > 0, slice(at, at + BLOCK)) for at in range(0, n, BLOCK))
+            return
+        for share, places in ((False, np.flatnonzero(~self.share)), (True, shares)):
+            yield from ((share, places[at : at + BLOCK]) for at in range(0, len(places), BLOCK))
+
+
+def _named(table: FloatArray) -> Steps:
+    return Steps(table, table[0] != 0.0, table[1 : TOTALS + 1], *table[TOTALS + 1 :])
+
+
+def chosen(which: BoolArray, yes: Callable[[], FloatArray], no: Callable[[], FloatArray]) -> FloatArray:
+    """As np.where, but nothing is worked out that is chosen nowhere."""
+    if which.all():
+        return yes()
+    return np.where(which, yes(), no()) if which.any() else no()
+
+
+def within(share: FloatArray) -> FloatArray:
+    """Shares, none of them too near to 0 or 1."""
+    return np.minimum(np.maximum(share, SHARE_MIN), 1.0 - SHARE_MIN)
 
 
 def columns(signals: Sequence[Signal]) -> Steps:
     """The signals as columns."""
-    return tabled(np.array([numbers(signal) for signal in signals], np.float64))
+    packed = b"".join([_PACK(*numbers(signal)) for signal in signals])  # half as long as np.array takes
+    return tabled(np.frombuffer(packed).reshape(-1, NUMBERS))
 
 
-def tabled(table: FloatArray) -> Steps:
-    """Rows of `numbers`, (C, NUMBERS), as columns."""
-    return Steps(table[:, 0] != 0.0, table[:, 1 : TOTALS + 1], *table[:, TOTALS + 1 :].T.copy())
+def tabled(rows: FloatArray) -> Steps:
+    """Rows of `numbers`, (N, NUMBERS), as columns."""
+    return _named(rows.T.copy())
 
 
 def numbers(signal: Signal) -> tuple[float, ...]:
     """What one signal comes to; see TOTALS."""
-    known = signal.background
+    value, center, se, rows, level, baseline, events, center_se, known = signal
     if known is None:
-        freedom, lag1, decay, weight, pane_rows, skew = KNOWN_PANES, 0.0, 0.0, 1.0, float(signal.rows), 0.0
+        freedom, lag1, decay, weight, pane_rows, skew = KNOWN_PANES, 0.0, 0.0, 1.0, float(rows), 0.0
     else:
-        freedom, lag1, decay, weight = known.panes - 1, known.lag1, known.decay, known.weight
-        pane_rows, skew = known.pane_rows, known.skew
-    if signal.events is not None and known is not None:
-        share = signal.baseline
-        sums = (signal.events * weight / signal.rows, weight, weight * share, weight / known.rows**0.5, signal.rows)
-        return (1.0, *sums, share, freedom, lag1, decay, pane_rows, 0.0)
-    own = max(signal.se**2 - signal.center_se**2, 0.0) ** 0.5
-    own = max(own, 1e-6 * signal.se)
-    z = min(max((signal.value - signal.center) / own, -PANE_SHARE_MAX), PANE_SHARE_MAX)
-    root = weight**0.5
-    away = min(max(signal.level - signal.baseline, -LEVEL_MAX), LEVEL_MAX) * signal.rows
-    sums = (root * z, weight, root * signal.center_se / own, away, signal.rows)
-    return (0.0, *sums, signal.baseline, freedom, lag1, decay, pane_rows, skew)
+        panes, pane_rows, worth, weight, lag1, decay, skew = known
+        freedom = panes - 1
+        if events is not None:
+            sums = (events * weight / rows, weight, weight * baseline, weight / worth**0.5, rows)
+            return (1.0, *sums, baseline, freedom, lag1, decay, pane_rows, 0.0)
+    own = max(se**2 - center_se**2, 0.0) ** 0.5
+    own = max(own, 1e-6 * se)
+    z, root, away = (value - center) / own, weight**0.5, level - baseline
+    if not -PANE_SHARE_MAX <= z <= PANE_SHARE_MAX:
+        z = PANE_SHARE_MAX if z > 0.0 else -PANE_SHARE_MAX
+    if not -LEVEL_MAX <= away <= LEVEL_MAX:
+        away = LEVEL_MAX if away > 0.0 else -LEVEL_MAX
+    sums = (root * z, weight, root * center_se / own, away * rows, rows)
+    return (0.0, *sums, baseline, freedom, lag1, decay, pane_rows, skew)

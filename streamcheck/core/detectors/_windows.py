@@ -28,6 +28,18 @@ LENGTHS: IntArray = np.array(
 LEVEL_OF: IntArray = np.array([0] * len(_FINE) + [level for level in range(1, LEVELS_MAX) for _ in _COARSE], np.int64)
 """The doubling that it begins in: its beginning is a multiple of 2^level."""
 
+PHASES = SLOTS << (LEVELS_MAX - 1)
+"""Steps after which all windows begin in the same slots again."""
+_COUNTS, _GRAINS = np.arange(PHASES), LEVEL_OF[:, None]
+_BEGINS = (_COUNTS - LENGTHS[:, None]) >> _GRAINS
+SLOT_AT: IntArray = _GRAINS * SLOTS + _BEGINS % SLOTS
+"""(WINDOWS, PHASES): the slot in which each window begins, after a number of steps, modulo PHASES."""
+LENGTH_AT: IntArray = _COUNTS - (_BEGINS << _GRAINS)
+"""(WINDOWS, PHASES): how many steps it holds then. Longer windows hold more, so that those that a chart has no steps
+for are the last of them."""
+LONGEST: IntArray = LENGTH_AT.max(axis=1)
+"""The most steps that each window ever holds."""
+
 _LAW = 1.5
 H_MIN, H_MAX = 1.5, 15.0
 
@@ -101,7 +113,8 @@ def freed(z: FloatArray, freedom: FloatArray) -> FloatArray:
     >>> freed(np.array([5.0]), np.array([99.0])).round(3).tolist()
     [4.709]
     """
-    return np.asarray((8.0 * freedom + 1.0) / (8.0 * freedom + 3.0) * np.sqrt(freedom * np.log1p(z * z / freedom)))
+    eight = 8.0 * freedom
+    return np.asarray((eight + 1.0) / (eight + 3.0) * np.sqrt(freedom * np.log1p(z * z / freedom)))
 
 
 def needed(h: float, freedom: float) -> float:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from streamcheck.core.components import State
@@ -282,7 +281,7 @@ def judged(signal: Signal) -> Signal:
     floor = max(ROUNDING * abs(signal.center), abs(signal.value - signal.center) / ERRORS_MAX, 1e-150)
     if signal.se >= floor:
         return signal
-    return replace(signal, se=floor)
+    return signal._replace(se=floor)
 
 
 def mean_signal(now: Moment, reference: MomentAccumulator, within: float, level: float, baseline: float) -> Signal:

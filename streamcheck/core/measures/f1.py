@@ -1,7 +1,6 @@
 """How well does the model find the positive rows without false alarms?"""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
@@ -69,7 +68,7 @@ class F1(LabelledMeasure):
         value, baseline = _f1(hits / relevant), _f1(reference.moment.mean)
         below, slope = 2 * se**2 / (1 + share) ** 3, 2 / (1 + share) ** 2
         signal = Signal(value, max(_f1(share) - below, 0.0), se * slope, relevant, value, baseline)
-        return judged(replace(signal, center_se=center_se * slope, background=background))
+        return judged(signal._replace(center_se=center_se * slope, background=background))
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """F1 with its interval; n: rows that are positive by label or by prediction; None without any."""

@@ -1,7 +1,6 @@
 """How far off are the predictions, large errors counting more?"""
 
 import math
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -60,7 +59,7 @@ class Rmse(LabelledMeasure):
         below = min(own / (8 * then.mean**2), 0.5)
         se, center_se = math.sqrt(own + center) / (2 * baseline), math.sqrt(center) / (2 * baseline)
         signal = Signal(value, baseline * (1 - below), se, now.n, value, baseline, center_se=center_se)
-        return judged(replace(signal, background=reference.background(now.n, within)))
+        return judged(signal._replace(background=reference.background(now.n, within)))
 
     def estimate(self, rows: LabelledRows) -> Estimate | None:
         """The RMSE with its interval; None below two rows."""

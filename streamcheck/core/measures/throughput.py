@@ -1,6 +1,5 @@
 """How many events a second come?"""
 
-from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
@@ -32,4 +31,4 @@ class Throughput(Volume):
         if reference is None:
             return Signal(rate, rate, 1.0, max(summary.rows, 1), rate, rate)
         signal = super().signal(summary, reference)
-        return None if signal is None else replace(signal, level=rate, baseline=signal.baseline * per_second)
+        return None if signal is None else signal._replace(level=rate, baseline=signal.baseline * per_second)

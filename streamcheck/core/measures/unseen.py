@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import ClassVar
 
 from streamcheck.core.components import register
@@ -52,4 +51,4 @@ class Unseen(Measure):
         center = max(once, 1) / (then + 1)
         known = Background(PANES_MANY, rows, max(center * (1 - center) / own, 1.0), rows)
         signal = Signal(share, center, se, rows, share, once / then, events)
-        return judged(replace(signal, center_se=math.sqrt(own), background=known))
+        return judged(signal._replace(center_se=math.sqrt(own), background=known))
