@@ -265,18 +265,20 @@ class Partition:
         strays: list[Stray],
         aside: Mark | None,
     ) -> None:
-        # Late rows are few; each is accounted for by itself.
-        for i in index.tolist():
-            offset, newest = int(rows.offsets[i]), int(before[i])
-            mark = aside or Mark(offset, newest, self.floor)
-            counted_in = self._account_pane(newest)
-            if counted_in >= open_from:
-                self._buffer(counted_in, mark).late += 1
-                strays.append(Stray(self.source, offset, LATE_REASON, rows.raw))
-            joins_in = int(watermark[i]) // self.rules.pane_ms
-            if joins_in >= open_from:
-                known = rows.take(np.array([i])).at_times(watermark[i : i + 1].copy())
-                self.open_bytes += self._buffer(joins_in, mark).add_late(known, self.limits)
+        # Clocks only rise: late rows of a pane follow one another, and the first says from where to read it again.
+        def buffer(pane: int, first: int) -> PaneBuffer:
+            return self._buffer(pane, aside or Mark(int(rows.offsets[first]), int(before[first]), self.floor))
+
+        for pane, group in _by_pane(np.maximum(before[index], self.floor) // self.rules.pane_ms):
+            if pane >= open_from:
+                late = index[group].tolist()
+                buffer(pane, late[0]).late += len(late)
+                strays += [Stray(self.source, int(rows.offsets[i]), LATE_REASON, rows.raw) for i in late]
+        for pane, group in _by_pane(watermark[index] // self.rules.pane_ms):
+            if pane >= open_from:
+                joins = index[group]
+                known = rows.take(joins).at_times(watermark[joins])
+                self.open_bytes += buffer(pane, int(joins[0])).add_late(known, self.limits)
 
     def _reject(self, stray: Stray, mark: Mark, newest: int, open_from: int, strays: list[Stray]) -> None:
         """An event does not count. mark: where to read again to meet it; newest: by whose pane it is accounted for."""
