@@ -30,6 +30,10 @@ settings.load_profile("streamcheck")
 
 HERE = Path(__file__).parent
 WITH_BROKER = (HERE / "kafka", HERE / "faults")
+SHARED = {
+    *("kafka", "broker", "scraped", "browser", "report", "compared", "found", "watched", "history", "normal", "made"),
+}
+"""Fixtures of a module or a session that take seconds to make: a broker, a browser, a replay, a release."""
 CLIENT_LEAKS = "ignore:unclosed <socket:ResourceWarning"  # kafka-python 3.0.12, for each connection that is refused
 
 
@@ -74,12 +78,16 @@ class Kafka:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    own = [item for item in items if any(folder in item.path.parents for folder in WITH_BROKER)]
-    for item in own:
-        item.add_marker("kafka")
-        item.add_marker(pytest.mark.filterwarnings(CLIENT_LEAKS))
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group("kafka"))  # with --dist loadgroup: one broker
+    """Several processes: tests of a folder that share what is SHARED run in one of them; the longest begin first."""
+    several = config.pluginmanager.hasplugin("xdist")
+    for item in items:
+        if any(folder in item.path.parents for folder in WITH_BROKER):
+            item.add_marker("kafka")
+            item.add_marker(pytest.mark.filterwarnings(CLIENT_LEAKS))
+        if several and not SHARED.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    if several:
+        items.sort(key=lambda item: item.get_closest_marker("first") is None)
 
 
 @pytest.fixture

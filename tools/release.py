@@ -143,7 +143,7 @@ def install_bare(wheel: Path, folder: Path) -> Path:
     venv.create(folder, with_pip=True, clear=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    run([*pip, "install", wheel], folder)
+    run([*pip, "install", "--no-compile", wheel], folder)  # of numpy, scipy and river, little is imported below
     run([*pip, "check"], folder)
     return python
 

@@ -20,14 +20,12 @@ USER, PASSWORD = "svc", "canary-4f81c2"
 SCRAM_USER, SCRAM_PASSWORD = "scrammer", "canary-9d03be"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and "broker" in getattr(item, "fixturenames", ()):
             item.add_marker("kafka")
             item.add_marker(pytest.mark.filterwarnings(CLIENT_LEAKS))
             item.add_marker(pytest.mark.filterwarnings(TLS_LEAKS))
-            if config.pluginmanager.hasplugin("xdist"):
-                item.add_marker(pytest.mark.xdist_group("hostile"))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from streamcheck import __version__
 from tests.test_no_pickle import findings
 from tools import release
 
-pytestmark = pytest.mark.xdist_group("release")
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

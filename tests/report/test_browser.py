@@ -49,11 +49,17 @@ def test_names_are_shown_as_they_are(report: Path, browser: Browser) -> None:
     assert browser.run("document.querySelectorAll('.plot b, .plot script, .plot image, .plot a').length") == 0
 
 
-@pytest.fixture
-def plain(tmp_path: Path, browser: Browser) -> None:
+@pytest.fixture(scope="module")
+def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Many labelled rows, so that intervals are short, and all labels an hour later."""
-    backtest(tmp_path, lines(tmp_path, tables(1, 0.05)), forms=("alerts", "json", "html"))
-    browser.open(tmp_path / "out.html")
+    folder = tmp_path_factory.mktemp("plain")
+    backtest(folder, lines(folder, tables(1, 0.05)), forms=("alerts", "json", "html"))
+    return folder / "out.html"
+
+
+@pytest.fixture
+def plain(many_rows: Path, browser: Browser) -> None:
+    browser.open(many_rows)
     draw_all(browser)
 
 

@@ -94,6 +94,7 @@ def test_it_finds_the_incidents_of_its_hours_soon_and_nothing_else(watched: Watc
     assert result["alerts"] >= 4
 
 
+@pytest.mark.first
 def test_it_finds_and_names_what_breaks_in_pipelines() -> None:
     done = demo("--faults", "--hours", "16.7", "--json", "--listen", "off")
     assert done.exit_code == 0, done.output
@@ -135,6 +136,7 @@ def test_what_stays_up_is_the_end_of_the_stream(watched: Watched) -> None:
     assert "stopping" not in watched.after[""][1]
 
 
+@pytest.mark.first
 def test_a_quiet_stream_gives_no_alarm() -> None:
     done = demo("--quiet-stream", "--hours", "8", "--json", "--listen", "off")
     result = json.loads(done.output)
