@@ -247,7 +247,7 @@ class Board:
             if instance is None:
                 return None
             self._enrol(place, spec, number, instance)
-        self._touched.add(instance_key(spec, number))
+        self._touched.add(instance.key)
         return instance
 
     def _new_instance(self, place: int, spec: MonitorSpec, number: int, *, known: bool) -> Instance | None:

@@ -45,7 +45,7 @@ class GatheringInstance(PaneInstance):
         content = self.normal.reference.baseline(span.start_ms)
         odd = isinstance(content, UnitAccumulator) and suspicious(summary, content)
         self.gathered = self._with(summary) if odd else {}
-        return super().ask(span, self._seen(summary) if odd else summary)
+        return super().ask(span, replace(self._seen(summary) if odd else summary, odd=odd))
 
     def _with(self, summary: ValuesSummary) -> dict[SourcePartition, FloatArray]:
         newest = dict(self.gathered)

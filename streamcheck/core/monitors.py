@@ -380,10 +380,11 @@ class PaneInstance(Instance):
         self._set_thresholds()
 
 
-def _foremost(judged: Sequence[Judged]) -> tuple[str, Signal, Verdict]:
+def _foremost(judged: Sequence[Judged]) -> Judged:
     """The part whose score stands highest, relative to its threshold; one that drifts before all others."""
-    best = max(judged, key=lambda each: (each.verdict.drifting, each.verdict.score / (each.verdict.threshold or 1.0)))
-    return best.part, best.signal, best.verdict
+    if len(judged) == 1:
+        return judged[0]
+    return max(judged, key=lambda each: (each.verdict.drifting, each.verdict.score / (each.verdict.threshold or 1.0)))
 
 
 def finding(

@@ -156,7 +156,8 @@ def _chi_square(freedom: int, chance: float) -> float:
 def found(summary: ValuesSummary, reference: UnitAccumulator) -> list[Found]:
     """All parts of the pane that came in another unit; nothing at little cost where the pane is as ever."""
     layout = summary.folded.layout
-    if layout is None or not suspicious(summary, reference):
+    odd = suspicious(summary, reference) if summary.odd is None else summary.odd
+    if layout is None or not odd:
         return []
     group, shares = reference.groups()
     limits = _limit(shares, CHANCE_OFF), _limit(shares, CHANCE_FITS)

@@ -150,10 +150,11 @@ class Layout:
 
     def counts(self, ordered: FloatArray) -> IntArray:
         """How many of these finite values (n,), ascending, each bin holds: (n_bins,)."""
-        below = np.searchsorted(ordered, self.edges, side="left")
-        held = np.append(below, len(ordered))
+        held = np.empty(self.n_bins, np.int64)
+        held[:-1] = below = np.searchsorted(ordered, self.edges, side="left")
+        held[-1] = len(ordered)
         held[1:] -= below
-        return held.astype(np.int64, copy=False)
+        return held
 
     def export(self) -> State:
         """The state, sharing no memory."""

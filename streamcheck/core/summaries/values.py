@@ -13,7 +13,8 @@ from streamcheck.core.types import FloatArray, IntArray, SourcePartition
 class ValuesSummary:
     """The usable values of one group's rows, each partition's in offset order, beside their summary.
 
-    values (n,); ends (P,): where each partition's values end, `sources` saying which partition it is.
+    values (n,); ends (P,): where each partition's values end, `sources` saying which partition it is. odd: whether they
+    do not lie quite as those of the reference that they are compared with, where that is known already.
 
     >>> summary = ValuesSummary(None, np.array([5.0, 5.0, 0.0, 0.0, 0.0]), (), np.array([2, 5]))
     >>> summary.zeros, summary.repeats, summary.pairs
@@ -24,6 +25,7 @@ class ValuesSummary:
     values: FloatArray
     sources: tuple[SourcePartition, ...]
     ends: IntArray
+    odd: bool | None = None
 
     @property
     def ok(self) -> int:
@@ -51,7 +53,8 @@ class ValuesSummary:
     @cached_property
     def pairs(self) -> int:
         """How many have one before them in their partition."""
-        return int(np.maximum(np.diff(self.ends, prepend=0) - 1, 0).sum())
+        ends = self.ends.tolist()
+        return sum(end - start - 1 for start, end in zip([0, *ends[:-1]], ends, strict=True) if end > start)
 
     def parts(self) -> list[tuple[SourcePartition, FloatArray]]:
         """Each partition's values."""
