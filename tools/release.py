@@ -25,7 +25,7 @@ SUMS = "SHA256SUMS"
 SMOKE = (
     ("--version",),
     ("--help",),
-    ("demo", "--hours", "3"),
+    ("demo", "--hours", "3", "--listen", "127.0.0.1:0"),
     ("check", "payments.yaml"),
     ("explain", "payments.yaml"),
     ("test", "payments.test.yaml"),

@@ -85,8 +85,8 @@ def test_it_stays_once_the_reference_is_ready_and_after_a_restart() -> None:
 
 def test_a_state_of_before_goes_on_as_if_panes_completed_one_block() -> None:
     old: dict[str, Any] = {"instance": {"block": 1}}
-    from streamcheck.core.migrations import MIGRATIONS, VERSION  # noqa: PLC0415
+    from streamcheck.core.migrations import MIGRATIONS  # noqa: PLC0415
 
-    step = MIGRATIONS[VERSION - 1, "monitor"]
+    step = MIGRATIONS[11, "monitor"]
     assert step(old)["instance"]["pace"] == [None, 0, 1.0, False]
     assert step({"instance": {}}) == {"instance": {}}
