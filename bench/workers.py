@@ -1,8 +1,8 @@
 """Who works how much in `streamcheck backtest` with 1, 2 and more `workers`? CPU of the owner and of all workers.
 
 On a machine that others use, too, clocks tell little: what N processes can gain is told by CPU time. With C cores a run
-takes at least what its owner's own thread takes, and at least all CPU time divided
-by C; `bound` is the same of one process, divided by the larger of the two.
+takes at least what its owner's own thread takes, and at least all CPU time divided by C; `bound` is the same of one
+process, divided by the larger of the two.
 """
 
 import argparse

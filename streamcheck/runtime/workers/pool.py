@@ -147,8 +147,8 @@ class Pool:
     def _ready(self) -> Iterator[Batch]:
         """The first of what is pending, where it can be had without waiting.
 
-        One for each part that goes out: what is done with a batch may take long, and meanwhile workers have something
-        to do in all their slots.
+        One for each batch that was polled, not all that there are: what is done with one may take long, and meanwhile
+        workers have something to do in all their slots.
         """
         if self._queue:
             first = self._queue[0]
