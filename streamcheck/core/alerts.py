@@ -16,6 +16,8 @@ from streamcheck.core.wording import span
 SCHEMA = 1
 ESCALATED = "escalated"
 """The evidence that says from which severity an alert has risen, since when it fires, and after how many seconds."""
+BETWEEN = "change_between"
+"""The evidence that says between which moments the change began; as it was estimated when the alert opened."""
 PART = "category"
 """The evidence that names the part of a measure that an alert is about."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -155,6 +157,7 @@ class AlertTracker:
         """The newest numbers, with the start of the change as it was first estimated."""
         assert self.finding is not None
         first = self.finding.change_at_ms
+        since = tuple(each for each in self.finding.evidence if each[0] == BETWEEN)
         self.finding = Finding(
             first,
             drifting.value,
@@ -163,7 +166,7 @@ class AlertTracker:
             drifting.threshold,
             drifting.rows,
             drifting.direction,
-            drifting.evidence,
+            (*_but_between(drifting.evidence), *since),
         )
 
     def _go(self, state: AlertState, word: str, start_ms: int, end_ms: int, transitions: list[Transition]) -> None:
@@ -178,7 +181,8 @@ class AlertTracker:
             ("accepted_because", self.accepted),
             (ESCALATED, self._escalation()),
         )
-        finding = replace(self.finding, evidence=(*self.finding.evidence, *(each for each in said if each[1])))
+        evidence = self.finding.evidence if state is not AlertState.QUIET else _but_between(self.finding.evidence)
+        finding = replace(self.finding, evidence=(*evidence, *(each for each in said if each[1])))
         transitions.append(Transition(word, self.opened_ms, start_ms, end_ms, finding, self.severity))
         if state is AlertState.QUIET:
             self.finding = self.acknowledged = self.accepted = self.fired_ms = None
@@ -237,6 +241,18 @@ class AlertTracker:
         self.fired_ms, self.escalated = state["fired_ms"], state["escalated"]
         f = state["finding"]
         self.finding = None if f is None else Finding(*f[:7], *[tuple((k, v) for k, v in f[7])])
+
+
+def between(moments: tuple[int, int | None] | None, end_ms: int) -> tuple[tuple[str, Any], ...]:
+    """The evidence BETWEEN, as a detector's verdict has it in a pane that ends at end_ms; none where it has none."""
+    if moments is None:
+        return ()
+    low, high = moments
+    return ((BETWEEN, [iso(low), iso(end_ms if high is None else high)]),)
+
+
+def _but_between(evidence: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    return tuple(each for each in evidence if each[0] != BETWEEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from streamcheck.core.alerts import Change, Finding, iso
+from streamcheck.core.alerts import BETWEEN, Change, Finding, iso
 from streamcheck.core.causes import CAUSE, FAULT, FAULTS, FOLLOWS, OF_STREAM, first
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures._categories import CategoryAccumulator
@@ -70,9 +70,9 @@ class _Others:
         follows, said = self._cause(own)
         told |= follows
         words += [said] if said else []
-        between = since(finding, change.transition.start_ms, pane_ms) if change.spec.detector.name != LIMIT else None
-        if between is not None:
-            told["change_between"] = [iso(at) for at in between]
+        if BETWEEN not in told and change.spec.detector.name != LIMIT:
+            between = since(finding, change.transition.end_ms, pane_ms)
+            told |= {BETWEEN: [iso(at) for at in between]} if between is not None else {}
         for more, said in (self._size(own, finding), self._what(own), self._segments(own), self._quality(own)):
             told |= more
             words += [said] if said else []
@@ -165,11 +165,12 @@ class _Others:
         return {}, ""
 
 
-def since(finding: Finding, start_ms: int, pane_ms: int) -> tuple[int, int] | None:
+def since(finding: Finding, end_ms: int, pane_ms: int) -> tuple[int, int] | None:
     """Between which moments did it begin, 9 times of 10? None where the detector's evidence has no standard error.
 
-    CHANGE_WIDTH / d^2 panes to either side, d the newest signal's distance in standard errors, less the one that it is
-    uncertain by itself; at least EARLY_PANES to the later side, but never after the pane that was judged.
+    For detectors that do not say it themselves. CHANGE_WIDTH / d^2 panes to either side, d the newest signal's distance
+    in standard errors, less the one that it is uncertain by itself; at least EARLY_PANES to the later side, but never
+    after the end of the pane that was judged.
     """
     known = dict(finding.evidence)
     if not known.get("standard_error"):
@@ -177,7 +178,7 @@ def since(finding: Finding, start_ms: int, pane_ms: int) -> tuple[int, int] | No
     shift = abs(known["signal"] - known["expected"]) / known["standard_error"]
     panes = math.ceil(CHANGE_WIDTH / max(shift - 1.0, SHIFT_MIN) ** 2)
     latest = finding.change_at_ms + max(panes, EARLY_PANES) * pane_ms
-    return finding.change_at_ms - panes * pane_ms, min(latest, start_ms)
+    return finding.change_at_ms - panes * pane_ms, min(latest, end_ms)
 
 
 def _alike(one: Instance, own: Instance) -> bool:

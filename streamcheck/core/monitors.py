@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, iso
+from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, between, iso
 from streamcheck.core.budgets import Grant
 from streamcheck.core.causes import told
 from streamcheck.core.components import State, build
@@ -395,5 +395,5 @@ def finding(
     numbers = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
     level = signal.level if verdict.level is None else verdict.level
     rows = signal.rows if verdict.rows is None else verdict.rows
-    evidence = (*(((PART, part),) if part else ()), *numbers, *more)
+    evidence = (*(((PART, part),) if part else ()), *numbers, *more, *between(verdict.between, span.end_ms))
     return Finding(since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)

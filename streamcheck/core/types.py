@@ -177,7 +177,9 @@ class Verdict(NamedTuple):
     score and threshold are comparable and go to gauges and alerts: drifting means score > threshold, or score <
     threshold where the direction is -1 and the score is the measure itself (a limit from below); change_at: event time
     (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown; level and rows: of the
-    steps since then, where the detector has judged them together (None: those of the signal).
+    steps since then, where the detector has judged them together (None: those of the signal); between: two moments (ms)
+    with the change between them 9 times of 10, where the detector can say and the drift begins with this signal (the
+    second None: the end of the signal's pane).
     """
 
     drifting: bool
@@ -187,6 +189,7 @@ class Verdict(NamedTuple):
     direction: int = 0
     level: float | None = None
     rows: int | None = None
+    between: tuple[int, int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamcheck.core.components import State
-from streamcheck.core.detectors._dating import beginnings, likeliest
+from streamcheck.core.detectors._dating import Dated, beginnings, dated
 from streamcheck.core.detectors._grown import GROWN_BYTES, Grown, Usual
 from streamcheck.core.detectors._statistics import deviations, judged, returned, scores, since
 from streamcheck.core.detectors._steps import Steps, columns
@@ -57,6 +57,9 @@ class Bank:
         """Half of what raised the alarm: of a mean in standard deviations of a row, of a share as it is."""
         self.evidence: FloatArray = np.zeros(0)
         """For a return to the reference."""
+        self._opened: dict[int, Dated] = {}
+        """Alarms that opened in the newest pane in which some did; asked for in it only: not part of the state."""
+        self._opened_ms = 0
         self.grown = Grown()
 
     def _grow(self, more: int) -> None:
@@ -88,6 +91,7 @@ class Bank:
         """Forget what the chart has seen."""
         self.grown.forget(chart)
         self.sums.forget(chart)
+        self._opened.pop(chart, None)
         for name in _SEEN:
             getattr(self, name)[chart] = 0
 
@@ -95,14 +99,14 @@ class Bank:
     def step(self, charts: IntArray, signals: Sequence[Signal], at_ms: int) -> list[Verdict]:
         """One more step of these charts (C,), each named once, which begins at `at_ms`."""
         steps = columns(signals)
-        return self._verdicts(charts, steps, *self.judge(charts, steps, at_ms))
+        return self._verdicts(charts, steps, *self.judge(charts, steps, at_ms), at_ms)
 
     def judge(self, charts: IntArray, steps: Steps, at_ms: int) -> tuple[FloatArray, Foremost]:
         """The same from columns: of each chart the largest score, and of those with an alarm what is behind it."""
         self.sums.add(charts, steps.sums, steps.pane_rows, at_ms)
         usual = self.grown.usual(charts, steps)
         score, foremost = self._scores(charts, steps, usual)
-        self._decide(charts, steps, usual, foremost)
+        self._decide(charts, steps, usual, foremost, at_ms)
         learns = self.grown.on[charts] & (self.alarm[charts] == 0)
         if learns.any():
             mine, some = charts[learns], steps.taken(learns)
@@ -130,7 +134,18 @@ class Bank:
         return score, foremost.taken(was_open[foremost.places] | (score > h)[foremost.places])
 
     # ------------------------------------------------------------------ alarms
-    def _decide(self, charts: IntArray, steps: Steps, usual: Usual, foremost: Foremost) -> None:
+    def open(self, chart: int, at_ms: int, began: Dated) -> None:
+        """An alarm opens in the pane that begins at `at_ms`."""
+        if at_ms != self._opened_ms:
+            self._opened, self._opened_ms = {}, at_ms
+        self._opened[chart], self.alarm_at[chart] = began, began.at
+
+    def began(self, chart: int, at_ms: int) -> tuple[int, int | None] | None:
+        """Between which moments the change began, in the pane in which the alarm opens; later on it has been told."""
+        began = self._opened.get(chart) if at_ms == self._opened_ms else None
+        return None if began is None else (began.low, began.high)
+
+    def _decide(self, charts: IntArray, steps: Steps, usual: Usual, foremost: Foremost, at_ms: int) -> None:
         """Open alarms, and end those whose stream has returned."""
         if not len(foremost.places):
             return
@@ -144,19 +159,18 @@ class Bank:
             held = self.sums.held(chart, slot)
             self.alarm[chart] = 1 if foremost.z[at] > 0 else -1
             one = slice(place, place + 1)
-            self.alarm_at[chart] = self._dated(chart, steps.taken(one), usual.taken(one), int(self.alarm[chart]))
+            self.open(chart, at_ms, self._dated(chart, steps.taken(one), usual.taken(one), int(self.alarm[chart])))
             moved = held[0] - held[2] if steps.share[place] else held[0]
             self.shift[chart] = 0.5 * (moved / held[1] - usual.offset[place])
             self.evidence[chart] = 0.0
             self.grown.doubt(chart)
 
-    def _dated(self, chart: int, steps: Steps, usual: Usual, direction: int) -> int:
-        """When the change that has just raised an alarm most likely began."""
+    def _dated(self, chart: int, steps: Steps, usual: Usual, direction: int) -> Dated:
+        """When the change began that has just raised an alarm."""
         sums, count = self.sums, int(self.sums.count[chart])
         first, slots = beginnings(count, int(sums.since[chart]), int(sums.levels[chart]))
         held = sums.total[:, chart, None] - sums.before[:, slots, chart]
-        best = likeliest(steps, usual, held, count - first, direction)
-        return int(sums.times[slots[best], chart])
+        return dated(steps, usual, held, count - first, sums.times[slots, chart], direction)
 
     def _test_returns(self, charts: IntArray, steps: Steps, usual: Usual) -> None:
         """Page's test of "as the reference" against "half of the alarm's shift", at the newest step."""
@@ -165,7 +179,9 @@ class Bank:
         for chart in charts[gained > RESOLVED].tolist():
             self.alarm[chart], self.sums.since[chart] = 0, self.sums.count[chart]
 
-    def _verdicts(self, charts: IntArray, steps: Steps, score: FloatArray, foremost: Foremost) -> list[Verdict]:
+    def _verdicts(
+        self, charts: IntArray, steps: Steps, score: FloatArray, foremost: Foremost, at_ms: int
+    ) -> list[Verdict]:
         """While an alarm is open, the score stands above its threshold, however little."""
         h = self.h[charts]
         found = list(map(_quiet, np.minimum(score, h).tolist(), h.tolist()))
@@ -175,7 +191,8 @@ class Bank:
             if direction:
                 level, rows = since(self.sums.held(chart, slot) if slot >= 0 else None, steps, place)
                 shown = float(np.maximum(score[place], np.nextafter(h[place], np.inf)))
-                found[place] = Verdict(True, shown, float(h[place]), began, direction, level, rows)  # noqa: FBT003
+                between = self.began(chart, at_ms)
+                found[place] = Verdict(True, shown, float(h[place]), began, direction, level, rows, between)  # noqa: FBT003
         return found
 
     # ------------------------------------------------------------------ state

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamcheck.core.detectors._bank import RESOLVED, Bank
-from streamcheck.core.detectors._dating import beginnings, likeliest
+from streamcheck.core.detectors._dating import Dated, beginnings, dated
 from streamcheck.core.detectors._grown import Usual
 from streamcheck.core.detectors._statistics import deviations, judged, returned, scores, since
 from streamcheck.core.detectors._steps import Steps, Which
@@ -113,20 +113,20 @@ class Course:
         bank, chart = self._bank, self._chart
         held = past.held(slot, at)
         bank.alarm[chart] = self._direction = 1 if z > 0 else -1
-        bank.alarm_at[chart] = self._dated(steps, usual, past, at)
+        bank.open(chart, self._at_ms, self._dated(steps, usual, past, at))
         moved = held[0] - held[2] if steps.share[at] else held[0]
         bank.shift[chart] = 0.5 * (moved / held[1] - usual.offset[at])
         bank.evidence[chart] = 0.0
         bank.grown.doubt(chart)
 
-    def _dated(self, steps: Steps, usual: Usual, past: "_Past", at: int) -> int:
-        """When the change that has just raised an alarm most likely began; as the bank says it."""
+    def _dated(self, steps: Steps, usual: Usual, past: "_Past", at: int) -> Dated:
+        """When the change began that has just raised an alarm; as the bank says it."""
         count = past.began + at + 1
         first, slots = beginnings(count, past.since, past.levels)
         ago = np.where(first >= past.began, ALL_SLOTS + first - past.began, slots)
         one, held = slice(at, at + 1), past.totals[:, at + 1, None] - past.table[:, ago]
-        best = likeliest(steps.taken(one), usual.taken(one), held, count - first, self._direction)
-        return int(self._bank.sums.times[slots[best], self._chart]) if first[best] < past.began else self._at_ms
+        times = np.where(first < past.began, self._bank.sums.times[slots, self._chart], self._at_ms)
+        return dated(steps.taken(one), usual.taken(one), held, count - first, times, self._direction)
 
     def _test_returns(self, steps: Steps, usual: Usual, start: int, stop: int) -> int:
         """Page's test through the steps from start to before stop: before which one it was decided, or stop."""
@@ -147,7 +147,8 @@ class Course:
         """The verdict of a step after which the alarm is open."""
         bank, chart = self._bank, self._chart
         level, rows = since(past.held(slot, at) if slot >= 0 else None, steps, at)
-        return Verdict(True, shown, self.h, int(bank.alarm_at[chart]), self._direction, level, rows)  # noqa: FBT003
+        began, between = int(bank.alarm_at[chart]), bank.began(chart, self._at_ms)
+        return Verdict(True, shown, self.h, began, self._direction, level, rows, between)  # noqa: FBT003
 
 
 class _Ends(NamedTuple):

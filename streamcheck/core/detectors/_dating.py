@@ -1,9 +1,10 @@
-"""An alarm has been raised: at which of the steps that are remembered did the change most likely begin?
+"""An alarm has been raised: at which of the steps that are remembered did the change begin, as far as can be told?
 
 Charts raise it by a few windows, of 1, 2, 3, 4, 6, 8 ... steps. Once it is raised, all beginnings that sums are kept of
 are looked at: each of the last 17 steps, every second of the last 34, and so on.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,24 @@ from streamcheck.core.detectors._statistics import standardised
 from streamcheck.core.detectors._steps import Steps
 from streamcheck.core.detectors._windows import SLOTS
 from streamcheck.core.types import FloatArray, IntArray
+
+SURE = 0.9
+"""How often the change shall lie between the two moments that are given for it."""
+WORSE_MAX = -math.log(1.0 - math.sqrt(SURE))
+"""By so much may the log-likelihood of a beginning fall short of the best one's: on either side of the change it
+is a random walk that falls, whose maximum exceeds x with probability exp(-x) (Siegmund 1988, International Statistical
+Review 56, "Confidence sets in change-point problems")."""
+
+
+class Dated(NamedTuple):
+    """When a change began, in ms: most likely at `at`, and between `low` and `high` with SURE.
+
+    high: None stands for the end of the newest step.
+    """
+
+    at: int
+    low: int
+    high: int | None
 
 
 def beginnings(count: int, since: int, levels: int) -> tuple[IntArray, IntArray]:
@@ -33,15 +52,24 @@ def beginnings(count: int, since: int, levels: int) -> tuple[IntArray, IntArray]
     return np.array(steps, np.int64), np.array([found[step] for step in steps], np.int64)
 
 
-def likeliest(steps: Steps, usual: Usual, held: FloatArray, length: IntArray, direction: int) -> int:
-    """Which of some windows (K,), of so many steps each, is the least like chance in this direction?
+def dated(
+    steps: Steps, usual: Usual, held: FloatArray, length: IntArray, times: IntArray, direction: int
+) -> Dated:
+    """Which of some windows (K,), the newest first, is the least like chance in this direction, and which nearly so?
 
-    steps and usual: of one chart. held (TOTALS, K): the sums of each.
-    For a level that is not known the likelihood is that of z^2 / 2: nothing is gained by preferring short windows.
+    steps and usual: of one chart. held (TOTALS, K): the sums of each; length, times: how many steps it has, when its
+    first began. For a level that is not known the log-likelihood is z^2 / 2: nothing is gained by preferring short
+    windows. The step before the first that changed may have changed in part, and of those that no sums are kept of
+    nothing is known: so the change lies behind the start of the next older window, and before that of the next newer.
     """
     windows = _Kept(held[:, :, None], length[:, None])
-    z = standardised(usual, windows, share=bool(steps.share[0]), skew=steps.skew)
-    return int((direction * z[:, 0]).argmax())
+    z = np.maximum(direction * standardised(usual, windows, share=bool(steps.share[0]), skew=steps.skew)[:, 0], 0.0)
+    best = int(z.argmax())
+    near = np.flatnonzero((z[best] ** 2 - z**2) / 2.0 <= WORSE_MAX)
+    later = times[: int(near[0])]
+    later = later[later > times[near[0]]]  # blocks of labelled rows share the time of their pane
+    older = min(int(near[-1]) + 1, len(times) - 1)
+    return Dated(int(times[best]), int(times[older]), int(later[-1]) if len(later) else None)
 
 
 class _Kept(NamedTuple):
