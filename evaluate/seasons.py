@@ -19,11 +19,14 @@ from evaluate.cells import Cell, Found
 from evaluate.contenders import DEFAULT
 from evaluate.feed import Alarm, Exposure, Panes, Run, plan_of
 from evaluate.nulls import MONITORS, ROWS, chunks, counted, summary
-from evaluate.streams import DAY_PANES, Independent, Ints, Purpose, Rng, Season, Stream, rng
+from evaluate.streams import DAY_PANES, NUMBERS, Independent, Ints, Purpose, Rng, Season, Stream, rng
 from streamcheck.core.plan import Plan
 
+DAY_MS = 86_400_000
 SLOT_PANE_MS = 600_000
 SLOT_DAYS = 7
+ALIKE, ALIKE_DAYS = "pane-effects", 14
+"""Panes that resemble the pane before, which lies in another slot where they last an hour or half of one."""
 WEEK_PANES = 60_480
 DAY = WEEK_PANES // 7
 """Panes of 10 s."""
@@ -37,15 +40,25 @@ CHUNK = 720
 
 def slots_part(amplitude: float, number: int) -> Found:
     """Configs of 14 features with hour-of-day means over seven days, panes of ten minutes."""
-    assert DEFAULT.features is not None
     generator = rng(Purpose.REPORTING, f"slots {amplitude}", number)
+    source = Season(MONITORS * nulls.CONFIGS, generator, amplitude, DAY_PANES)
+    return _slots(source, SLOT_DAYS, SLOT_PANE_MS)
+
+
+def alike_part(pane_ms: int, number: int) -> Found:
+    """The same over fourteen days, panes that resemble their neighbours."""
+    generator = rng(Purpose.REPORTING, f"slots {ALIKE} {pane_ms}", number)
+    return _slots(NUMBERS[ALIKE](MONITORS * nulls.CONFIGS, generator), ALIKE_DAYS, pane_ms)
+
+
+def _slots(source: Stream, days: int, pane_ms: int) -> Found:
+    assert DEFAULT.features is not None
     count = MONITORS * nulls.CONFIGS
-    source = Season(count, generator, amplitude, DAY_PANES)
-    reference = {"season": "hour_of_day", "over": f"{SLOT_DAYS}d"}
+    reference = {"season": "hour_of_day", "over": f"{days}d"}
     promised = configs.budget(nulls.PROMISED, configs=nulls.CONFIGS)
-    written = configs.config(configs.numbers(count), DEFAULT.features, reference, promised, pane_ms=SLOT_PANE_MS)
-    run, alarms = Run(plan_of(written), pane_ms=SLOT_PANE_MS), list[Alarm]()
-    for sizes in chunks(nulls.LAYOUT_PANES + SLOT_DAYS * DAY_PANES + nulls.PANES):
+    written = configs.config(configs.numbers(count), DEFAULT.features, reference, promised, pane_ms=pane_ms)
+    run, alarms = Run(plan_of(written), pane_ms=pane_ms), list[Alarm]()
+    for sizes in chunks(nulls.LAYOUT_PANES + days * DAY_MS // pane_ms + nulls.PANES):
         alarms += run.feed(Panes(sizes, dict(zip(configs.columns(count), source.rows(sizes), strict=True))))
     return counted(run, alarms, nulls.CONFIGS)
 
@@ -122,6 +135,11 @@ def cells() -> Iterator[Cell]:
         about |= {"reference": f"hour of day, {SLOT_DAYS} days", "rows_per_pane": ROWS}
         run = partial(slots_part, amplitude)
         yield Cell("seasons", f"slot means, cycle of {amplitude} sd", about, nulls.PARTS, run, summary)
+    for minutes in (60, 30):
+        about = common | {"stream": ALIKE, "panes": nulls.PANES, "promised_panes": nulls.PROMISED}
+        about |= {"reference": f"hour of day, {ALIKE_DAYS} days", "rows_per_pane": ROWS, "minutes": minutes}
+        run = partial(alike_part, minutes * 60_000)
+        yield Cell("seasons", f"slot means, {ALIKE}, panes of {minutes} min", about, nulls.PARTS, run, summary)
     for words, rows, weeks, number in (("thin traffic", None, 4, 10), (f"{ROWS} rows a pane", ROWS, 3, 4)):
         for amplitude in AMPLITUDES:
             about = common | {"amplitude": amplitude, "weeks": weeks, "rows": rows or THIN_ROWS, "configs": number}

@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 13
+VERSION = 14
 """In which every part of the state is written now."""
 
 THIN_ROWS = 10
@@ -143,6 +143,25 @@ def _monitor_12(old: State) -> State:
     return {**old, "fingerprint": "of format 12"}
 
 
+def _monitor_13(old: State) -> State:
+    """Calendars had no trails: what neighbours in other hours have in common was not known."""
+    instance = old["instance"]
+    if not isinstance(instance, dict) or "normal" not in instance:
+        return old
+    return {**old, "instance": {**instance, "normal": _trailing(instance["normal"])}}
+
+
+def _trailing(state: Any) -> Any:
+    """A reference's state with what calendars hold now."""
+    if isinstance(state, list):
+        return [_trailing(part) for part in state]
+    if not isinstance(state, dict):
+        return state
+    if "slots" in state:
+        return {**state, "trails": {}}
+    return {name: _trailing(part) for name, part in state.items()}
+
+
 def _thin(state: Any) -> bool:
     """Whether a reference's state holds panes of few rows."""
     if isinstance(state, list):
@@ -182,6 +201,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (10, "monitor"): _monitor_10,
     (11, "monitor"): _monitor_11,
     (12, "monitor"): _monitor_12,
+    (13, "monitor"): _monitor_13,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

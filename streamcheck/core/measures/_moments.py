@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from streamcheck.core.components import State
 from streamcheck.core.intervals import Interval
 from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAGS
+from streamcheck.core.measures._following import Within
 from streamcheck.core.measures._neighbours import INDEPENDENT, Dependence, Neighbours, bare, dependence, inflation
 from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
@@ -27,18 +28,6 @@ MOMENTS_BYTES = 2_000
 MomentOf = Callable[[Any], Moment | None]
 
 
-class Within(NamedTuple):
-    """How far a calendar's panes scatter: variance of rows within panes, and of panes within slots, per row.
-
-    None where there is nothing to tell it from. known: by how many panes; tied: how alike neighbours are.
-    """
-
-    rows: float | None
-    panes: float | None
-    known: int = 0
-    tied: Dependence = INDEPENDENT
-
-
 class MomentAccumulator:
     """What panes come to as a mean: their moment, their number, their scatter, their likeness to their neighbours.
 
@@ -48,10 +37,12 @@ class MomentAccumulator:
 
     __slots__ = (
         "_dependence",
+        "_following",
         "_known",
         "_mean_variance",
         "_moment_of",
         "_shown_of",
+        "_spread",
         "between",
         "moment",
         "neighbours",
@@ -70,9 +61,11 @@ class MomentAccumulator:
         self.square_rows = 0.0
         self.neighbours = Neighbours()
         self._dependence: Dependence | None = None
+        self._following: Dependence | None = None
         self._mean_variance: tuple[float, float] | None = None
         """The last that was asked for, by the variance within that it was asked for."""
         self._known = 0
+        self._spread: tuple[float, ...] | None = None
 
     def add(self, summary: Any) -> bool:
         """Take one more pane in; False for one without usable rows."""
@@ -107,7 +100,7 @@ class MomentAccumulator:
 
     def forget_worked_out(self) -> None:
         """Its sums are others now."""
-        self._dependence, self._mean_variance, self._known = None, None, 0
+        self._dependence, self._mean_variance, self._known, self._spread = None, None, 0, None
 
     @property
     def held_bytes(self) -> int:
@@ -151,15 +144,18 @@ class MomentAccumulator:
 
     def scatter_within(self, slots: Sequence["MomentAccumulator"]) -> "Within":
         """The variance of rows within panes, and of panes within slots."""
-        free = sum(slot.moment.n - slot.panes for slot in slots)
-        rows = sum(slot.moment.square - slot.between for slot in slots) / free if free > 0 else None
-        pairs = sum(slot.panes - 1 for slot in slots)
-        panes = sum((slot.across() or 0.0) * (slot.panes - 1) for slot in slots) / pairs if pairs > 0 else None
-        tied = INDEPENDENT
-        if panes:
-            products = [slot.neighbours.products(slot.moment.total / slot.moment.n) for slot in slots if slot.panes]
-            tied = dependence([sum(part[lag] for part in products) for lag in range(LAGS)], panes * pairs, pairs)
+        free, square, pairs, across, *products = map(sum, zip(*(slot.spread() for slot in slots), strict=True))
+        rows, panes = (square / free if free > 0 else None), (across / pairs if pairs > 0 else None)
+        tied = dependence(products, panes * pairs, pairs) if panes else INDEPENDENT
         return Within(None if rows is None else max(rows, 0.0), panes, pairs + 1, tied)
+
+    def spread(self) -> tuple[float, ...]:
+        """What it adds to `scatter_within`: degrees of freedom and squares of rows, then of panes, then products."""
+        if self._spread is None:
+            free, square, pairs = self.moment.n - self.panes, self.moment.square - self.between, self.panes - 1
+            products = self.neighbours.products(self.moment.total / self.moment.n) if self.panes else [0.0] * LAGS
+            self._spread = (free, square, pairs, (self.across() or 0.0) * pairs, *products)
+        return self._spread
 
     def seasoned(self, beside: "MomentAccumulator | None", weight: float, scatter: "Within") -> "MomentAccumulator":
         """The mean on the line between both slots, with the error of this mean, and the scatter within all slots."""
@@ -187,6 +183,7 @@ class MomentAccumulator:
         self.moment, self.shown, self.panes, self.between = other.moment, other.shown, other.panes, other.between
         self.square_rows, self.neighbours = other.square_rows, other.neighbours
         self.assume(other.dependence(), other.known)
+        self._following = other.following
 
     def across(self) -> float | None:
         """The variance between panes, per row: (sum total_t^2/n_t - total^2/n) / (panes - 1); None below two panes.
@@ -235,6 +232,20 @@ class MomentAccumulator:
         return self._dependence
 
     @property
+    def following(self) -> Dependence:
+        """The correlation of panes that follow one another: as of its own, unless it stands for a slot."""
+        return self.dependence() if self._following is None else self._following
+
+    def follow(self, tied: Mapping[str, Dependence]) -> None:
+        """Take that as known."""
+        self._following = tied.get("")
+
+    def deviations(self, summary: Any) -> Mapping[str, float]:
+        """As `Followed` has it."""
+        moment = self._moment_of(summary)
+        return {"": (moment.mean - self.moment.mean) * math.sqrt(moment.n)} if moment is not None and moment.n else {}
+
+    @property
     def known(self) -> int:
         """By how many panes its scatter is known."""
         return self._known or self.panes
@@ -245,17 +256,16 @@ class MomentAccumulator:
 
     def background(self, rows: float, within: float, variance: float | None = None) -> Background:
         """What is to be known of the reference for a pane of so many rows. variance: of those, where it is known."""
-        lag1, decay = self.dependence()
         if within <= 0.0:
             return Background(self.known, self.moment.n / self.panes, float(self.moment.n), rows)
         worth = within / self.mean_variance(within)
         weight = rows * within / (self.variance(rows, within) if variance is None else variance)
-        return Background(self.known, self.moment.n / self.panes, worth, weight, lag1, decay)
+        return Background(self.known, self.moment.n / self.panes, worth, weight, *self.following)
 
     # ------------------------------------------------------------------ state
     def export(self) -> State:
         """The state, sharing no memory."""
-        moments = {"moment": _listed(self.moment), "shown": _listed(self.shown)}
+        moments = {"moment": self.moment.export(), "shown": self.shown.export()}
         sums = {"panes": self.panes, "between": self.between, "square_rows": self.square_rows}
         return {**sums, **moments, "neighbours": self.neighbours.export()}
 
@@ -263,17 +273,9 @@ class MomentAccumulator:
         """Replace the content by an exported state."""
         self.panes, self.between = int(state["panes"]), float(state["between"])
         self.square_rows = float(state["square_rows"])
-        self.moment, self.shown = _moment(state["moment"]), _moment(state["shown"])
+        self.moment, self.shown = Moment.restored(state["moment"]), Moment.restored(state["shown"])
         self.neighbours.restore(state["neighbours"])
-        self._dependence = self._mean_variance = None
-
-
-def _listed(moment: Moment) -> list[Any]:
-    return [moment.n, moment.total, moment.square, moment.origin]
-
-
-def _moment(state: list[Any]) -> Moment:
-    return Moment(int(state[0]), float(state[1]), float(state[2]), float(state[3]))
+        self.forget_worked_out()
 
 
 def judged(signal: Signal) -> Signal:

@@ -1,15 +1,16 @@
 """How much does each of a column's categories scatter between panes? The same sums for each as for a single share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from streamcheck.core.components import State
 from streamcheck.core.likeness import LAGS
 from streamcheck.core.measures._categories import held
-from streamcheck.core.measures._moments import MomentAccumulator, Within
-from streamcheck.core.measures._neighbours import INDEPENDENT
+from streamcheck.core.measures._following import Within
+from streamcheck.core.measures._moments import MomentAccumulator
+from streamcheck.core.measures._neighbours import INDEPENDENT, Dependence
 from streamcheck.core.room import Room, name_bytes
 from streamcheck.core.summaries import CategoricalSummary, Moment
 from streamcheck.core.types import FloatArray
@@ -159,6 +160,19 @@ class ShareAccumulator:
             made.rows[made.names[name]] = view.moment.mean * self.n
         return made
 
+    def deviations(self, summary: CategoricalSummary) -> Mapping[str, float]:
+        """As `Followed` has it, of each category."""
+        if not summary.ok:
+            return {}
+        now, root = dict(held(summary)), math.sqrt(summary.ok)
+        return {name: (now.get(name, 0) / summary.ok - self.share(name).moment.mean) * root for name in self.names}
+
+    def follow(self, tied: Mapping[str, Dependence]) -> None:
+        """Take it as known how alike shares of panes that follow one another are."""
+        for name in tied:
+            if name in self.names:
+                self.share(name).follow({"": tied[name]})
+
     def ranked(self) -> list[str]:
         """The names, most frequent first, then by name."""
         return sorted(self.names, key=lambda name: (-self.rows[self.names[name]], name))
@@ -175,14 +189,16 @@ class ShareAccumulator:
         rows = self.n - float(sum(self.rows[self.names[name]] for name in names if name in self.names))
         view = MomentAccumulator(_nothing)
         view.moment, view.panes, view.square_rows = Moment(self.n, rows, rows), self.panes, self.square_rows
-        usual, phi, tied, known = rows / self.n, 0.0, INDEPENDENT, 0
+        usual, phi, tied, following, known = rows / self.n, 0.0, INDEPENDENT, INDEPENDENT, 0
         for share in map(self.share, names):
             mean = share.moment.mean
             if 0.0 < mean < 1.0:
                 phi = max(phi, (share.across() or 0.0) / (mean * (1.0 - mean)))
                 tied, known = max(tied, share.dependence()), share.known
+                following = max(following, share.following)
         view.between = rows * usual + phi * usual * (1.0 - usual) * (self.panes - 1)
         view.assume(tied, known)
+        view.follow({"": following})
         return view
 
     def _view(self, name: str) -> MomentAccumulator:

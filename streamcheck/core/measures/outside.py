@@ -5,7 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import State, register
-from streamcheck.core.measures._moments import MomentAccumulator, MomentOf, RateMeasure, Within
+from streamcheck.core.measures._following import Within
+from streamcheck.core.measures._moments import MomentAccumulator, MomentOf, RateMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.measures.psi import HISTOGRAM_BYTES
 from streamcheck.core.summaries import NumericSummary

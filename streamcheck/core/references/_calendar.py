@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamcheck.core.components import State
+from streamcheck.core.measures._following import Followed
+from streamcheck.core.measures._neighbours import Dependence
 from streamcheck.core.measures.base import Accumulator
 from streamcheck.core.references._pools import HOUR_MS, Make, Pool, exported_pools, restored_pools, united
+from streamcheck.core.references._trails import Trails
 from streamcheck.core.room import Room
 from streamcheck.core.zones import Timing
 
@@ -16,35 +19,48 @@ THURSDAY_HOURS = 72
 STEPS = 12
 """Parts of an hour (5 minutes) in which what is normal moves on from one hour's mean to the next. Within a part the
 steepest daily cycle of 1 sd moves by 0.02 sd, less than the standard error of half an hour of panes of 50 rows."""
+STEP_MS = HOUR_MS // STEPS
+"""Of panes up to this length nearly all neighbours lie in one slot, which tells how alike they are."""
 MIDDLE = -1
 """Stands for the middle of the hour, where nothing of its neighbours counts: of panes of an hour or more."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-class Calendar:
-    """Panes by the hour in which they begin: of the day (hours = 24) or of the week (168), and all together.
+POOLS_MAX = 8
+"""Beside the slots: all panes, the hour that goes on, and as much again as any number of trails takes."""
 
-    An hour that is going on counts among all panes at once, and in its slot when it is over.
+
+class Calendar:
+    """Panes by the hour in which they begin, and all together. periods: of the day (24), of the week (168), or of both,
+    the longest first.
+
+    An hour that is going on counts among all panes at once, and in its slot when it is over. Panes of more than five
+    minutes have most neighbours in other slots: how alike they are is told by their deviations from what was normal for
+    each, in a trail for each period.
     """
 
-    def __init__(self, make: Make, room: Room, hours: int, timing: Timing, zone: str) -> None:
+    def __init__(self, make: Make, room: Room, periods: tuple[int, ...], timing: Timing, zone: str) -> None:
         self._make = make
         self._room = room
-        self._hours = hours
+        self._hours = periods[0]
+        long = timing.pane_ms > STEP_MS
+        self._trails = {hours: Trails(room) for hours in periods} if long else {}
         self._zone = timing.zones[zone]
         self._half_ms = timing.pane_ms // 2 if timing.pane_ms < HOUR_MS else None
         self.overall = Pool.first(make, room)
         self._slots: dict[int, Pool] = {}
         self._open: Pool | None = None
         self._open_hour = 0
-        self._last: tuple[tuple[int, int, int], Accumulator] | None = None
+        self._last: dict[int, tuple[int, int, Accumulator]] = {}
         self._seasons: dict[int, Season] = {}
+        self._united: dict[tuple[int, int], Accumulator | None] = {}
         """What has been worked out from the slots as they are; never part of the state."""
 
     def add(self, start_ms: int, summary: Any) -> bool:
         """Take one more pane in; False when it holds nothing for the measure."""
         if not self.overall.add(summary):
             return False
+        self._follow(start_ms, summary)
         hour = self._hour(start_ms)
         if hour != self._open_hour or self._open is None:
             self.close()
@@ -52,6 +68,14 @@ class Calendar:
         if self._open is not None:  # an hour without room is an hour without panes: `content` falls back
             self._open.add(summary)
         return True
+
+    def _follow(self, start_ms: int, summary: Any) -> None:
+        """How far does the pane deviate from its slot as it was before the pane?"""
+        hour = self._moment(start_ms)[0]
+        for hours, trails in self._trails.items():
+            known = hour % hours in self._season(hours).slots
+            normal = self.content(start_ms, hours) if known else None
+            trails.add(normal.deviations(summary) if isinstance(normal, Followed) else {})
 
     def close(self) -> None:
         """What came in the hour that is over goes into its slot."""
@@ -64,7 +88,11 @@ class Calendar:
         else:
             self._slots[slot] = self._open
         self._open = None
-        self._last, self._seasons = None, {}
+        for trails in self._trails.values():
+            trails.tell()
+        self._last, self._seasons = {}, {}
+        for hours in (DAY_HOURS, WEEK_HOURS):
+            self._united.pop((hours, slot % hours), None)
 
     def content(self, start_ms: int, hours: int) -> Accumulator:
         """What came in the same hour of the day (24) or week (168); else in the hours beside it; else at any time.
@@ -73,10 +101,10 @@ class Calendar:
         from the middle of one hour to that of the next on a line.
         """
         hour, step = self._moment(start_ms)
-        key = (hours, hour, step)
-        if self._last is None or self._last[0] != key:
-            self._last = key, self._worked_out(hours, hour, step)
-        return self._last[1]
+        last = self._last.get(hours)
+        if last is None or last[:2] != (hour, step):
+            last = self._last[hours] = (hour, step, self._worked_out(hours, hour, step))
+        return last[2]
 
     def steady(self, start_ms: int, hours: int) -> bool:
         """Whether `content` stays as it is while more of this pane is added: for an hour, unless all panes count."""
@@ -103,7 +131,16 @@ class Calendar:
         known = hour % hours in season.slots
         beside = season.slots.get((hour + (1 if place > 0.5 else -1)) % hours) if known else None
         made: Accumulator = own.seasoned(beside, abs(place - 0.5), season.scatter)
+        if isinstance(made, Followed):
+            made.follow(self._tied(hours))
         return made
+
+    def _tied(self, hours: int) -> dict[str, Dependence]:
+        """How alike neighbours are, seen from this period's slots, or else from those of a shorter one."""
+        told: dict[str, Dependence] = {}
+        for period in sorted(self._trails):
+            told |= self._trails[period].told() if period <= hours else {}
+        return told
 
     def _own(self, hours: int, hour: int) -> Accumulator | None:
         """The hour's slot; where it was never seen, those beside it."""
@@ -116,12 +153,18 @@ class Calendar:
     def _season(self, hours: int) -> "Season":
         """The slots of a period, ascending, and how far panes scatter within them."""
         if hours not in self._seasons:
-            members: dict[int, list[Accumulator]] = {}
-            for slot in sorted(self._slots):
-                members.setdefault(slot % hours, []).append(self._slots[slot].content)
-            slots = {slot: united(self._make, members[slot]) for slot in sorted(members)}
-            self._seasons[hours] = Season(slots, self.overall.content.scatter_within(list(slots.values())))
+            slots = {slot: made for slot in range(hours) if (made := self._slot(hours, slot)) is not None}
+            scatter = self.overall.content.scatter_within(list(slots.values())) if slots else None
+            self._seasons[hours] = Season(slots, scatter)
         return self._seasons[hours]
+
+    def _slot(self, hours: int, slot: int) -> Accumulator | None:
+        """What came in this slot of a period; None for nothing."""
+        if (hours, slot) not in self._united:
+            at = range(slot, self._hours, hours)
+            members = [self._slots[each].content for each in at if each in self._slots]
+            self._united[hours, slot] = united(self._make, members) if members else None
+        return self._united[hours, slot]
 
     def describe(self, start_ms: int, hours: int) -> str:
         """Which panes `content` stands for, for people."""
@@ -140,19 +183,23 @@ class Calendar:
     def held_bytes(self) -> int:
         """What it takes in memory, as it is charged."""
         pools = (self.overall, *self._slots.values(), *((self._open,) if self._open else ()))
-        return sum(pool.held_bytes for pool in pools)
+        return sum(part.held_bytes for part in (*pools, *self._trails.values()))
 
     def export(self) -> State:
         """The state, sharing no memory."""
         going = None if self._open is None else [self._open_hour, self._open.export()]
-        return {"overall": self.overall.export(), "slots": exported_pools(self._slots), "open": going}
+        trails = {str(hours): trails.export() for hours, trails in self._trails.items()}
+        held = {"overall": self.overall.export(), "slots": exported_pools(self._slots)}
+        return {**held, "open": going, "trails": trails}
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         self._room.give(self.held_bytes)
         self.overall = Pool.restored(self._make, self._room, state["overall"])
         self._slots = restored_pools(self._make, self._room, state["slots"])
-        self._last, self._seasons, self._open = None, {}, None
+        for hours, trails in self._trails.items():
+            trails.restore(state["trails"].get(str(hours), {}))
+        self._last, self._seasons, self._united, self._open = {}, {}, {}, None
         if state["open"] is not None:
             self._open_hour = state["open"][0]
             self._open = Pool.restored(self._make, self._room, state["open"][1])

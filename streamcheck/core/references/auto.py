@@ -4,7 +4,7 @@ from typing import Any
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
-from streamcheck.core.references._calendar import DAY_HOURS, WEEK_HOURS, Calendar
+from streamcheck.core.references._calendar import DAY_HOURS, POOLS_MAX, WEEK_HOURS, Calendar
 from streamcheck.core.references._pools import DAY_MS, PANES_PROVISIONAL, WEEK_MS, Make, by_panes, by_span
 from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
@@ -22,13 +22,14 @@ class Auto(Reference):
     Provisional from 30 panes until two full days have passed since the first one. In the first day all panes together
     count, and no change can be told from the hour of the day; in the second a change against the day before it shows,
     and the reference begins anew at it. Takes in panes only while no alert is open. An hour without panes falls back to
-    its neighbours, then to all panes; means move on a line from hour to hour.
+    its neighbours, then to all panes; means move on a line from hour to hour. How alike neighbouring panes are, of any
+    hours, is told by what each deviates from its own hour.
     """
 
     zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
     hourly = True
-    pools_max = 2 + WEEK_HOURS
+    pools_max = POOLS_MAX + WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
@@ -37,7 +38,7 @@ class Auto(Reference):
 
     def bind(self, make: Make, room: Room, timing: Timing) -> None:
         """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
-        self._calendar = Calendar(make, room, WEEK_HOURS, timing, self.zone)
+        self._calendar = Calendar(make, room, (WEEK_HOURS, DAY_HOURS), timing, self.zone)
 
     @property
     def held_bytes(self) -> int:

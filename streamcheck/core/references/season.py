@@ -4,7 +4,7 @@ from typing import Any
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.measures.base import Accumulator
-from streamcheck.core.references._calendar import DAY_HOURS, WEEK_HOURS, Calendar
+from streamcheck.core.references._calendar import DAY_HOURS, POOLS_MAX, WEEK_HOURS, Calendar
 from streamcheck.core.references._pools import DAY_MS, PANES_PROVISIONAL, WEEK_MS, Make, by_panes, by_span
 from streamcheck.core.references.base import Progress, Readiness, Reference, Stage
 from streamcheck.core.room import Room
@@ -21,7 +21,8 @@ class Season(Reference):
     Provisional from 30 panes on, until it is frozen by the first pane after the span. In the first day (or week) all
     panes together count, and no change can be told from the season; after it a change against what came before at the
     same hours shows, and the reference begins anew at it: so learn two periods at least. An hour without panes falls
-    back to its neighbours, then to all panes; means move on a line from hour to hour.
+    back to its neighbours, then to all panes; means move on a line from hour to hour. How alike neighbouring panes are,
+    of any hours, is told by what each deviates from its own hour, from the second day (or week) on.
     """
 
     slots: str = param("hour_of_week", choices=tuple(PERIODS), doc="What repeats: the hours of a day, or of a week.")
@@ -29,7 +30,7 @@ class Season(Reference):
     zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
     hourly = True
-    pools_max = 2 + WEEK_HOURS
+    pools_max = POOLS_MAX + WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
@@ -49,7 +50,7 @@ class Season(Reference):
 
     def bind(self, make: Make, room: Room, timing: Timing) -> None:
         """Say which accumulator the measure wants, where the room comes from, what a pane and an hour are."""
-        self._calendar = Calendar(make, room, self._hours, timing, self.zone)
+        self._calendar = Calendar(make, room, (self._hours,), timing, self.zone)
 
     @property
     def held_bytes(self) -> int:

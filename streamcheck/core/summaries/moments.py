@@ -1,5 +1,6 @@
 """How many, how large on average, how scattered: three sums that merge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,3 +73,12 @@ class Moment:
     def sd(self) -> float:
         """The standard deviation, in the unit of the values."""
         return float(self.variance**0.5)
+
+    def export(self) -> list[float]:
+        """The state."""
+        return [self.n, self.total, self.square, self.origin]
+
+    @staticmethod
+    def restored(state: Sequence[float]) -> "Moment":
+        """The moment that was exported."""
+        return Moment(int(state[0]), float(state[1]), float(state[2]), float(state[3]))
