@@ -340,6 +340,10 @@ class Board:
         """Numeric columns that are watched and have no histogram yet."""
         return [column for column in self._layouts.columns if column not in self.layouts]
 
+    def widened(self) -> list[str]:
+        """Numeric columns whose histogram was laid out for a wider range while normal was learned."""
+        return self._layouts.widened
+
     def cut_windows(self) -> int:
         """Rows that left a window by time before their time."""
         return self._windows.cut()

@@ -1,7 +1,8 @@
 """Which histogram does each numeric column have? Laid out once, from its first values, or given by a profile.
 
 And once more where it has come to say nothing: a column that was constant has left its value, or normal begins anew
-where most values lie beyond the range that was laid out.
+where most values lie beyond the range that was laid out. While normal is still learned, a range that the first values
+were too few to show (of one second, where a day has its course) is widened.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,13 +15,17 @@ from streamcheck.core.components import State
 from streamcheck.core.keys import binned_columns
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan
-from streamcheck.core.summaries import Layout
+from streamcheck.core.summaries import Layout, NumericSummary
 from streamcheck.core.types import FloatArray
 
 LAYOUT_ROWS = 1_000
 """Values from which a column's histogram is laid out: enough for 254 quantiles to mean something."""
 OUTSIDE_MIN = 0.5
 """A column is laid out anew if more of LAYOUT_ROWS values lie beyond the range that it was laid out for."""
+STRAY_MIN = 0.2
+"""A range is widened, while normal is learned, if more of LAYOUT_ROWS values lie beyond: two are expected."""
+WIDENED_MAX = 8
+"""Times that a range is widened while normal is learned: a column that only grows (a counter) has none for long."""
 
 
 class Added(NamedTuple):
@@ -42,18 +47,24 @@ class Layouts:
         self.ready: dict[str, Layout] = {name: given[name] for name in columns if name in given}
         self._first_values: dict[str, list[FloatArray]] = {}
         """Of columns without a histogram, and of those whose histogram is in doubt."""
+        self._widens: set[str] = set()
+        """Of these, those whose range is to be widened, not replaced."""
+        self._widened: dict[str, int] = {}
 
     @staticmethod
     def of(plan: Plan) -> "Layouts":
         """Those that the plan's monitors need."""
         return Layouts(binned_columns(plan), plan.layouts)
 
-    def add(self, pane: PaneRows) -> Added:
-        """Columns without a histogram collect values until there are enough to lay one out; so do those in doubt."""
+    def add(self, pane: PaneRows, learning: Callable[[str], bool]) -> Added:
+        """Columns without a histogram collect values until there are enough to lay one out; so do those in doubt.
+
+        learning: whether all that is normal of a column is still being learned.
+        """
         took, anew = [], []
         for column in self.columns:
             layout = self.ready.get(column)
-            if column not in self._first_values and not self._begins(column, layout, pane):
+            if column not in self._first_values and not self._begins(column, layout, pane, learning):
                 continue
             took.append(column)
             held = self._first_values.setdefault(column, [])
@@ -61,22 +72,54 @@ class Layouts:
             if sum(map(len, held)) >= LAYOUT_ROWS:
                 values = np.concatenate(held)
                 del self._first_values[column]
-                if layout is None or layout.beyond(values) > OUTSIDE_MIN * len(values):
-                    self.ready[column] = Layout.build(values)
+                if self._laid(column, layout, values, learning):
                     anew += [] if layout is None else [column]
         return Added(took, anew)
 
-    def _begins(self, column: str, layout: Layout | None, pane: PaneRows) -> bool:
-        """Whether the column begins to collect values: it has no histogram, or has left the one value that it had."""
+    def _laid(
+        self, column: str, layout: Layout | None, values: FloatArray, learning: Callable[[str], bool]
+    ) -> bool:
+        """Values are enough: whether the column has another histogram now."""
+        widens = column in self._widens
+        self._widens.discard(column)
+        if layout is not None and layout.beyond(values) <= (STRAY_MIN if widens else OUTSIDE_MIN) * len(values):
+            return False
+        if layout is not None and widens:
+            if not learning(column):
+                return False
+            self.ready[column], self._widened[column] = layout.widened(values), self._widened.get(column, 0) + 1
+        else:
+            self.ready[column] = Layout.build(values)
+        return True
+
+    def _begins(
+        self, column: str, layout: Layout | None, pane: PaneRows, learning: Callable[[str], bool]
+    ) -> bool:
+        """Whether the column begins to collect values: it has no histogram, or has left the one value that it had.
+
+        Or much of a pane lies beyond its range, while it is still learned what is normal.
+        """
         if layout is None:
             return True
-        leaves = layout.constant and column not in self._given
-        return leaves and layout.beyond(pane.select(column).values) > 0
+        if column in self._given:
+            return False
+        if layout.constant:
+            return layout.beyond(pane.select(column).values) > 0
+        if self._widened.get(column, 0) < WIDENED_MAX and _strays(column, layout, pane) and learning(column):
+            self._widens.add(column)
+            return True
+        return False
+
+    @property
+    def widened(self) -> list[str]:
+        """Columns whose range was too narrow at first."""
+        return sorted(column for column, times in self._widened.items() if times)
 
     def doubt(self, column: str) -> None:
         """What is normal for the column begins anew: from the next pane on it is seen whether its range still fits."""
         if column in self.ready and column not in self._given:
             self._first_values[column] = []
+            self._widens.discard(column)
 
     def lack(self, columns: Iterable[str]) -> bool:
         """Whether one of them is not laid out yet."""
@@ -99,6 +142,8 @@ class Layouts:
             "layout": None if layout is None else layout.export(),
             "first_values": np.concatenate(held) if held else np.empty(0),
             "doubt": layout is not None and held is not None,
+            "widens": column in self._widens,
+            "widened": self._widened.get(column, 0),
         }
 
     def restore(self, states: Mapping[str, State]) -> None:
@@ -111,3 +156,14 @@ class Layouts:
                 self.ready[column] = Layout.restore(state["layout"])
             if state["layout"] is None or state["doubt"]:
                 self._first_values[column] = [np.asarray(state["first_values"])]
+            self._widens |= {column} if state["widens"] else set()
+            self._widened[column] = state["widened"]
+
+
+def _strays(column: str, layout: Layout, pane: PaneRows) -> bool:
+    """Whether much of the pane lies beyond the range."""
+    if pane.is_coded(column):
+        return False
+    seen = pane.summary(column, None, 0, layout)
+    assert isinstance(seen, NumericSummary), column
+    return seen.counts is not None and seen.ok - int(seen.counts[layout.inside].sum()) > STRAY_MIN * seen.ok

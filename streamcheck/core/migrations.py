@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 14
+VERSION = 15
 """In which every part of the state is written now."""
 
 THIN_ROWS = 10
@@ -162,6 +162,11 @@ def _trailing(state: Any) -> Any:
     return {name: _trailing(part) for name, part in state.items()}
 
 
+def _layout_14(old: State) -> State:
+    """No range had been widened."""
+    return {**old, "widens": False, "widened": 0}
+
+
 def _thin(state: Any) -> bool:
     """Whether a reference's state holds panes of few rows."""
     if isinstance(state, list):
@@ -202,6 +207,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (11, "monitor"): _monitor_11,
     (12, "monitor"): _monitor_12,
     (13, "monitor"): _monitor_13,
+    (14, "layout"): _layout_14,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

@@ -7,8 +7,9 @@ from streamcheck.core.layouts import Layouts
 from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan
+from streamcheck.core.references.base import Stage
 
-WHY = "its range was learned anew, most values lay beyond it"
+WHY = "its range was learned anew, too many values lay beyond it"
 
 
 class Relaying:
@@ -22,12 +23,17 @@ class Relaying:
 
     def add(self, span: Span, pane: PaneRows) -> set[str]:
         """A pane was judged; the keys of the state that have changed."""
-        took, anew = self._layouts.add(pane)
+        took, anew = self._layouts.add(pane, self._learning)
         touched = {f"layout/{column}" for column in took}
         for instance in self._instances() if anew else ():
             if not set(anew).isdisjoint(self._bins[instance.spec.id]) and instance.renew(WHY, span.end_ms):
                 touched.add(instance.key)
         return touched | self.doubt(set(anew))
+
+    def _learning(self, column: str) -> bool:
+        """Whether nothing of a column has a reference yet that alerts go by."""
+        normals = [each.normal for each in self._instances() if column in self._bins[each.spec.id]]
+        return all((normal.stage or Stage.BLIND) < Stage.READY for normal in normals if normal is not None)
 
     def doubt(self, sure: Iterable[str] = ()) -> set[str]:
         """Where normal began anew for all rows of a column, its range comes into question; the keys that have changed.

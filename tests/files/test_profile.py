@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -121,6 +122,20 @@ def test_it_holds_sums_and_no_row_and_is_the_same_twice(world: World, normal: Pa
     shown = world.run("profile", "show", normal)
     assert "6,000 rows of shop from 2026-03-01 10:00:00 to" in shown
     assert "amount\tnumeric\toutside\ttier\t2\t" in shown
+
+
+def test_sorted_rows_have_bins_for_all_of_them(world: World) -> None:
+    """Training sets are often sorted. The first thousand values are no measure for the others, and all rows count."""
+    predictions, labels = events(4, 6_000, START_MS)
+    amounts = sorted(row["amount"] for row in predictions)
+    rows = [{**row, "amount": amount} for row, amount in zip(predictions, amounts, strict=True)]
+    profile = read_profile(world.profile("sorted", (rows, labels), "--training"))
+    layout = profile.layouts["amount"]
+    assert layout.beyond(np.array(amounts)) <= 0.1 * len(amounts)
+    held = {key.measure: each for key, each in profile.contents.items() if key.column == "amount" and not key.segment}
+    assert {"mean_shift", "scale", "outside"} <= held.keys()
+    assert all(each.panes == 120 for each in held.values()), "nothing is cut off where order means nothing"
+    assert sum(held["outside"].state["counts"]) == len(rows)
 
 
 def test_monitors_start_ready_and_fire_at_once(world: World, normal: Path) -> None:

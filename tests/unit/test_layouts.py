@@ -10,10 +10,12 @@ from streamcheck.config.load import loads
 from streamcheck.core import saving
 from streamcheck.core.engine import Engine
 from streamcheck.core.ids import NO_KEYS
-from streamcheck.core.layouts import LAYOUT_ROWS
+from streamcheck.core.layouts import LAYOUT_ROWS, WIDENED_MAX
 from streamcheck.core.orders import Rebaseline
 from streamcheck.core.relaying import WHY
+from streamcheck.core.summaries import Layout
 from streamcheck.core.types import Batch, Dictionary, SourcePartition, StreamRole
+from streamcheck.library import Watch
 
 PANE_MS, START_MS, ROWS = 10_000, 1_772_323_200_000, 50
 SOURCE = SourcePartition("t", 0)
@@ -148,3 +150,67 @@ def test_where_most_values_lie_within_the_range_it_stays() -> None:
     fed = before.to(200)
     assert fed.engine.board.layouts["rate"] is old
     assert not [note for note in fed.notes if WHY in note]
+
+
+DAY_S, GAP_S = 86_400, 12
+SEASON = """
+version: 1
+name: n
+streams: {predictions: {topic: t, time: {field: ts, unit: s}, features: {rate: numeric}}}
+time: {pane: 10m}
+"""
+"""50 rows a pane: the range is learned in the first 3 hours and 20 minutes."""
+
+
+def days(shift: float, day: float) -> tuple[Watch, list[dict[str, Any]]]:
+    """Four days, each from -6 to +6 and back in noise of sd 1; from `day` on shifted."""
+    at = np.arange(4 * DAY_S // GAP_S) * GAP_S
+    rate = np.random.default_rng(5).standard_normal(len(at)) - 6.0 * np.cos(2 * np.pi * at / DAY_S)
+    rate[at >= day * DAY_S] += shift
+    watch = Watch(SEASON)
+    rows = ({"ts": START_MS // 1_000 + int(t), "rate": float(x)} for t, x in zip(at, rate, strict=True))
+    return watch, [*watch.run(rows), *watch.finish()]
+
+
+def test_a_range_that_the_first_values_did_not_show_is_widened_while_normal_is_learned() -> None:
+    """The night's values are no measure for noon's: all of them scored alike, and no shift of theirs was seen."""
+    watch, alerts = days(1.5, 3.5)
+    layout = watch.engine.board.layouts["rate"]
+    reach = layout.edges[layout.inside.start - 1], layout.edges[layout.inside.stop - 1]
+    assert reach[0] < -6.0
+    assert reach[1] > 6.0
+    first = {alert["monitor"]: alert for alert in reversed(alerts) if alert["state"] == "firing"}["rate-mean_shift"]
+    assert first["pane_start"] <= "2026-03-04T12:10:00.000Z"
+    assert first["reference"] == pytest.approx(6.0, abs=0.3)
+    assert all(alert["monitor"] != "rate-unit_change" for alert in alerts)
+    assert [one.status for one in watch.monitors() if one.monitor == "rate-mean_shift"] == ["ready"]
+
+
+def test_the_widened_range_is_quiet_by_itself() -> None:
+    assert days(0.0, 3.5)[1] == []
+
+
+def test_what_is_normal_stays_once_it_is_known() -> None:
+    """A change far beyond the range, once references are ready, is an alert and nothing else."""
+    watch, alerts = days(30.0, 3.5)
+    assert any(alert["monitor"] == "rate-mean_shift" for alert in alerts)
+    assert watch.engine.board.layouts["rate"].edges[-1] < 10_000
+    assert [one.status for one in watch.monitors() if one.monitor == "rate-mean_shift"] == ["ready"]
+
+
+def test_a_counter_is_not_widened_for_ever() -> None:
+    """Its references begin anew eight times, and are then taken as they are."""
+    fed = Fed(np.arange(240.0 * ROWS)).to(240)
+    widened = [note for note in fed.notes if WHY in note and note.startswith("rate-mean_shift")]
+    assert len(widened) == WIDENED_MAX
+    pieces = Fed(np.arange(240.0 * ROWS), restarts=True).to(240)
+    assert pieces.notes == fed.notes
+    assert pieces.alerts == fed.alerts
+
+
+def test_a_widened_layout_keeps_what_it_knew_apart() -> None:
+    rng = np.random.default_rng(3)
+    wide = Layout.build(rng.standard_normal(LAYOUT_ROWS)).widened(20.0 + rng.standard_normal(LAYOUT_ROWS))
+    scores = wide.weights[wide.bins(np.array([-1.0, 0.0, 1.0, 10.0, 19.0, 20.0, 21.0])), 0]
+    assert np.all(np.diff(scores) >= 0.0)
+    assert np.all(np.diff(np.delete(scores, 3)) > 0.0)

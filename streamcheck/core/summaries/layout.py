@@ -148,6 +148,14 @@ class Layout:
         bins = self.bins(values)
         return int(np.count_nonzero((bins < self.inside.start) | (bins >= self.inside.stop)))
 
+    def widened(self, values: FloatArray) -> "Layout":
+        """A layout for these values (n,) as well as for those that this one was laid out for, who count as much.
+
+        Of the former its edges stand for them. Scores need an order of the values only, not their frequencies.
+        """
+        former = self.edges[self.inside.start - 1 : self.inside.stop - 1]
+        return Layout.build(np.concatenate([np.repeat(former, max(len(values) // len(former), 1)), values]))
+
     def counts(self, ordered: FloatArray) -> IntArray:
         """How many of these finite values (n,), ascending, each bin holds: (n_bins,)."""
         held = np.empty(self.n_bins, np.int64)
