@@ -1,6 +1,11 @@
-"""What moved? Bins or categories whose shares changed most, and quantiles: one pane against a reference."""
+"""What moved? Bins or categories whose shares changed most, and quantiles: one pane against a reference.
 
-from typing import Any
+A pane of few rows differs from any reference: of 60 rows in ten equal bins, 15 % "lie elsewhere" by chance alone, and
+one row is one category with 100 %. So how many rows there are is said, and how much of it is chance.
+"""
+
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +20,10 @@ SHOWN_MAX = 5
 """Bins, categories or segments that an alert's evidence names, those that changed most."""
 SAID_MAX = 2
 """Of them, in the summary for people."""
+ROWS_MIN = 20
+"""Of a pane with fewer rows people are not told the median, nor how many of them lie elsewhere."""
+ERRORS_MIN, ROWS_APART_MIN = 2.0, 2.0
+"""By so many standard errors, and rows, a share differs that is named to people."""
 NAME_MAX = 64
 GROUPS = 10
 QUANTILES = (0.1, 0.5, 0.9)
@@ -25,7 +34,8 @@ def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str,
     """Evidence and words on a numeric column. now, then (n_bins,): rows of the pane and of the reference by bin.
 
     Bins are pooled into about GROUPS groups of equal parts of the reference. `moved` is the share of rows that lie
-    elsewhere than the reference has them (half the sum of differences). from is inclusive, to is not; null: no end.
+    elsewhere than the reference has them (half the sum of differences), moved_by_chance what it would be on average if
+    nothing had changed, with moved_rows in the pane. from is inclusive, to is not; null: no end.
     """
     group = near_equal_groups(then, GROUPS)
     ends = np.searchsorted(group, np.arange(group[-1] + 2))
@@ -36,12 +46,11 @@ def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str,
         for k in _most(before, after)
     ]
     quantiles = {"before": quantiles_of(layout, then), "after": quantiles_of(layout, now)}
-    moved = _moved(before, after)
-    words = [f"median {number(quantiles['before'][1])} -> {number(quantiles['after'][1])}"]
-    words.append(f"{percent(moved)} of rows lie elsewhere")
-    words += [f"{between(one['from'], one['to'])}: {_said(one)}" for one in named[:SAID_MAX]]
-    evidence = {"moved": moved, "quantiles": {"at": list(QUANTILES), **quantiles}, "bins": named}
-    return evidence, ", ".join(words)
+    counted = _Counted(int(now.sum()), int(then.sum()))
+    evidence = {**counted.moved(before, after), "quantiles": {"at": list(QUANTILES), **quantiles}, "bins": named}
+    median = [f"median {number(quantiles['before'][1])} -> {number(quantiles['after'][1])}"]
+    bins = [(between(one["from"], one["to"]), one) for one in named]
+    return evidence, counted.said([*median[: counted.now >= ROWS_MIN], *counted.elsewhere(evidence)], bins)
 
 
 def categories_moved(
@@ -52,10 +61,11 @@ def categories_moved(
     names = sorted(rows.keys() | then.counts.keys())
     before = _shares(np.array([then.counts.get(name, 0) for name in names], np.float64), then.n)
     after = _shares(np.array([rows.get(name, 0) for name in names], np.float64))
-    named = [{"category": names[k][:NAME_MAX], **_pair(before[k], after[k])} for k in _most(before, after)]
-    moved = _moved(before, after)
-    words = [f"{one['category']}: {_said(one)}" for one in named[:SAID_MAX]]
-    return {"moved": moved, "categories": named}, ", ".join([f"{percent(moved)} of rows lie elsewhere", *words])
+    most = _most(before, after)
+    named: list[dict[str, Any]] = [{"category": names[k][:NAME_MAX], **_pair(before[k], after[k])} for k in most]
+    counted = _Counted(sum(rows.values()), then.n)
+    evidence = {**counted.moved(before, after), "categories": named}
+    return evidence, counted.said(counted.elsewhere(evidence), [(str(one["category"]), one) for one in named])
 
 
 def quantiles_of(layout: Layout, counts: IntArray) -> list[float]:
@@ -80,8 +90,36 @@ def _shares(counts: FloatArray | IntArray, rows: int = 0) -> FloatArray:
     return np.asarray(counts / max(rows or float(counts.sum()), 1.0), np.float64)
 
 
-def _moved(before: FloatArray, after: FloatArray) -> float:
-    return round(float(np.abs(after - before).sum()) / 2, _DIGITS)
+class _Counted(NamedTuple):
+    """How many rows shares come from: of the pane, and of the reference."""
+
+    now: int
+    then: int
+
+    def moved(self, before: FloatArray, after: FloatArray) -> dict[str, Any]:
+        """Half the sum of differences; what chance makes of it on average (of normal numbers of the same spread)."""
+        by_chance = min(float(self._errors(before).sum()) / math.sqrt(2.0 * math.pi), 1.0)
+        moved = float(np.abs(after - before).sum()) / 2
+        return {"moved_rows": self.now, "moved": round(moved, _DIGITS), "moved_by_chance": round(by_chance, _DIGITS)}
+
+    def _errors(self, share: FloatArray) -> FloatArray:
+        return np.sqrt(share * (1.0 - share) * (1.0 / max(self.now, 1) + 1.0 / max(self.then, 1)))
+
+    def elsewhere(self, told: dict[str, Any]) -> list[str]:
+        """How many rows lie elsewhere, where that is more than chance makes of it."""
+        if self.now < ROWS_MIN or told["moved"] <= told["moved_by_chance"]:
+            return []
+        return [f"{percent(told['moved'])} lie elsewhere ({percent(told['moved_by_chance'])} by chance)"]
+
+    def said(self, words: list[str], named: list[tuple[str, dict[str, Any]]]) -> str:
+        """For people: these words, and the shares that moved most, as far as they did so visibly."""
+        words = words + [f"{name}: {_said(one)}" for name, one in named if self._visibly(**one)][:SAID_MAX]
+        return f"of the newest {self.now:,} rows: {', '.join(words)}" if words else ""
+
+    def _visibly(self, before: float, after: float, **_: Any) -> bool:
+        both = (before * self.then + after * self.now) / (self.then + self.now)
+        error = float(self._errors(np.array([both]))[0])
+        return abs(after - before) > max(ERRORS_MIN * error, ROWS_APART_MIN / self.now)
 
 
 def _most(before: FloatArray, after: FloatArray) -> list[int]:

@@ -32,8 +32,8 @@ def test_bins_that_changed_most_come_with_their_shares_and_quantiles() -> None:
     assert first["to"] is None
     assert evidence["quantiles"]["before"] == pytest.approx([100, 500, 900], abs=5)
     assert evidence["quantiles"]["after"][2] == pytest.approx(950, abs=5)
-    assert words.startswith("median 5")
-    assert "of rows lie elsewhere" in words
+    assert words.startswith("of the newest 500 rows: median 5")
+    assert "44.9 % lie elsewhere (6.6 % by chance), 901 and above: 9.9 % -> 54.8 %" in words
     assert len(evidence["bins"]) == SHOWN_MAX
 
 
@@ -58,10 +58,39 @@ def test_categories_come_with_shares_before_and_after_and_bounded_names() -> Non
 def test_equal_differences_stand_in_the_order_of_names_and_what_is_equal_is_not_named() -> None:
     then = CategoryAccumulator()
     then.add(categories(["b", "a", "c"], [10, 10, 10]))
-    same, _ = categories_moved(categories(["c", "b", "a"], [10, 10, 10]), then)
-    assert same == {"moved": 0.0, "categories": []}
+    same, words = categories_moved(categories(["c", "b", "a"], [10, 10, 10]), then)
+    assert (same["moved"], same["categories"], words) == (0.0, [], "")
     told, _ = categories_moved(categories(["c", "b", "a"], [30, 0, 0]), then)
     assert [one["category"] for one in told["categories"]] == ["c", "a", "b"]
+
+
+def test_what_chance_makes_of_few_rows_is_not_said_to_have_moved() -> None:
+    """`moved` of panes from the reference itself is what is said to be by chance; few rows are not told to people."""
+    rng, layout = np.random.default_rng(5), Layout.build(np.arange(1_000.0))
+    then = layout.counts(np.sort(rng.uniform(0, 1_000, 20_000)))
+    for rows in (20, 60, 500):
+        panes = [bins_moved(layout, layout.counts(np.sort(rng.uniform(0, 1_000, rows))), then) for _ in range(100)]
+        moved = np.mean([evidence["moved"] for evidence, _ in panes])
+        assert moved == pytest.approx(panes[0][0]["moved_by_chance"], rel=0.1)
+        named = sum(":" in words.removeprefix(f"of the newest {rows} rows:") for _, words in panes)
+        assert named <= 60, "of ten bins each beyond two errors with 5 %"
+    few = np.concatenate([rng.uniform(0, 1_000, 18), [950.0]])
+    evidence, words = bins_moved(layout, layout.counts(np.sort(few)), then)
+    assert evidence["moved_rows"] == 19
+    assert "median" not in words
+    assert "elsewhere" not in words
+
+
+def test_one_row_is_not_a_category_with_a_hundred_per_cent() -> None:
+    then = CategoryAccumulator()
+    then.add(categories(["DE", "FR"], [60, 40]))
+    evidence, words = categories_moved(categories(["FR"], [1]), then)
+    assert words == ""
+    assert evidence["moved_rows"] == 1
+    _, words = categories_moved(categories(["XX", "DE"], [3, 2]), then)
+    assert words == "of the newest 5 rows: XX: 0.0 % -> 60.0 %", "three rows of what never was are no chance"
+    _, words = categories_moved(categories(["DE", "FR"], [18, 12]), then)
+    assert words == "", "as it was"
 
 
 def test_sizes_are_in_units_that_people_know() -> None:
