@@ -25,6 +25,7 @@ BOUNDARIES = {
     "streamcheck.core.panes:PaneRows.coded_summary": "fold",
     "streamcheck.core.stepping:Stepping._step": "measures, references, alerts",
     "streamcheck.core.detectors._bank:Bank.step": DETECTORS,
+    "streamcheck.core.detectors._bank:Bank.judge": DETECTORS,
     "streamcheck.core.detectors._course:Course.__init__": DETECTORS,
     "streamcheck.core.row_monitors:RowInstance.step": "measures, references, alerts",
     "streamcheck.core.board:Board.step_labelled": "labelled rows, windows",

@@ -9,10 +9,10 @@ from streamcheck.core.detectors.base import RowDetector
 from streamcheck.core.estimates import BLOCK_BYTES
 from streamcheck.core.estimates import ROWS as ESTIMATE_ROWS
 from streamcheck.core.estimates import WINDOW_BYTES as ESTIMATE_BYTES
+from streamcheck.core.instances import INSTANCE_BYTES
 from streamcheck.core.keys import by_name, is_row
 from streamcheck.core.measures._categories import CATEGORIES_MAX
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import INSTANCE_BYTES
 from streamcheck.core.paired import CELL_BYTES
 from streamcheck.core.plan import MonitorSpec, Plan, Target
 from streamcheck.core.pool import FIELDS_MAX, SEARCHED_BYTES

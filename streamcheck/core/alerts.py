@@ -99,6 +99,11 @@ class AlertTracker:
         self.accepted: str | None = None
         """Why what the open alert found is normal from now on: it is resolved with the next step."""
 
+    @property
+    def open(self) -> bool:
+        """Whether there is an alert, or one is to be resolved."""
+        return self.finding is not None or self.accepted is not None
+
     def accept(self, why: str) -> None:
         """What an open alert has found is the new normal."""
         if self.finding is not None:

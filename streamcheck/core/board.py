@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from streamcheck.core.abreast import Abreast
 from streamcheck.core.alerts import Change
 from streamcheck.core.between import BetweenInstance
 from streamcheck.core.chances import Chances
 from streamcheck.core.components import State, find
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.estimates import EstimatedInstance, GapInstance
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.joining import Correction
 from streamcheck.core.keys import (
     fingerprint,
@@ -25,7 +27,7 @@ from streamcheck.core.labelled import LabelledInstance, LabelledPane
 from streamcheck.core.layouts import Layouts
 from streamcheck.core.making import pane_instance
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.monitors import Instance, PaneInstance, Span
+from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.paired import Paired
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Between, MonitorSpec, Plan, Segmentation, Target
@@ -61,14 +63,15 @@ class Board:
             s.name: SegmentTable(s, plan.limits.segments) for s in plan.segmentations
         }
         self._instances: list[dict[int, Instance]] = [{} for _ in plan.monitors]
+        self._by_row = [is_row(spec) for spec in plan.monitors]
         self._rolls = Rolls(plan, self.tables)
         self._bank = Bank()
+        self._abreast = Abreast(self._bank)
         self._touched, self._stale = set[str](), set[str]()
         self._exporters: dict[str, Callable[[], State]] = {}
         self.watcher: Watcher | None = None
         self.judged: list[Instance] = []  # who has judged something in the pane that closes
-        self.cut_categories = 0
-        self.hidden = 0  # how many instances `readings` has left out at most
+        self.cut_categories = self.hidden = 0  # how many instances `readings` has left out at most
         self._sizes: dict[int, tuple[int, int]] = {}
         """Of one instance of each monitor and of its empty reference, by its place in the plan: once there is one."""
         self._chances = Chances(plan, self.room, self._exporters, self._touched)
@@ -81,9 +84,8 @@ class Board:
         self._layouts = Layouts.of(plan)
         self._relaying = Relaying(plan, self._layouts, self.instances)
         self.layouts = self._layouts.ready
-        for name, table in self.tables.items():
-            self._exporters[f"segments/{name}"] = table.export
-        self._exporters |= self._layouts.exporters()
+        tables = {f"segments/{name}": table.export for name, table in self.tables.items()}
+        self._exporters |= tables | self._layouts.exporters()
         self.watches_freshness = any(m.measure is not None and m.measure.name == "freshness" for m in plan.monitors)
         self._silences = Silences()
         if self.watches_freshness:
@@ -97,13 +99,12 @@ class Board:
     # ------------------------------------------------------------------ one pane
     def step_rows(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of columns see the pane's predictions."""
-        stepping, estimated = Stepping(span), None
-        for place, spec in enumerate(self.plan.monitors):
-            if spec.target is Target.COLUMN:
-                if is_row(spec):
-                    stepping.put(self._step_row_monitor(place, spec, span, pane))
-                else:
-                    self._add_pane_monitor(place, spec, pane, stepping)
+        stepping, estimated = Stepping(span, self._abreast), None
+        for place, (spec, by_row) in enumerate(zip(self.plan.monitors, self._by_row, strict=True)):
+            if spec.target is Target.COLUMN and by_row:
+                stepping.put(self._step_row_monitor(place, spec, span, pane))
+            elif spec.target is Target.COLUMN:
+                self._add_pane_monitor(place, spec, pane, stepping)
             elif spec.target is Target.FEATURES and not self._layouts.lack(together := watched_together(self.plan)):
                 self._add_once(place, spec, pane.features_summary(together, self.layouts), stepping)
             elif spec.target is Target.ESTIMATED:
@@ -138,7 +139,7 @@ class Board:
         if self.watches_freshness:
             summary = replace(summary, silences=self._silences.step(span.start_ms, span.end_ms, heard))
             self._touched.add(SILENCES)
-        stepping = Stepping(span)
+        stepping = Stepping(span, self._abreast)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.STREAM and hears(spec.measure, summary):
                 self._add_once(place, spec, summary, stepping)
@@ -146,7 +147,7 @@ class Board:
 
     def step_kpi(self, span: Span, pane: PaneRows) -> list[Change]:
         """Monitors of the KPI see its values of the pane."""
-        stepping, summary = Stepping(span), self.link.take(span, pane)
+        stepping, summary = Stepping(span, self._abreast), self.link.take(span, pane)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.KPI:
                 self._add_once(place, spec, summary, stepping)
@@ -157,7 +158,7 @@ class Board:
         self._windows.fill(span.end_ms, labelled)
         for correction in corrections:
             self._windows.revise(correction, labelled.segmentations)
-        stepping = Stepping(span)
+        stepping = Stepping(span, self._abreast)
         for place, spec in enumerate(self.plan.monitors):
             if spec.target is Target.LABELLED:
                 self._add_labelled_monitor(place, spec, span, labelled, stepping)
@@ -168,27 +169,26 @@ class Board:
         return changes
 
     def _step_row_monitor(self, place: int, spec: MonitorSpec, span: Span, pane: PaneRows) -> list[Change]:
-        changes: list[Change] = []
+        changes, layout = list[Change](), self.layouts.get(spec.column)
         for number, values in pane.split(pane.select(spec.column), spec.by):
             instance = self._row_instance(place, spec, number)
             if instance is None:
                 continue
-            layout = self.layouts.get(spec.column)
             known = instance.calibration is not None
             summary = pane.numeric_summary(spec.column, spec.by, number, layout) if known else None
             changes += instance.step(span, values, summary, layout)
         return changes
 
     def _add_pane_monitor(self, place: int, spec: MonitorSpec, pane: PaneRows, stepping: Stepping) -> None:
-        coded, layout = pane.is_coded(spec.column), self.layouts.get(spec.column)
+        layout = self.layouts.get(spec.column)
         for number in pane.segments(spec.by):
             instance = self._pane_instance(place, spec, number)
             if instance is None:
                 continue
             needs = instance.measure.needs
-            if layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and not coded and instance.normal is not None:
-                continue  # no histogram yet: the signal begins once it is laid out
-            stepping.add(instance, [pane.look(needs, spec.column, spec.by, number, layout)])
+            waits = layout is None and needs in (Needs.NUMERIC, Needs.VALUES) and instance.normal is not None
+            if not waits or pane.is_coded(spec.column):  # no histogram yet: the signal begins once it is laid out
+                stepping.add(instance, [pane.look(needs, spec.column, spec.by, number, layout)])
 
     def _add_labelled_monitor(
         self, place: int, spec: MonitorSpec, span: Span, labelled: LabelledPane, stepping: Stepping

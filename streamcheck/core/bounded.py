@@ -4,7 +4,8 @@ from typing import Any
 
 from streamcheck.core.alerts import Finding
 from streamcheck.core.causes import told
-from streamcheck.core.monitors import Asked, Judged, PaneInstance, Span, finding
+from streamcheck.core.instances import Span
+from streamcheck.core.monitors import Asked, Judged, PaneInstance, finding
 
 
 class BoundedInstance(PaneInstance):

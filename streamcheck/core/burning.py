@@ -6,8 +6,9 @@ import numpy as np
 
 from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.components import State
+from streamcheck.core.instances import Span
 from streamcheck.core.measures.burn_rate import BurnRate
-from streamcheck.core.monitors import Asked, Span
+from streamcheck.core.monitors import Asked
 from streamcheck.core.summaries import ValuesSummary
 from streamcheck.core.summaries.service import ServiceSummary, Windows
 from streamcheck.core.types import IntArray

@@ -13,10 +13,10 @@ from streamcheck.core.board import Board
 from streamcheck.core.buffers import PaneBuffer
 from streamcheck.core.components import State
 from streamcheck.core.ids import NO_KEYS
+from streamcheck.core.instances import Span
 from streamcheck.core.join import CONTENT, Join
 from streamcheck.core.joining import UNUSABLE, Correction, Joined, Labels, Predictions, first_of_each
 from streamcheck.core.labelled import LabelledPane
-from streamcheck.core.monitors import Span
 from streamcheck.core.pace import Pace
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.partitions import Partition

@@ -15,8 +15,8 @@ from streamcheck.core.closing import Closing
 from streamcheck.core.components import State
 from streamcheck.core.explaining import explained
 from streamcheck.core.incidents import Incidents
+from streamcheck.core.instances import Span
 from streamcheck.core.journal import Advanced, Floored, JournalEntry, Opened, Silent, Skipped
-from streamcheck.core.monitors import Span
 from streamcheck.core.orders import Order, Ordered, Orders, obey
 from streamcheck.core.partitions import NEVER, Partition
 from streamcheck.core.plan import Plan

@@ -11,13 +11,14 @@ from typing import Any
 
 from streamcheck.core.alerts import BETWEEN, Change, Finding, iso
 from streamcheck.core.causes import CAUSE, FAULT, FAULTS, FOLLOWS, OF_STREAM, first
+from streamcheck.core.instances import Instance
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
-from streamcheck.core.monitors import Instance, PaneInstance
+from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.moved import NAME_MAX, SHOWN_MAX, bins_moved, categories_moved
 from streamcheck.core.plan import Target
 from streamcheck.core.row_monitors import RowInstance

@@ -6,9 +6,10 @@ from functools import reduce
 import numpy as np
 
 from streamcheck.core.components import State
+from streamcheck.core.instances import Span
 from streamcheck.core.measures.schema_changes import LOOKED_MIN
-from streamcheck.core.measures.unit_change import UnitAccumulator, suspicious
-from streamcheck.core.monitors import Asked, PaneInstance, Span
+from streamcheck.core.measures.unit_change import UnitAccumulator, UnitChange, suspicious
+from streamcheck.core.monitors import Asked, PaneInstance
 from streamcheck.core.room import name_bytes
 from streamcheck.core.summaries import StreamSummary, ValuesSummary
 from streamcheck.core.summaries.stream import Names
@@ -42,10 +43,14 @@ class GatheringInstance(PaneInstance):
     def ask(self, span: Span, summary: ValuesSummary) -> Asked:
         """What the pane says, with what came just before it."""
         assert self.normal is not None, self.spec.id
+        assert isinstance(self.measure, UnitChange), self.spec.id
         content = self.normal.reference.baseline(span.start_ms)
         odd = isinstance(content, UnitAccumulator) and suspicious(summary, content)
         self.gathered = self._with(summary) if odd else {}
-        return super().ask(span, replace(self._seen(summary) if odd else summary, odd=odd))
+        if odd:
+            return super().ask(span, replace(self._seen(summary), odd=True))
+        signal = self.measure.as_ever(summary, content) if isinstance(content, UnitAccumulator) else None
+        return self.asked(summary, content, (signal,))
 
     def _with(self, summary: ValuesSummary) -> dict[SourcePartition, FloatArray]:
         newest = dict(self.gathered)

@@ -7,8 +7,8 @@ import numpy as np
 
 from streamcheck.core.components import State
 from streamcheck.core.correlation import following
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.labelled import LabelledPane
-from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan, Role, Target, Task
 from streamcheck.core.readings import KpiLinked

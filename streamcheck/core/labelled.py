@@ -11,9 +11,10 @@ from streamcheck.core.alerts import Change
 from streamcheck.core.budgets import STEPS_MIN, Grant
 from streamcheck.core.components import State
 from streamcheck.core.detectors._bank import Bank
+from streamcheck.core.instances import Span
 from streamcheck.core.joining import UNUSABLE, Joined
 from streamcheck.core.measures.base import LabelledMeasure, Needs
-from streamcheck.core.monitors import PaneInstance, Span
+from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.plan import MonitorSpec, Task
 from streamcheck.core.references.base import Stage
 from streamcheck.core.room import Room

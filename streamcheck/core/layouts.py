@@ -166,4 +166,4 @@ def _strays(column: str, layout: Layout, pane: PaneRows) -> bool:
         return False
     seen = pane.summary(column, None, 0, layout)
     assert isinstance(seen, NumericSummary), column
-    return seen.counts is not None and seen.ok - int(seen.counts[layout.inside].sum()) > STRAY_MIN * seen.ok
+    return (seen.outside() or 0) > STRAY_MIN * seen.ok

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from streamcheck.core import bars
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.measures._categories import CategoryAccumulator, held
 from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures.outside import BinsAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
-from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan, Segmentation, Target
 from streamcheck.core.readings import Comparison, Segment
@@ -150,7 +150,7 @@ class Looks:
 
 def _counted(one: Instance) -> Any:
     """What the reference of a monitor holds, where that is counts by bin or by category."""
-    start_ms = one.judged_ms
+    start_ms = one.shown.judged_ms
     content = None if one.reference is None or start_ms is None else one.reference.baseline(start_ms)
     counted = HistogramAccumulator | BinsAccumulator | CategoryAccumulator | ShareAccumulator
     return content if isinstance(content, counted) else None

@@ -1,186 +1,24 @@
 """Monitors at work: for each segment a reference, a detector and an alert, stepped once per pane."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from streamcheck.core.alerts import PART, AlertTracker, Change, Finding, between, iso
+from streamcheck.core.alerts import PART, Change, Finding, between, iso
 from streamcheck.core.budgets import Grant
 from streamcheck.core.causes import told
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors.base import PaneDetector
 from streamcheck.core.detectors.scan import Scan
+from streamcheck.core.instances import INSTANCE_BYTES, Instance, Seen, Span
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE, Normal
 from streamcheck.core.plan import MonitorSpec
-from streamcheck.core.readings import Reading
-from streamcheck.core.references.base import Readiness, Reference, Stage
+from streamcheck.core.references.base import Stage
 from streamcheck.core.room import Room
 from streamcheck.core.types import Signal, Verdict
-from streamcheck.core.watching import Step, Watcher
 from streamcheck.core.zones import Timing
-
-INSTANCE_BYTES = 4_500
-"""Of a monitor for one segment: objects, names, an open alert, its places in tables, what is shown of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The pane that is being closed: event time from start_ms to end_ms."""
-
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What made an alert open: the pane's start, its summary, and the reference's content. Not part of the state."""
-
-    start_ms: int
-    summary: Any
-    normal: Any
-
-
-class Instance:
-    """One monitor for one segment: what all kinds have in common."""
-
-    def __init__(self, spec: MonitorSpec, segment: tuple[tuple[str, str], ...], noun: str, *, pulsed: bool) -> None:
-        self.spec = spec
-        self.segment = segment
-        self.noun = noun
-        self.tracker = AlertTracker(spec.rule, pulsed=pulsed)
-        self.normal: Normal | None = None
-        self.notes: list[str] = []
-        """What there is to be told beside alerts; the board shares one list with all."""
-        self.renewed: list[Instance] = []  # whose reference has begun anew; the board shares one list with all
-        self.watcher: Watcher | None = None
-        self.key = ""
-        """Under which its state is kept."""
-        self.grant: Grant | None = None
-        """Its part of the false-alarm budget; None outside the budget."""
-        self.seen: Seen | None = None
-        """Of the pane that closes, where it changes an alert."""
-        self.judged: list[Instance] = []
-        """Who has judged something in the pane that closes; the board shares one list with all."""
-        self.judged_ms: int | None = None
-        """The start of the last pane in which it did. Not part of the state."""
-        self.trail: int | None = None
-        """Its place among those whose way is remembered for pages."""
-        self.rows = 0
-        self.level: float | None = None
-        self.baseline: float | None = None
-        self.score: float | None = None
-        self.threshold: float | None = None
-
-    def calibrate(self, grant: Grant) -> None:
-        """Take the budget's grant; again, once all who share it are known."""
-        self.grant = grant if self.spec.share else None
-
-    @property
-    def reference(self) -> Reference | None:
-        """What is normal; None where the user has said what is not."""
-        return None if self.normal is None else self.normal.reference
-
-    @property
-    def quiet(self) -> bool:
-        """No alert is open."""
-        return self.tracker.finding is None or self.tracker.accepted is not None
-
-    def may_alert(self) -> bool:
-        """Whether the reference has come far enough for alerts, and the threshold will not change any more."""
-        if self.grant is not None and not self.grant.final:
-            return False
-        return self.normal is None or (self.normal.stage or Stage.BLIND) >= Stage.READY
-
-    @property
-    def ready(self) -> bool:
-        """Whether the reference has come far enough for alerts."""
-        return self.reference is None or self.reference.progress().readiness is Readiness.READY
-
-    @property
-    def held_bytes(self) -> int:
-        """What it takes in memory at most, beside its reference and window, which ask for their own room."""
-        raise NotImplementedError
-
-    def renew(self, why: str, since_ms: int | None = None, *, cut: bool = False) -> bool:
-        """Another reference takes the place of this one, and the detector begins with it; False for a profile."""
-        if self.normal is None or not self.normal.renew(why, since_ms, cut=cut):
-            return False
-        self.begin()
-        self.tracker.accept(why)
-        self.renewed.append(self)
-        where = "".join(f", {field}={value}" for field, value in self.segment)
-        self.notes.append(f"{self.spec.id}{where}: the reference begins anew: {why}")
-        return True
-
-    def begin(self) -> None:
-        """Begin with a detector that has seen nothing."""
-        raise NotImplementedError
-
-    def conclude(self, span: Span, found: Finding | None) -> list[Change]:
-        """Move the alert on."""
-        steps = self.tracker.step(span.start_ms, span.end_ms, found)
-        if not steps:
-            self.seen = None
-        changes = [Change(self.spec, self.segment, self.noun, step) for step in steps]
-        if self.watcher is not None:
-            self.watcher.stepped(span, self, changes)
-        return changes
-
-    def _note(self, span: Span) -> None:
-        """Something was judged in this pane."""
-        self.judged_ms = span.start_ms
-        self.judged.append(self)
-
-    def usual(self, start_ms: int) -> Interval | None:  # noqa: ARG002 (for those that have a measure)
-        """Between which values would what was judged last lie, 95 times of 100, if nothing had changed? For pages."""
-        return None
-
-    def _step(self, span: Span, usual: Interval | None, normal: Any, *, drifting: bool) -> Step:
-        """What has just been judged, for a watcher."""
-        assert self.level is not None, "a step comes first"
-        numbers = (self.rows, self.level, self.baseline, usual, self.score, self.threshold)
-        return Step(self.spec, self.segment, span.start_ms, span.end_ms, *numbers, drifting, normal)
-
-    def status(self) -> str:
-        """How far the warm-up has come, for people."""
-        return "ready" if self.normal is None else self.normal.status()
-
-    def reading(self) -> Reading:
-        """What gauges and pages show."""
-        return Reading(
-            monitor=self.spec.id,
-            column=self.spec.column,
-            segment=self.segment,
-            measure=self.spec.measure.name if self.spec.measure else "rows",
-            detector=self.spec.detector.name,
-            alert=self.tracker.state,
-            status=self.status(),
-            rows=self.rows,
-            value=self.level,
-            reference=self.baseline,
-            score=self.score,
-            threshold=self.threshold,
-            alarms_per_week=self.grant.alarms_per_week if self.grant is not None and self.grant.final else None,
-            **self.tracker.shown(),
-        )
-
-    def export(self) -> State:
-        """The state, sharing no memory."""
-        return {
-            "tracker": self.tracker.export(),
-            "normal": None if self.normal is None else self.normal.export(),
-            "shown": [self.rows, self.level, self.baseline, self.score, self.threshold],
-        }
-
-    def restore(self, state: State) -> None:
-        """Continue where `export` stood."""
-        self.tracker.restore(state["tracker"])
-        if self.normal is not None:
-            self.normal.restore(state["normal"])
-        self.rows, self.level, self.baseline, self.score, self.threshold = state["shown"]
 
 
 class Asked(NamedTuple):
@@ -218,7 +56,8 @@ class PaneInstance(Instance):
         self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
         self._bank = bank or Bank()
         self.parts: tuple[str, ...] = ()
-        self.signal: Signal | None = None  # that was judged last, for pages
+        self.rests = False
+        """Whether nothing but figures changes with one more quiet pane, as was found when the last one was judged."""
         self.detectors: list[PaneDetector] = []
         self.calibrate(grant)
         self.begin()
@@ -247,6 +86,7 @@ class PaneInstance(Instance):
 
     def _divide(self, parts: tuple[str, ...]) -> None:
         """A detector for each part; those there were before leave the bank."""
+        self.rests = False
         for detector in self.detectors:
             if isinstance(detector, Scan):
                 detector.leave()
@@ -283,7 +123,10 @@ class PaneInstance(Instance):
             return Asked(summary, None, (), ())
         if not self.parts:
             self._divide(self.measure.parts(content))
-        signals = self.measure.signals(summary, content, self.parts)
+        return self.asked(summary, content, self.measure.signals(summary, content, self.parts))
+
+    def asked(self, summary: Any, content: Any, signals: Sequence[Signal | None]) -> Asked:
+        """What there is to be judged of what its parts say."""
         said = [(part, (d, s)) for part, d, s in zip(self.parts, self.detectors, signals, strict=True) if s is not None]
         return Asked(summary, content, [part for part, _ in said], [question for _, question in said])
 
@@ -328,11 +171,27 @@ class PaneInstance(Instance):
             self._cut(changed_ms)
         return found
 
+    def may_rest(self) -> bool:
+        """Whether one more quiet pane changes nothing but figures, and what its reference has learned."""
+        normal = self.normal
+        if type(self) is not PaneInstance or normal is None or (normal.stage or Stage.BLIND) < Stage.READY:
+            return False
+        if self.tracker.open or self.seen is not None or normal.succeeded:
+            return False
+        charts = len(self.detectors) == 1 and isinstance(self.detectors[0], Scan)
+        return charts and normal.even(compared=self.grant is not None)
+
+    def learn(self, span: Span, summary: Any) -> None:
+        """A quiet pane while the monitor rests."""
+        assert self.normal is not None, self.spec.id
+        self.normal.reference.observe(span.start_ms, summary, quiet=True)
+
     def suspects(self, stage: Stage | None) -> bool:
         """Whether a change may have begun, though none is proved."""
-        if self.grant is None or self.score is None or self.threshold is None or stage is Stage.BLIND:
+        shown = self.shown
+        if self.grant is None or shown.score is None or shown.threshold is None or stage is Stage.BLIND:
             return False
-        return bool(self.detectors) and self.score > self.threshold * self.detectors[0].suspects
+        return bool(self.detectors) and shown.score > shown.threshold * self.detectors[0].suspects
 
     def _cut(self, changed_ms: int) -> None:
         """The reference holds a change: it begins anew where that is estimated to have begun, or else now."""
@@ -352,14 +211,14 @@ class PaneInstance(Instance):
 
     def show(self, signal: Signal, verdict: Verdict) -> None:
         """Remember what readings show."""
-        self.signal = signal
-        self.rows, self.level, self.baseline = signal.rows, signal.level, signal.baseline
-        self.score, self.threshold = verdict.score, verdict.threshold
+        shown = self.shown
+        shown.rows, shown.level, shown.baseline = signal.rows, signal.level, signal.baseline
+        shown.score, shown.threshold, shown.signal = verdict.score, verdict.threshold, signal
 
     def usual(self, start_ms: int) -> Interval | None:
         """As the measure sees it against the reference."""
-        normal = None if self.normal is None else self.normal.reference.baseline(start_ms)
-        return None if normal is None or self.signal is None else self.usual_of(self.signal, normal)
+        normal, signal = None if self.normal is None else self.normal.reference.baseline(start_ms), self.shown.signal
+        return None if normal is None or signal is None else self.usual_of(signal, normal)
 
     def usual_of(self, signal: Signal, content: Any) -> Interval:
         """Between which values lies what is shown of a signal, 95 times of 100, when nothing has changed?"""
@@ -373,6 +232,7 @@ class PaneInstance(Instance):
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
         super().restore(state)
+        self.rests = False
         if tuple(state["parts"]) != self.parts:
             self._divide(tuple(state["parts"]))
         for detector, each in zip(self.detectors, state["detectors"], strict=True):

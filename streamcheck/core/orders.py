@@ -12,7 +12,7 @@ import orjson
 
 from streamcheck.core.alerts import Known, alert_id
 from streamcheck.core.components import State
-from streamcheck.core.monitors import Instance
+from streamcheck.core.instances import Instance
 from streamcheck.errors import StateError
 
 DONE_MAX = 1_000

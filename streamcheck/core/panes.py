@@ -83,7 +83,8 @@ class PaneRows:
         self._selections: dict[str, Selection] = {}
         self._numeric_folds: dict[tuple[str, str], NumericPane] = {}
         self._coded_folds: dict[tuple[str, str], CategoricalPane] = {}
-        self._summaries: dict[tuple[str, str, int], NumericSummary | CategoricalSummary] = {}
+        self._coded_summaries: dict[tuple[str, str, int], CategoricalSummary] = {}
+        self._numeric_summaries: dict[tuple[str, str, int], NumericSummary] = {}
         self._values: dict[tuple[str, str, int], ValuesSummary] = {}
         self._categories: dict[str, tuple[CodeArray, tuple[str, ...]]] = {}
         self.overflowed = 0
@@ -224,20 +225,26 @@ class PaneRows:
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
     ) -> NumericSummary | CategoricalSummary:
         """What is remembered of a column for one segment that occurs; the same object for all who ask."""
+        if not self.is_coded(column):
+            return self.numeric_summary(column, by, segment, layout)
         key = (column, by.name if by else "", segment)
-        found = self._summaries.get(key)
+        found = self._coded_summaries.get(key)
         if found is None:
-            coded = self.is_coded(column)
-            found = (
-                self.coded_summary(column, by, segment) if coded else self.numeric_summary(column, by, segment, layout)
-            )
-            self._summaries[key] = found
+            found = self._coded_summaries[key] = self.coded_summary(column, by, segment)
         return found
 
     def numeric_summary(
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None
     ) -> NumericSummary:
-        """What is remembered of a numeric (or binary) column for one segment that occurs."""
+        """What is remembered of a numeric (or binary) column for one segment that occurs; one object for all."""
+        key = (column, by.name if by else "", segment)
+        found = self._numeric_summaries.get(key)
+        if found is None:
+            fold = self._numeric_fold(column, by, layout)
+            found = self._numeric_summaries[key] = fold.summary(self._group_of(by, segment))
+        return found
+
+    def _numeric_fold(self, column: str, by: Segmentation | None, layout: Layout | None) -> NumericPane:
         key = (column, by.name if by else "")
         fold = self._numeric_folds.get(key)
         if fold is None:
@@ -251,7 +258,7 @@ class PaneRows:
                 n_groups,
                 self._cuts,
             )
-        return fold.summary(self._group_of(by, segment))
+        return fold
 
     def values_summary(
         self, column: str, by: Segmentation | None, segment: int, layout: Layout | None

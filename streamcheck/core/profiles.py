@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from streamcheck.core.components import State
-from streamcheck.core.monitors import Instance, PaneInstance
+from streamcheck.core.instances import Instance
+from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.plan import MonitorSpec, Segmentation
 from streamcheck.core.references.first import First
 from streamcheck.core.references.profile import Profile as Known

@@ -7,9 +7,10 @@ from typing import Any
 from streamcheck.core.alerts import Finding
 from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.components import State
+from streamcheck.core.instances import Span
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures.quantile import Quantile, SketchAccumulator
-from streamcheck.core.monitors import Asked, PaneInstance, Span
+from streamcheck.core.monitors import Asked, PaneInstance
 from streamcheck.core.readings import Reading
 from streamcheck.core.summaries import ValuesSummary
 from streamcheck.core.summaries.sketch import SKETCH_BYTES, Sketch
@@ -107,18 +108,19 @@ class QuantileInstance(_Shown):
     def tell(self, span: Span, signal: Signal, verdict: Verdict, content: SketchAccumulator) -> None:
         """Quantiles in the place of shares."""
         held = self.newest.since()
-        self._shown = held.n, held.quantile(self.p), content.sketch.quantile(self.p)
+        self._held = held.n, held.quantile(self.p), content.sketch.quantile(self.p)
         super().tell(span, signal, verdict, content)
 
     def show(self, signal: Signal, verdict: Verdict) -> None:
         """Quantiles in the place of shares."""
         super().show(signal, verdict)
-        self.rows, self.level, self.baseline = self._shown
+        shown = self.shown
+        shown.rows, shown.level, shown.baseline = self._held
 
     def usual_of(self, signal: Signal, content: SketchAccumulator) -> Interval:
         """In quantiles."""
         assert isinstance(self.measure, Quantile), self.spec.id
-        return self.measure.between(signal, content, self._shown[0])
+        return self.measure.between(signal, content, self._held[0])
 
     def find(self, span: Span, summary: Any, content: Any, signal: Signal, verdict: Verdict, part: str = "") -> Finding:
         """What drifts, in quantiles of the values since the change, as far as they are held."""
@@ -144,4 +146,4 @@ class QuantileLimit(_Shown, BoundedInstance):
     def show(self, signal: Signal, verdict: Verdict) -> None:
         """There is no reference to be shown."""
         super().show(signal, verdict)
-        self.baseline = None
+        self.shown.baseline = None

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.keys import on_bins
 from streamcheck.core.layouts import Layouts
-from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan
 from streamcheck.core.references.base import Stage

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.looks import Key, Looks
-from streamcheck.core.monitors import Instance, Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan
 from streamcheck.core.readings import Comparison, DelayReading, Lately

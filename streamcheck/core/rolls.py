@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streamcheck.core.budgets import Grant, Roll, granted
 from streamcheck.core.components import State
-from streamcheck.core.monitors import Instance
+from streamcheck.core.instances import Instance
 from streamcheck.core.plan import MonitorSpec, Plan, Segmentation
 from streamcheck.core.profiles import segments_in
 from streamcheck.core.segments import SegmentTable

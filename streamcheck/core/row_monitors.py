@@ -12,8 +12,8 @@ from streamcheck.core.budgets import Grant
 from streamcheck.core.calibration import CALIBRATION_BYTES, Calibration
 from streamcheck.core.components import State, build
 from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.instances import INSTANCE_BYTES, Instance, Seen, Span
 from streamcheck.core.measures.base import Measure
-from streamcheck.core.monitors import INSTANCE_BYTES, Instance, Seen, Span
 from streamcheck.core.normal import Normal
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.room import Room
@@ -119,8 +119,9 @@ class RowInstance(Instance):
         found = self._finding(span, values, verdict) if len(verdict.drifts) else None
         if found is not None and self.reference is not None:
             self.seen = Seen(span.start_ms, summary, self.reference.baseline(span.start_ms))
-        self.rows, self.level = len(values), float(values.mean())
-        self.score, self.threshold = verdict.score, verdict.threshold
+        shown = self.shown
+        shown.rows, shown.level = len(values), float(values.mean())
+        shown.score, shown.threshold = verdict.score, verdict.threshold
         self._note(span)
         if self.watcher is not None:
             self.watcher.judged(self._step(span, None, None, drifting=found is not None))
@@ -155,13 +156,13 @@ class RowInstance(Instance):
         if content is None:
             return None
         if self.standard not in (SCORED, ERRORS):
-            self.baseline = content.moment.mean
+            self.shown.baseline = content.moment.mean
             return values
         mean, variance = content.moment.mean, content.moment.variance
-        self.baseline = mean
+        self.shown.baseline = mean
         if self.standard == SCORED:
             assert layout is not None, "a reference of scores comes after its layout"
-            self.baseline = content.shown.mean
+            self.shown.baseline = content.shown.mean
             values = layout.weights[layout.bins(values), 0]
         sd = math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
         return np.asarray(np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX))

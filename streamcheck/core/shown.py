@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from streamcheck.core.monitors import Instance
+from streamcheck.core.instances import Instance
 
 SHOWN_MAX = 5_000
 """Monitors times segments in gauges and pages: each is ten lines of gauges, 1 kB, and as much again on its way."""

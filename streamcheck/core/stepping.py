@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from streamcheck.core.abreast import Abreast, Answer, Turn
 from streamcheck.core.alerts import Change, Finding
 from streamcheck.core.detectors.base import PaneDetector
 from streamcheck.core.detectors.scan import Scan
-from streamcheck.core.monitors import Judged, PaneInstance, Span
+from streamcheck.core.instances import Span
+from streamcheck.core.monitors import Judged, PaneInstance
 from streamcheck.core.stretches import go
 from streamcheck.core.types import Signal, Verdict
 
@@ -26,13 +28,15 @@ class Work:
     found: Finding | None = None
     stepped: bool = False
     changes: list[Change] = field(default_factory=list)
+    turn: Turn = Turn.ALONE
+    answer: Answer | None = None
 
 
 class Stepping:
     """Collects work for a pane; `finish` has done it all. Results stand in the order of `add`."""
 
-    def __init__(self, span: Span) -> None:
-        self._span = span
+    def __init__(self, span: Span, abreast: Abreast | None = None) -> None:
+        self._span, self._abreast = span, abreast
         self._changes: list[list[Change]] = []
         self._waiting: list[Work] = []
 
@@ -54,37 +58,50 @@ class Stepping:
         return [change for changes in self._changes for change in changes]
 
     def _step(self) -> None:
-        step(self._span, self._waiting)
+        step(self._span, self._waiting, self._abreast)
         self._waiting = []
 
 
-def step(span: Span, works: Sequence[Work]) -> None:
-    """Each monitor's summaries in their order: many at once where that is the same, else the next of all monitors."""
-    for work in works:
+def step(span: Span, works: Sequence[Work], abreast: Abreast | None = None) -> None:
+    """Each monitor's summaries in their order: many at once where that is the same, else the next of all monitors.
+
+    abreast: the monitors that may rest; those that do are asked together.
+    """
+    works = works if abreast is None else abreast.take(span, works)
+    alone = [work for work in works if work.turn is Turn.ALONE]
+    for work in alone:
         work.instance.enter(span)
     active = [work for work in works if work.left]
     while active:
         for work in active:
-            gone = go(work.instance, span, work.left, work.found)
-            work.left, work.found = work.left[gone.summaries :], gone.found
-            work.stepped = work.stepped or gone.stepped
+            if work.turn is Turn.ALONE:
+                gone = go(work.instance, span, work.left, work.found)
+                work.left, work.found = work.left[gone.summaries :], gone.found
+                work.stepped = work.stepped or gone.stepped
         active = [work for work in active if work.left]
         _step_next(span, active)
         active = [work for work in active if work.left]
     for work in works:
         if work.stepped or work.instance.tracker.accepted is not None:
             work.changes += work.instance.conclude(span, work.found)
+    if abreast is not None:
+        abreast.settle(span, [work for work in works if work.turn is not Turn.LEARNS])
 
 
 def _step_next(span: Span, active: Sequence[Work]) -> None:
     """The next summary of each monitor, charts all at once."""
-    asked = [work.instance.ask(span, work.left[0]) for work in active]
+    alone = [work for work in active if work.turn is Turn.ALONE]
+    asked = [work.instance.ask(span, work.left[0]) for work in alone]
     verdicts = iter(judge([pair for each in asked for pair in each.questions], span.start_ms))
-    for work, each in zip(active, asked, strict=True):
+    for work, each in zip(alone, asked, strict=True):
         named = zip(each.parts, each.questions, strict=True)
-        judged = [Judged(part, signal, next(verdicts)) for part, (_, signal) in named]
-        work.found = work.instance.hear(span, each, judged, work.found)
-        work.stepped = work.stepped or bool(judged)
+        work.answer = Answer(each, [Judged(part, signal, next(verdicts)) for part, (_, signal) in named])
+    for work in active:
+        if work.answer is None:
+            work.instance.learn(span, work.left[0])
+        else:
+            work.found = work.instance.hear(span, *work.answer, work.found)
+            work.stepped = work.stepped or bool(work.answer.judged)
         work.left = work.left[1:]
 
 

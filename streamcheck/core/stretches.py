@@ -14,8 +14,9 @@ from streamcheck.core.blocks import against_growing, against_one, tells_growing
 from streamcheck.core.detectors._course import Course
 from streamcheck.core.detectors._steps import numbers, tabled
 from streamcheck.core.detectors.scan import Scan
+from streamcheck.core.instances import Span
 from streamcheck.core.measures.base import Measure
-from streamcheck.core.monitors import Asked, Judged, PaneInstance, Span
+from streamcheck.core.monitors import Asked, Judged, PaneInstance
 from streamcheck.core.references.base import Stage
 from streamcheck.core.types import BoolArray, FloatArray, IntArray, Signal
 

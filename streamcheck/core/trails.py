@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.readings import NUMBERS, AlertState, Piece, Segment, Trails
 
 PIECES_PER_SIZE = 12

@@ -9,8 +9,8 @@ from streamcheck.core.plan import MonitorSpec
 
 if TYPE_CHECKING:
     from streamcheck.core.alerts import Change
+    from streamcheck.core.instances import Instance, Span
     from streamcheck.core.labelled import LabelledPane
-    from streamcheck.core.monitors import Instance, Span
     from streamcheck.core.panes import PaneRows
     from streamcheck.core.summaries import Layout
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamcheck.core.alerts import AlertTracker, Change, Finding
-from streamcheck.core.monitors import Instance, Span
+from streamcheck.core.instances import Instance, Span
 from streamcheck.core.plan import AlertRule
 from streamcheck.core.watching import Watcher
 from streamcheck.report.result.truth import Fired

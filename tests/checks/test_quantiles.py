@@ -5,7 +5,7 @@ import pytest
 
 from evaluate.checks import PANE_ROWS, feed
 from evaluate.feed import Run, plan_of
-from streamcheck.core.monitors import Span
+from streamcheck.core.instances import Span
 from streamcheck.core.quantiles import Newest
 from streamcheck.core.saving import Saver, restore
 from streamcheck.core.summaries import ValuesSummary

@@ -8,7 +8,8 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core.budgets import Grant
 from streamcheck.core.codec import decode, encode
-from streamcheck.core.monitors import PaneInstance, Span
+from streamcheck.core.instances import Span
+from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Target
 from streamcheck.core.references.base import Readiness

@@ -11,7 +11,8 @@ import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - the three register their components
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import build, components
-from streamcheck.core.monitors import INSTANCE_BYTES, PaneInstance, RowInstance, Span
+from streamcheck.core.instances import INSTANCE_BYTES, Span
+from streamcheck.core.monitors import PaneInstance, RowInstance
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target, Task, Window
 from streamcheck.core.room import Room, unlimited
 from streamcheck.core.stepping import Work, step

@@ -14,8 +14,8 @@ from streamcheck.core.codec import encode
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors._course import Course
 from streamcheck.core.detectors._steps import columns
+from streamcheck.core.instances import Span
 from streamcheck.core.labelled import LabelledInstance
-from streamcheck.core.monitors import Span
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Target, Task
 from streamcheck.core.room import unlimited
 from streamcheck.core.stepping import Work, step

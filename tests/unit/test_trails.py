@@ -7,8 +7,8 @@ import pytest
 
 from streamcheck.core import trails
 from streamcheck.core.alerts import AlertState
+from streamcheck.core.instances import Span
 from streamcheck.core.intervals import Interval
-from streamcheck.core.monitors import Span
 from streamcheck.core.readings import NUMBERS
 from streamcheck.core.trails import PIECES_PER_SIZE, SIZES_MAX, TrailBook
 

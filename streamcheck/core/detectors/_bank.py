@@ -38,6 +38,10 @@ class Foremost(NamedTuple):
         """Those of some charts."""
         return Foremost(self.places[which], self.slot[which], self.z[which])
 
+    def among(self, places: IntArray) -> "Foremost":
+        """The same, where only those at these places (ascending) are looked at, all of these among them."""
+        return Foremost(np.searchsorted(places, self.places), self.slot, self.z)
+
 
 class Bank:
     """Charts by number; `step` takes one signal for each of some of them."""
@@ -99,7 +103,7 @@ class Bank:
     def step(self, charts: IntArray, signals: Sequence[Signal], at_ms: int) -> list[Verdict]:
         """One more step of these charts (C,), each named once, which begins at `at_ms`."""
         steps = columns(signals)
-        return self._verdicts(charts, steps, *self.judge(charts, steps, at_ms), at_ms)
+        return self.told(charts, steps, *self.judge(charts, steps, at_ms), at_ms)
 
     def judge(self, charts: IntArray, steps: Steps, at_ms: int) -> tuple[FloatArray, Foremost]:
         """The same from columns: of each chart the largest score, and of those with an alarm what is behind it."""
@@ -179,10 +183,10 @@ class Bank:
         for chart in charts[gained > RESOLVED].tolist():
             self.alarm[chart], self.sums.since[chart] = 0, self.sums.count[chart]
 
-    def _verdicts(
+    def told(
         self, charts: IntArray, steps: Steps, score: FloatArray, foremost: Foremost, at_ms: int
     ) -> list[Verdict]:
-        """While an alarm is open, the score stands above its threshold, however little."""
+        """What `judge` has found, chart by chart: while an alarm is open, the score stands above its threshold."""
         h = self.h[charts]
         found = list(map(_quiet, np.minimum(score, h).tolist(), h.tolist()))
         for place, slot in zip(foremost.places.tolist(), foremost.slot.tolist(), strict=True):

@@ -44,7 +44,7 @@ class Steps(NamedTuple):
 
     def taken(self, which: Which) -> "Steps":
         """Some of the steps."""
-        return _named(self.table[:, which])
+        return named(self.table[:, which])
 
     @property
     def spread(self) -> FloatArray:
@@ -62,7 +62,8 @@ class Steps(NamedTuple):
             yield from ((share, places[at : at + BLOCK]) for at in range(0, len(places), BLOCK))
 
 
-def _named(table: FloatArray) -> Steps:
+def named(table: FloatArray) -> Steps:
+    """Columns of `numbers`, (NUMBERS, N)."""
     return Steps(table, table[0] != 0.0, table[1 : TOTALS + 1], *table[TOTALS + 1 :])
 
 
@@ -86,7 +87,7 @@ def columns(signals: Sequence[Signal]) -> Steps:
 
 def tabled(rows: FloatArray) -> Steps:
     """Rows of `numbers`, (N, NUMBERS), as columns."""
-    return _named(rows.T.copy())
+    return named(rows.T.copy())
 
 
 def numbers(signal: Signal) -> tuple[float, ...]:

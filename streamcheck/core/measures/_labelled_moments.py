@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from streamcheck.core.intervals import Estimate, mean_interval, wilson
-from streamcheck.core.measures._moments import MeanMeasure, RateMeasure
+from streamcheck.core.measures._compared import MeanMeasure, RateMeasure
 from streamcheck.core.measures.base import LabelledMeasure
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import BoolArray, FloatArray

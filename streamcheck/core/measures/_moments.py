@@ -1,22 +1,17 @@
-"""Means and shares of a pane against those of a reference: what all measures of that kind have in common."""
+"""What panes come to as a mean or a share: the content of most references."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 from streamcheck.core.components import State
-from streamcheck.core.intervals import Interval
-from streamcheck.core.likeness import DISPERSION_EVENTS_MIN, LAGS
+from streamcheck.core.likeness import LAGS
 from streamcheck.core.measures._following import Within
 from streamcheck.core.measures._neighbours import INDEPENDENT, Dependence, Neighbours, bare, dependence, inflation
-from streamcheck.core.measures.base import Measure, share_size, value_size
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import Moment
-from streamcheck.core.types import Background, Signal
-from streamcheck.core.wording import percent
+from streamcheck.core.types import Background
 
-BROKEN_MIN = 0.05
-"""By so much a share of broken rows must have risen to explain what else has changed."""
 ERRORS_MAX = 1e9
 """A signal lies at most this many standard errors from its center, so that squares inside detectors stay finite."""
 ROUNDING = 1e-14
@@ -276,125 +271,3 @@ class MomentAccumulator:
         self.moment, self.shown = Moment.restored(state["moment"]), Moment.restored(state["shown"])
         self.neighbours.restore(state["neighbours"])
         self.forget_worked_out()
-
-
-def judged(signal: Signal) -> Signal:
-    """The signal with a standard error that detectors can divide by: above rounding, never 0, z within ERRORS_MAX."""
-    floor = max(ROUNDING * abs(signal.center), abs(signal.value - signal.center) / ERRORS_MAX, 1e-150)
-    if signal.se >= floor:
-        return signal
-    return signal._replace(se=floor)
-
-
-def mean_signal(now: Moment, reference: MomentAccumulator, within: float, level: float, baseline: float) -> Signal:
-    """A pane's mean beside that of the reference. within: the variance of a row; level, baseline: what people see."""
-    variance, center = reference.variance(now.n, within), reference.mean_variance(within)
-    background = reference.background(now.n, within, variance)
-    se, center_se = math.sqrt(variance / now.n + center), math.sqrt(center)
-    mean = reference.moment.mean
-    return judged(Signal(now.mean, mean, se, now.n, level, baseline, None, center_se, background))
-
-
-class MeanMeasure(Measure):
-    """The mean of the rows against that of the reference's rows; subclasses say of what."""
-
-    def moment(self, summary: Any) -> Moment | None:
-        """The moment of one pane; None when it has none."""
-        raise NotImplementedError
-
-    def accumulator(self) -> MomentAccumulator:
-        """An empty reference content for this measure."""
-        return MomentAccumulator(self.moment)
-
-    def size(self, level: float, baseline: float, reference: MomentAccumulator) -> Mapping[str, float]:
-        """In the rows' unit, and in their standard deviation."""
-        return value_size(level, baseline, reference.moment.sd)
-
-    def signal(self, summary: Any, reference: Any) -> Signal | None:
-        """The pane's mean; se^2: its own variance and that of the reference's mean, both as in MomentAccumulator."""
-        now, then = self.moment(summary), reference.moment
-        if now is None or not now.n or not then.n:
-            return None
-        return mean_signal(now, reference, reference.within(), now.mean, then.mean)
-
-
-class RateMeasure(Measure):
-    """The share of rows that count against that of the reference's rows; subclasses say which count."""
-
-    broken: ClassVar[str] = ""
-    """What rows that count are, where many of them are a fault of the pipeline, not of the world; "" elsewhere."""
-
-    def size(self, level: float, baseline: float, reference: Any) -> Mapping[str, float]:  # noqa: ARG002
-        """In percentage points."""
-        return share_size(level, baseline)
-
-    def told(self, summary: Any, reference: Any) -> tuple[Mapping[str, Any], str]:
-        """How many are broken, where they have become many."""
-        events, rows = self.count(summary)
-        share, before = events / max(rows, 1), 0.0 if reference is None else reference.moment.mean
-        if not self.broken or share < before + BROKEN_MIN:
-            return {}, ""
-        return {}, f"{self.broken} in {percent(share)} of rows ({percent(before)} before)"
-
-    def count(self, summary: Any) -> tuple[int, int]:
-        """Rows that count, and rows."""
-        raise NotImplementedError
-
-    def usual(self, signal: Signal, reference: Any) -> Interval:
-        """As for any measure, within 0 and 1."""
-        low, high = super().usual(signal, reference)
-        return Interval(max(low, 0.0), min(high, 1.0))
-
-    def moment(self, summary: Any) -> Moment | None:
-        """The moment of a 0/1 column."""
-        events, rows = self.count(summary)
-        return Moment(rows, float(events), float(events))
-
-    def accumulator(self) -> MomentAccumulator:
-        """An empty reference content for this measure."""
-        return MomentAccumulator(self.moment)
-
-    def signal(self, summary: Any, reference: Any) -> Signal | None:
-        """The pane's share; center smoothed, so that it is never 0 or 1. Without a reference: the share alone."""
-        events, rows = self.count(summary)
-        if rows and reference is None:
-            return Signal(events / rows, events / rows, 1.0, rows, events / rows, events / rows)
-        if not rows or not reference.moment.n:
-            return None
-        return share_signal(events, rows, reference)
-
-
-def share_signal(events: int, rows: int, reference: MomentAccumulator) -> Signal:
-    """A pane's share (of rows >= 1) beside that of the reference's rows."""
-    expected = expected_share(events, rows, reference)
-    share, baseline = events / rows, reference.moment.mean
-    center, se, center_se, background = expected
-    return judged(Signal(share, center, se, rows, share, baseline, events, center_se, background))
-
-
-class Expected(NamedTuple):
-    """A share as the reference expects it; fields as in Signal."""
-
-    center: float
-    se: float
-    center_se: float
-    background: Background
-
-
-def expected_share(events: int, rows: int, reference: MomentAccumulator) -> Expected:
-    """The share that the reference expects of a pane with these rows.
-
-    center = (X + .5) / (N + 1). se^2 = p (1 - p) (1/n + 1/N), p from reference and pane pooled (the two-sample score
-    test: where the reference has hardly any event, its own p would make one event a surprise), n and N as what the rows
-    are worth where panes scatter more than chance has it. They do not, as far as can be known, where the reference has
-    fewer than DISPERSION_EVENTS_MIN events or non-events.
-    """
-    then = reference.moment
-    center = (then.total + 0.5) / (then.n + 1)
-    pooled = (then.total + events + 0.5) / (then.n + rows + 1)
-    if min(then.total, then.n - then.total) >= DISPERSION_EVENTS_MIN:
-        known = reference.background(rows, center * (1 - center))
-    else:
-        known = Background(reference.panes, then.n / reference.panes, float(then.n), float(rows))
-    se = math.sqrt(pooled * (1 - pooled) * (1 / known.weight + 1 / known.rows))
-    return Expected(center, se, math.sqrt(center * (1 - center) / known.rows), known)

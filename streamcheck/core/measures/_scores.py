@@ -1,8 +1,10 @@
 """Means of a layout's bounded scores, with the raw column beside them for people."""
 
 from streamcheck.core.intervals import Interval, normal_interval
-from streamcheck.core.measures._moments import MomentAccumulator, mean_signal
-from streamcheck.core.measures.base import Measure, Needs
+from streamcheck.core.measures._compared import Compared, Figures, mean_signal
+from streamcheck.core.measures._moments import MomentAccumulator
+from streamcheck.core.measures._standing import Standing, standing_mean
+from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import Moment, NumericSummary
 from streamcheck.core.types import Signal
 
@@ -10,11 +12,12 @@ SPARSE = 0.25
 """Variance of a score, the layout's own being 1, below which a handful of rows makes it: most rows score alike."""
 
 
-class ScoreMeasure(Measure):
+class ScoreMeasure(Compared):
     """The mean of one of the layout's two scores against the reference; subclasses say which, and what people see."""
 
     needs = Needs.NUMERIC
     binned = True
+    shares = False
     column: int
 
     def moment(self, summary: NumericSummary) -> Moment | None:
@@ -41,16 +44,36 @@ class ScoreMeasure(Measure):
         low, high = normal_interval(0.0, signal.se)
         return self.spread((high - low) / 2, reference.shown.sd, signal.baseline)
 
-    def signal(self, summary: NumericSummary, reference: MomentAccumulator) -> Signal | None:
-        """The pane's mean score; se^2: its own variance and that of the reference's mean, as in MomentAccumulator.
+    def figures(self, summary: NumericSummary) -> Figures | None:
+        """The pane's mean score, and what people see of the raw values."""
+        now = self.moment(summary)
+        return None if now is None or not now.n else Figures(now.n, now.mean, self.shown(summary.moment))
+
+    def against(self, figures: Figures, reference: MomentAccumulator) -> Signal | None:
+        """se^2: the mean's own variance and that of the reference's mean, as in MomentAccumulator.
 
         One row of variance 1 (the layout's own) is added to the reference's: where all its rows score alike, the
         standard error does not vanish. Where nearly all score alike, as in a segment that lies beyond the first values
         of the column, their mean jumps with each row that does not: one row by 1 in a pane is chance then.
         """
-        now, then = self.moment(summary), reference.moment
-        if now is None or not now.n or not then.n:
+        if not reference.moment.n:
             return None
-        within = (then.n * reference.within() + 1.0) / (then.n + 1)
-        within += max(1.0 - within / SPARSE, 0.0) / now.n
-        return mean_signal(now, reference, within, self.shown(summary.moment), self.shown(reference.shown))
+        within = _within(reference)
+        within += _sparse(within) / figures.rows
+        return mean_signal(figures, reference, within, self.shown(reference.shown))
+
+    def standing(self, reference: MomentAccumulator) -> Standing[float] | None:
+        """As `against` has it."""
+        within = _within(reference)
+        return standing_mean(reference, within, _sparse(within), self.shown(reference.shown))
+
+
+def _within(reference: MomentAccumulator) -> float:
+    """The variance of a row about its pane's mean, with one more row of variance 1."""
+    n = reference.moment.n
+    return (n * reference.within() + 1.0) / (n + 1)
+
+
+def _sparse(within: float) -> float:
+    """What is added to it for a pane of one row, and a part for one of more."""
+    return max(1.0 - within / SPARSE, 0.0)

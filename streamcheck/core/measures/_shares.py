@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from streamcheck.core.measures._moments import judged
+from streamcheck.core.measures._compared import judged
 from streamcheck.core.types import FloatArray, IntArray, Signal
 
 EXPECTED_ROWS_MIN = 5

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from streamcheck.core.components import param, register
-from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures._compared import judged
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, ValuesSummary
 from streamcheck.core.summaries.service import ServiceSummary, Windows

@@ -6,7 +6,7 @@ from typing import ClassVar
 from streamcheck.core.components import param, register
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._categories import held
-from streamcheck.core.measures._moments import share_signal
+from streamcheck.core.measures._compared import share_signal
 from streamcheck.core.measures._share_table import NAMES_MAX, ShareAccumulator
 from streamcheck.core.measures.base import Measure, Needs, share_size
 from streamcheck.core.summaries import CategoricalSummary

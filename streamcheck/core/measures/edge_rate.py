@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from streamcheck.core.components import param, register
-from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import ValuesSummary
 from streamcheck.errors import ParameterError

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import entr
 
 from streamcheck.core.components import register
-from streamcheck.core.measures._moments import MeanMeasure
+from streamcheck.core.measures._compared import MeanMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import EstimateSummary, Moment
 

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Estimate, f1_interval
+from streamcheck.core.measures._compared import expected_share, judged
 from streamcheck.core.measures._labelled import positive
 from streamcheck.core.measures._labelled_moments import Share, shares
-from streamcheck.core.measures._moments import MomentAccumulator, expected_share, judged
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures.base import LabelledMeasure, Needs, share_size
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import Signal

@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from streamcheck.core.components import param, register
-from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures._compared import judged
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures.base import Measure, Needs
 from streamcheck.core.summaries import Moment, StreamSummary
 from streamcheck.core.summaries.stream import Silence

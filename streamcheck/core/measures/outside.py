@@ -5,8 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import State, register
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures._following import Within
-from streamcheck.core.measures._moments import MomentAccumulator, MomentOf, RateMeasure
+from streamcheck.core.measures._moments import MomentAccumulator, MomentOf
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.measures.psi import HISTOGRAM_BYTES
 from streamcheck.core.summaries import NumericSummary
@@ -77,6 +78,5 @@ class Outside(RateMeasure):
 
     def count(self, summary: NumericSummary) -> tuple[int, int]:
         """Values outside, of the usable ones; nothing without a layout."""
-        if summary.counts is None or summary.layout is None:
-            return 0, 0
-        return summary.ok - int(summary.counts[summary.layout.inside].sum()), summary.ok
+        outside = summary.outside()
+        return (0, 0) if outside is None else (outside, summary.ok)

@@ -9,8 +9,9 @@ from scipy.special import ndtri
 
 from streamcheck.core.components import State, param, register
 from streamcheck.core.intervals import Interval
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures._following import Within
-from streamcheck.core.measures._moments import MomentAccumulator, MomentOf, RateMeasure
+from streamcheck.core.measures._moments import MomentAccumulator, MomentOf
 from streamcheck.core.measures.base import Needs, value_size
 from streamcheck.core.summaries import Layout, ValuesSummary
 from streamcheck.core.summaries.sketch import SKETCH_BYTES, Sketch

@@ -7,8 +7,9 @@ import numpy as np
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Estimate, rmse_interval
+from streamcheck.core.measures._compared import judged
 from streamcheck.core.measures._labelled import ERROR_MAX
-from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures.base import LabelledMeasure, Needs
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import FloatArray, Signal

@@ -5,8 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from streamcheck.core.components import build, param, register
+from streamcheck.core.measures._compared import MeanMeasure
 from streamcheck.core.measures._labelled_moments import LabelledMean, LabelledRate
-from streamcheck.core.measures._moments import MeanMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import LabelledRows, Moment
 from streamcheck.core.types import FloatArray

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from streamcheck.core.components import param, register
-from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import CategoricalSummary, ValuesSummary
 from streamcheck.core.types import BoolArray

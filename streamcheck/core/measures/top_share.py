@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from streamcheck.core.components import register
-from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import TopSummary
 from streamcheck.core.types import Signal

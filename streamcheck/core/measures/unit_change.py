@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import chdtri, xlogy
 
 from streamcheck.core.components import State, register
-from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures._shares import near_equal_groups
 from streamcheck.core.measures._units import FACTORS, OFFSETS, UNITS, Unit
 from streamcheck.core.measures.base import Needs
@@ -101,12 +101,19 @@ class UnitChange(RateMeasure):
 
     def signal(self, summary: ValuesSummary, reference: UnitAccumulator) -> Signal | None:
         """The share; None where there is no histogram to compare with."""
-        folded = summary.folded
-        if folded.layout is None or folded.counts is None or reference.counts is None or not summary.ok:
+        usual = self.as_ever(summary, reference)
+        if usual is None:
             return None
         rows = sum(each.rows for each in found(summary, reference))
         share = rows / summary.ok
-        return Signal(share, 0.0, 1.0, summary.ok, share, 0.0, rows)
+        return usual._replace(value=share, level=share, events=rows) if rows else usual
+
+    def as_ever(self, summary: ValuesSummary, reference: UnitAccumulator) -> Signal | None:
+        """The same where it is known that the pane's values lie as those of the reference."""
+        folded = summary.folded
+        if folded.layout is None or folded.counts is None or reference.counts is None or not summary.ok:
+            return None
+        return Signal(0.0, 0.0, 1.0, summary.ok, 0.0, 0.0, 0)
 
     def told(self, summary: ValuesSummary, reference: UnitAccumulator) -> tuple[dict[str, Any], str]:
         """Which unit, where."""
@@ -138,7 +145,7 @@ def suspicious(summary: ValuesSummary, reference: UnitAccumulator) -> bool:
     layout, counts = summary.folded.layout, summary.folded.counts
     if layout is None or counts is None or reference.counts is None or not summary.folded.ok:
         return False
-    if summary.folded.ok - int(counts[layout.inside].sum()) >= OUTSIDE_MIN:
+    if (summary.folded.outside() or 0) >= OUTSIDE_MIN:
         return True
     group, shares = reference.groups()
     return _deviance(counts, group, shares) > _limit(shares, CHANCE_FITS)

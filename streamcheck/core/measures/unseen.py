@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._categories import CategoryAccumulator, held
-from streamcheck.core.measures._moments import judged
+from streamcheck.core.measures._compared import judged
 from streamcheck.core.measures.base import Measure, Needs, share_size
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import Background, Signal

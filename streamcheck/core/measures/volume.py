@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.intervals import Interval
-from streamcheck.core.measures._moments import MomentAccumulator, judged
+from streamcheck.core.measures._compared import judged
+from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures.base import Measure, Needs, value_size
 from streamcheck.core.summaries import Moment, StreamSummary
 from streamcheck.core.types import Signal

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from streamcheck.core.components import register
-from streamcheck.core.measures._moments import RateMeasure
+from streamcheck.core.measures._compared import RateMeasure
 from streamcheck.core.measures.base import Needs
 from streamcheck.core.summaries import CategoricalSummary, NumericSummary
 

@@ -102,6 +102,8 @@ class Layout:
     """The bins from the least to the largest of the first values: those beyond score as the outermost of them."""
     constant: bool = field(init=False, repr=False)
     """Whether the first values were all the same."""
+    by_score: FloatArray = field(init=False, repr=False)
+    """The weights as (2, n_bins): a score's own lie side by side."""
     calm: float = field(init=False, repr=False)
     """How far below 0 a scale score can lie: that of values in the middle. 0.0 where all score alike."""
 
@@ -109,6 +111,7 @@ class Layout:
         object.__setattr__(self, "_grid", _Grid.over(self.edges))
         object.__setattr__(self, "constant", bool(self.weights[0, 0] == self.weights[-1, 0]))
         object.__setattr__(self, "inside", _inside(self))
+        object.__setattr__(self, "by_score", self.weights.T.copy())
         object.__setattr__(self, "calm", max(-float(self.weights[:, 1].min()), 0.0))
 
     @staticmethod

@@ -32,20 +32,30 @@ class NumericSummary:
     high: float | None
     counts: IntArray | None
     layout: Layout | None
-    _scored: dict[int, Moment] = field(default_factory=dict, init=False, repr=False)
+    _scored: list[Moment] = field(default_factory=list, init=False, repr=False)
     """What `scores` has worked out: two monitors ask, each for its signal and for all that its reference learns."""
+    _beyond: list[int] = field(default_factory=list, init=False, repr=False)
+    """What `outside` has."""
 
     def scores(self, column: int) -> Moment | None:
         """The moment of the rows' location (column 0) or scale (column 1) scores; None without a layout."""
         if self.layout is None or self.counts is None:
             return None
-        if column in self._scored:
-            return self._scored[column]
-        # Not `counts @ weights`: BLAS may sum in another order for another memory alignment.
-        weight = self.layout.weights[:, column]
-        scored = self.counts * weight
-        made = self._scored[column] = Moment(self.ok, float(scored.sum()), float((scored * weight).sum()))
-        return made
+        if not self._scored:
+            # Not `counts @ weights`: BLAS may sum in another order for another memory alignment.
+            weights = self.layout.by_score
+            scored = self.counts * weights
+            sums = zip(scored.sum(axis=1).tolist(), (scored * weights).sum(axis=1).tolist(), strict=True)
+            self._scored.extend(Moment(self.ok, total, square) for total, square in sums)
+        return self._scored[column]
+
+    def outside(self) -> int | None:
+        """How many usable values lie beyond the layout's first values; None without a layout."""
+        if self.layout is None or self.counts is None:
+            return None
+        if not self._beyond:
+            self._beyond.append(self.ok - int(self.counts[self.layout.inside].sum()))
+        return self._beyond[0]
 
 
 @dataclass(slots=True, eq=False)

@@ -11,10 +11,10 @@ import numpy as np
 
 from streamcheck.core.alerts import Change, summarise
 from streamcheck.core.engine import Engine
+from streamcheck.core.instances import Span
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
-from streamcheck.core.monitors import Span
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import MonitorSpec, Plan, Role, Segmentation, Target
 from streamcheck.core.summaries import Layout
