@@ -6,6 +6,7 @@ looks like a change. Which ones rest is no part of the state: with it or without
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Rows, value, level, score and threshold of what was judged last."""
+_BASELINE = Standing._fields.index("baseline")
 
 
 class Turn(Enum):
@@ -68,9 +70,9 @@ class Place:
         assert self.content is not None, "it was compared with something"
         rank.fresh[number] = False
         rows, value, level, score, threshold = rank.shown[:, number].tolist()
-        signal = self.measure.against(Figures(int(rows), value, level), self.content)
-        assert signal is not None, "it was judged"
-        return Shown(int(rows), level, signal.baseline, score, threshold, int(rank.judged_ms[number]), signal)
+        told = partial(self.measure.against, Figures(int(rows), value, level), self.content)
+        baseline = float(rank.known[_BASELINE, number])
+        return Shown(int(rows), level, baseline, score, threshold, int(rank.judged_ms[number]), told)
 
     def finds(self, start_ms: int) -> bool:
         """Whether what this pane is compared with is at hand, and stays as it is whatever the pane holds."""

@@ -1,5 +1,6 @@
 """What have all kinds of monitors at work in common: a reference, an alert, and what is shown of them?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class Seen:
 class Shown:
     """What was judged last, as readings and pages show it.
 
-    judged_ms: the start of the pane in which it was; signal: of a pane. Those two are not part of the state.
+    judged_ms: the start of the pane in which it was; told: its signal, or what gives it. Neither is part of the state.
     """
 
     rows: int = 0
@@ -51,7 +52,12 @@ class Shown:
     score: float | None = None
     threshold: float | None = None
     judged_ms: int | None = None
-    signal: Signal | None = None
+    told: Signal | Callable[[], Signal | None] | None = None
+
+    @property
+    def signal(self) -> Signal | None:
+        """What was judged, of a pane."""
+        return self.told() if callable(self.told) else self.told
 
 
 class Instance:

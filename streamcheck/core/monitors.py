@@ -213,7 +213,7 @@ class PaneInstance(Instance):
         """Remember what readings show."""
         shown = self.shown
         shown.rows, shown.level, shown.baseline = signal.rows, signal.level, signal.baseline
-        shown.score, shown.threshold, shown.signal = verdict.score, verdict.threshold, signal
+        shown.score, shown.threshold, shown.told = verdict.score, verdict.threshold, signal
 
     def usual(self, start_ms: int) -> Interval | None:
         """As the measure sees it against the reference."""
