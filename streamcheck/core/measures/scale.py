@@ -15,6 +15,8 @@ LOG_PER_SCORE = math.sqrt(math.pi / 2 - 1)
 SHIFTED = math.sqrt(1 / (2 * math.pi)) / math.sqrt(1 - 2 / math.pi)
 """Normal values that move by d standard deviations have a mean |z| that is larger by 0.66 d^2, in its own."""
 _LOG_MAX = 600.0
+CALM_ERRORS = 2.0
+"""Standard errors of a mean of so many independent rows, of which as many as 1 in 40 lie further below."""
 
 
 @register
@@ -61,8 +63,15 @@ def rooted(moment: Moment, raw: Moment, calm: float) -> Moment:
 
     -c is the least that a row scores, so that 1 + m / c is a mean size. What the root takes from the expected value,
     1 / (3 c n) for independent rows, is given back, so that large and small panes agree. Wilson and Hilferty (1931).
+
+    More than CALM_ERRORS below the reference's size the root goes on as its tangent. Near 0 it is steep: at the hour of
+    a day whose values are the lowest (or highest) of all, size has little left, and panes scattered three times as far.
     """
-    mean = 3.0 * calm * (max(1.0 + moment.total / moment.n / calm, 0.0) ** (1.0 / 3.0) - 1.0)
+    size, least = 1.0 + moment.total / moment.n / calm, 1.0 - CALM_ERRORS / (calm * math.sqrt(moment.n))
+    root = max(size, least, 0.0) ** (1.0 / 3.0)
+    if least > 0.0 and size < least:
+        root *= 1.0 + (size / least - 1.0) / 3.0
+    mean = 3.0 * calm * (root - 1.0)
     mean += 1.0 / (3.0 * calm * moment.n)
     spread = raw.square - raw.total * raw.total / raw.n
     return Moment(moment.n, mean * moment.n, spread + mean * mean * moment.n)
