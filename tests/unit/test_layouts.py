@@ -214,3 +214,21 @@ def test_a_widened_layout_keeps_what_it_knew_apart() -> None:
     scores = wide.weights[wide.bins(np.array([-1.0, 0.0, 1.0, 10.0, 19.0, 20.0, 21.0])), 0]
     assert np.all(np.diff(scores) >= 0.0)
     assert np.all(np.diff(np.delete(scores, 3)) > 0.0)
+
+
+def test_the_line_of_a_quantile_stays_where_a_ready_reference_counts_by_it() -> None:
+    """Four of five answers become slow, and nothing else watches the column: no range is widened."""
+    stream = {"topic": "t", "time": {"field": "ts", "unit": "s"}, "features": {"wait": "numeric"}}
+    config = {
+        "version": 1, "name": "n", "streams": {"predictions": stream}, "time": {"pane": "30s"},
+        "reference": {"first": "2h"},
+        "monitors": [{"on": "wait", "enabled": False}, {"on": "wait", "measure": {"quantile": {"p": 0.99}}}],
+    }  # fmt: skip
+    waits = 40.0 * np.exp(0.5 * np.random.default_rng(3).standard_normal(4 * 3_600))
+    waits[3 * 3_600 :] *= np.where(np.arange(3_600) % 5 < 4, 12.0, 1.0)
+    watch = Watch(config)
+    rows = ({"ts": START_MS // 1_000 + at, "wait": float(wait)} for at, wait in enumerate(waits))
+    alerts = [*watch.run(rows), *watch.finish()]
+    told = [(alert["monitor"], alert["state"]) for alert in alerts if alert["state"] != "pending"]
+    assert told == [("wait-p99", "firing")]
+    assert watch.engine.board.widened() == []

@@ -76,6 +76,7 @@ class Quantile(RateMeasure):
     """
 
     needs = Needs.VALUES
+    binned = True
     direction: ClassVar[int] = 1
     bare: ClassVar[bool] = True
     unit: ClassVar[str] = "share above the usual quantile"
