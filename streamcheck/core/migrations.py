@@ -74,7 +74,7 @@ def _monitor_4(old: State) -> State:
 
 def _monitor_5(old: State) -> State:
     """A measure had one part only; references knew nothing of how alike neighbouring panes are."""
-    instance = {**old["instance"], "normal": _neighbourly(old["instance"]["normal"])}
+    instance = {**old["instance"], "normal": _everywhere(old["instance"]["normal"], _neighbourly)}
     if old["made_of"][1] is not None:
         instance |= {"parts": [""], "detectors": [instance.pop("detector")]}
     return {**old, "instance": instance}
@@ -114,18 +114,23 @@ def _monitor_10(old: State) -> State:
     """Nobody had looked for fields that no config declares."""
     if "schema_changes" not in old["made_of"]:
         return old
-    return {**old, "instance": {**old["instance"], "normal": _looking(old["instance"]["normal"]), "looked": []}}
+    normal = _everywhere(old["instance"]["normal"], _looking)
+    return {**old, "instance": {**old["instance"], "normal": normal, "looked": []}}
 
 
-def _looking(state: Any) -> Any:
-    """A reference's state with what accumulators of forms hold now."""
+def _everywhere(state: Any, change: Callable[[State], State | None]) -> Any:
+    """A state, and all that it is made of, with `change` of what it changes; None: look further inside."""
     if isinstance(state, list):
-        return [_looking(part) for part in state]
+        return [_everywhere(part, change) for part in state]
     if not isinstance(state, dict):
         return state
-    if state.keys() == {"counts"}:
-        return {**state, "names": [], "panes": 0, "beyond": False}
-    return {name: _looking(part) for name, part in state.items()}
+    changed = change(state)
+    return {name: _everywhere(part, change) for name, part in state.items()} if changed is None else changed
+
+
+def _looking(state: State) -> State | None:
+    """What accumulators of forms hold now."""
+    return {**state, "names": [], "panes": 0, "beyond": False} if state.keys() == {"counts"} else None
 
 
 def _monitor_11(old: State) -> State:
@@ -148,18 +153,12 @@ def _monitor_13(old: State) -> State:
     instance = old["instance"]
     if not isinstance(instance, dict) or "normal" not in instance:
         return old
-    return {**old, "instance": {**instance, "normal": _trailing(instance["normal"])}}
+    return {**old, "instance": {**instance, "normal": _everywhere(instance["normal"], _trailing)}}
 
 
-def _trailing(state: Any) -> Any:
-    """A reference's state with what calendars hold now."""
-    if isinstance(state, list):
-        return [_trailing(part) for part in state]
-    if not isinstance(state, dict):
-        return state
-    if "slots" in state:
-        return {**state, "trails": {}}
-    return {name: _trailing(part) for name, part in state.items()}
+def _trailing(state: State) -> State | None:
+    """What calendars hold now."""
+    return {**state, "trails": {}} if "slots" in state else None
 
 
 def _layout_14(old: State) -> State:
@@ -178,17 +177,13 @@ def _thin(state: Any) -> bool:
     return any(map(_thin, state.values()))
 
 
-def _neighbourly(state: Any) -> Any:
-    """A reference's state with what its accumulators of moments hold now."""
-    if isinstance(state, list):
-        return [_neighbourly(part) for part in state]
-    if not isinstance(state, dict):
-        return state
-    if "between" in state:
-        rows = float(state["moment"][0])
-        square_rows = rows * rows / max(state["panes"], 1)  # as if all its panes had been equally large
-        return {**state, "square_rows": square_rows, "neighbours": [0.0] * 9}
-    return {name: _neighbourly(part) for name, part in state.items()}
+def _neighbourly(state: State) -> State | None:
+    """What accumulators of moments hold now."""
+    if "between" not in state:
+        return None
+    rows = float(state["moment"][0])
+    square_rows = rows * rows / max(state["panes"], 1)  # as if all its panes had been equally large
+    return {**state, "square_rows": square_rows, "neighbours": [0.0] * 9}
 
 
 MIGRATIONS: Mapping[tuple[int, str], Migration] = {
