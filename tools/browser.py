@@ -11,21 +11,28 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ANSWER_S = 400.0
+FRAMES_S = 20.0
+"""So long a page may go without a frame before it is woken; two come in 50 ms, on a busy machine in a few seconds."""
+WAKINGS = 5
 FLAGS = (
     "--headless=new",
     "--no-sandbox",  # tests often run as root, in containers; the page is our own
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
     "--disable-component-update",
     "--disable-default-apps",
+    "--disable-renderer-backgrounding",
     "--disable-sync",
     "--no-first-run",
     "--hide-scrollbars",
@@ -91,6 +98,7 @@ class Browser:
 
     def resize(self, width: int, height: int) -> None:
         """Another window."""
+        self._size = (width, height)
         metrics: dict[str, Any] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
 
@@ -107,9 +115,13 @@ class Browser:
             self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def settle(self) -> None:
-        """Wait for two frames: what has come into view has been drawn."""
-        frames = "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)))"
-        self.run(f"new Promise((done) => {frames})")
+        """Wait for two frames: what has come into view has been drawn. A page that gets none for long is woken."""
+        for _ in range(WAKINGS):
+            if self._frames():
+                return
+            self._wake()
+        state = self.run("`${document.visibilityState}, ${document.readyState}, ${location}`")
+        raise AssertionError(f"the browser answers, and draws no frame in {WAKINGS} x {FRAMES_S:g} s: {state}")
 
     def show(self, selector: str) -> None:
         """Scroll there."""
@@ -120,6 +132,15 @@ class Browser:
         """What the window shows, as PNG."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
         return path
+
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """Another page is opened before this one, which then gets no frames; it is gone afterwards."""
+        other = self._call("Target.createTarget", url="about:blank")
+        try:
+            yield
+        finally:
+            self._call("Target.closeTarget", **other)
 
     def printed(self) -> bytes:
         """The page as PDF."""
@@ -138,6 +159,19 @@ class Browser:
         os.close(self._in)
         os.close(self._out)
         shutil.rmtree(self._profile, ignore_errors=True)
+
+    def _frames(self) -> bool:
+        """Did two frames come?"""
+        frames = "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50, true)))"
+        drawn: bool = self.run(f"new Promise((done) => {{ setTimeout(done, {FRAMES_S * 1000}, false); {frames} }})")
+        return drawn
+
+    def _wake(self) -> None:
+        """A page behind another gets no frames; nor, rarely, one whose compositor sleeps on: it wants a new size."""
+        self._call("Page.bringToFront")
+        width, height = self._size
+        self.resize(width, height + 1)
+        self.resize(width, height)
 
     # ------------------------------------------------------------------ the pipe
     def _call(self, method: str, **params: Any) -> dict[str, Any]:

@@ -107,6 +107,26 @@ def test_prints_with_every_chart(report: Path, browser: Browser) -> None:
     assert browser.run(EMPTY) == 0
 
 
+def test_a_page_that_gets_no_frames_is_woken(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As once in CI, where a chart was waited for until the browser's time was over."""
+    browser.open("about:blank")
+    monkeypatch.setattr("tools.browser.FRAMES_S", 2.0)
+    with browser.behind():
+        assert browser.run("document.visibilityState") == "hidden"
+        browser.settle()
+        assert browser.run("document.visibilityState") == "visible"
+
+
+def test_a_page_that_never_draws_is_told_from_a_browser_that_is_gone(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.browser.FRAMES_S", 0.1)
+    browser.open("about:blank")
+    browser.run("window.requestAnimationFrame = () => 0")
+    with pytest.raises(AssertionError, match=r"answers, and draws no frame in 5 x 0\.1 s: visible, complete, "):
+        browser.settle()
+
+
 @pytest.fixture(autouse=True)
 def _console(browser: Browser) -> None:
     browser.logged.clear()
