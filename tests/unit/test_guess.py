@@ -217,3 +217,27 @@ def test_keys_that_count_up_in_every_topic_match_nothing() -> None:
     assert found.labels is not None
     assert found.labels.id.path == "order_id"
     assert found.labels.label.path == "outcome"
+
+
+def test_what_rises_with_the_events_is_no_feature(rng: random.Random) -> None:
+    """A reference of the past holds no value of tomorrow, so its monitors would find nothing or cry every day."""
+    events = [
+        {
+            "ts": START_MS + i * 40,
+            "row": i + rng.randrange(5),
+            "seen_ms": START_MS + i * 40 - rng.randrange(90_000_000),
+            "second": (START_MS + i * 40) // 1_000,
+            "account": 1_500_000_000 + rng.randrange(10**8),
+            "visits": rng.randrange(10_000),
+            "load": i / 1_000 + rng.random() / 100,
+            "step": i // 100,
+        }
+        for i in range(3_000)
+    ]
+    found = guess(sample("p", events))
+    assert dict(found.left_out) == {
+        "row": "rises from event to event: a counter",
+        "seen_ms": "a time",
+        "second": "rises from event to event: a time",
+    }
+    assert {feature.name for feature in found.features} == {"account", "visits", "load", "step"}

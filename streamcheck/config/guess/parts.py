@@ -1,10 +1,13 @@
 """Which fields are features, which cut the traffic, and how fast and how orderly do events come?"""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamcheck.config.guess.fields import Field, Sample
+import numpy as np
+
+from streamcheck.config.guess.fields import Field, Sample, value_at
 from streamcheck.config.guess.roles import SOME_ID, SOME_TIME, TIME
 
 CATEGORIES_MAX = 200
@@ -13,6 +16,9 @@ SEGMENT_VALUES_MAX = 20
 SEGMENTS_SUGGESTED = 2
 FEW_NUMBERS = 10
 """Whole numbers of so few values may be names of something."""
+RISING = 0.99
+"""Rank correlation with the order of events, from which a whole number is a counter: later ones are ever larger."""
+RISING_VALUES_MIN = 50
 ROWS_PER_PANE = 50
 PANES_MS = (10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000)
 LATENESS_MS = (5_000, 15_000, 30_000, 60_000, 300_000, 900_000, 3_600_000)
@@ -64,13 +70,31 @@ def _no_feature(f: Field, sample: Sample) -> str | None:
     reasons = (
         (not f.filled, "a list" if f.others else "never has a value"),
         (f.mixed, f"values of several kinds: {f.numbers} numbers, {f.texts} texts, {f.flags} true or false"),
-        (f.unit is not None and bool(SOME_TIME.search(f.name) or TIME.search(f.name)), "a time"),
+        (f.unit not in (None, "s") or (f.unit == "s" and _named_time(f)), "a time"),
         (f.is_id and named_id and len(sample.events) > SEGMENT_VALUES_MAX, "an id"),
         (f.is_id and f.is_text and len(sample.events) > SEGMENT_VALUES_MAX, "another one in each event"),
         (named_id and len(f.values) > CATEGORIES_MAX, "an id"),
         (f.is_text and len(f.values) > CATEGORIES_MAX, f"{len(f.values)} different texts: too many for their shares"),
+        (_rises(f, sample), "rises from event to event: a time" if f.unit else "rises from event to event: a counter"),
     )
     return next((reason for holds, reason in reasons if holds), None)
+
+
+def _named_time(f: Field) -> bool:
+    return bool(SOME_TIME.search(f.name) or TIME.search(f.name))
+
+
+def _rises(f: Field, sample: Sample) -> bool:
+    """Whether it counts events, or says when they were: none of its values comes again, so no reference holds."""
+    if not (f.is_number and f.whole and len(f.values) >= RISING_VALUES_MIN):
+        return False
+    longest = Counter(sample.partitions).most_common(1)[0][0]
+    values = [value_at(e, f.path) for e, at in zip(sample.events, sample.partitions, strict=True) if at == longest]
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if len(set(numbers)) < RISING_VALUES_MIN:
+        return False
+    ranks = np.unique(numbers, return_inverse=True)[1]
+    return bool(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1] >= RISING)
 
 
 def segments_of(
