@@ -26,8 +26,8 @@ from streamcheck.core.types import BoolArray, FloatArray, IntArray, Verdict
 if TYPE_CHECKING:
     from streamcheck.core.stepping import Work
 
-SHOWN = 5
-"""Rows, value, level, score and threshold of what was judged last."""
+SHOWN = len(Figures._fields) + 2
+"""The figures, score and threshold of what was judged last."""
 _BASELINE = Standing._fields.index("baseline")
 
 
@@ -69,10 +69,10 @@ class Place:
             return None
         assert self.content is not None, "it was compared with something"
         rank.fresh[number] = False
-        rows, value, level, score, threshold = rank.shown[:, number].tolist()
-        told = partial(self.measure.against, Figures(int(rows), value, level), self.content)
+        rows, *figures, score, threshold = rank.shown[:, number].tolist()
+        told = partial(self.measure.against, Figures(int(rows), *figures), self.content)
         baseline = float(rank.known[_BASELINE, number])
-        return Shown(int(rows), level, baseline, score, threshold, int(rank.judged_ms[number]), told)
+        return Shown(int(rows), figures[1], baseline, score, threshold, int(rank.judged_ms[number]), told)
 
     def finds(self, start_ms: int) -> bool:
         """Whether what this pane is compared with is at hand, and stays as it is whatever the pane holds."""
@@ -125,8 +125,8 @@ class Rank:
         return Place(self, self.places - 1, instance, measure)
 
     def steps(self, places: IntArray, figures: FloatArray) -> tuple[FloatArray, BoolArray | None]:
-        """What charts are to judge (NUMBERS, N), and which of it is too far away for that. figures (3, N)."""
-        rows, value, level = figures
+        """What charts are to judge (NUMBERS, N), and which of it is too far away for that. figures: as columns (N,)."""
+        rows, value, *_ = figures
         anew = np.flatnonzero(self.rows[places] != rows)
         if len(anew):
             some, fit = places[anew], share_terms if self._shares else mean_terms
@@ -134,7 +134,7 @@ class Rank:
         terms = np.take(self.terms, places, axis=1)
         if self._shares:
             return share_steps(terms, value), None
-        table, far = mean_steps(terms, Standing(*np.take(self.known, places, axis=1)), value, level)
+        table, far = mean_steps(terms, Standing(*np.take(self.known, places, axis=1)), figures)
         return table, far if far.any() else None
 
     def show(self, places: IntArray, shown: FloatArray, at_ms: int) -> None:
@@ -143,7 +143,7 @@ class Rank:
 
 
 class Asking(NamedTuple):
-    """What monitors of one rank ask of a pane (N,): table (NUMBERS, N), and the figures behind it, also as (3, N)."""
+    """What monitors of one rank ask of a pane (N,): table (NUMBERS, N), and the figures behind it, also as columns."""
 
     rank: Rank
     resting: Sequence[tuple["Work", Place]]

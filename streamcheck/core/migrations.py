@@ -13,7 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.joining import nothing
 from streamcheck.errors import StateError
 
-VERSION = 15
+VERSION = 16
 """In which every part of the state is written now."""
 
 THIN_ROWS = 10
@@ -166,6 +166,11 @@ def _layout_14(old: State) -> State:
     return {**old, "widens": False, "widened": 0}
 
 
+def _layout_15(old: State) -> State:
+    """How skewed rows are was not known."""
+    return {**old, "layout": None if old["layout"] is None else {**old["layout"], "third": 0.0}}
+
+
 def _thin(state: Any) -> bool:
     """Whether a reference's state holds panes of few rows."""
     if isinstance(state, list):
@@ -203,6 +208,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (12, "monitor"): _monitor_12,
     (13, "monitor"): _monitor_13,
     (14, "layout"): _layout_14,
+    (15, "layout"): _layout_15,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

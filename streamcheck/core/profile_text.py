@@ -24,6 +24,7 @@ class _Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: list[float]
     weights: list[tuple[float, float]]
     origin: float
+    third: float = 0.0
 
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +108,10 @@ def _json(value: Any) -> str:
 def _body(profile: Profile) -> dict[str, Any]:
     """What gives a profile its meaning, as plain data in one order."""
     layouts = {
-        name: {"edges": _plain(held.edges), "weights": _plain(held.weights), "origin": held.origin}
+        name: {
+            "edges": _plain(held.edges), "weights": _plain(held.weights), "origin": held.origin,
+            **({"third": held.third} if held.third else {}),
+        }
         for name, held in sorted(profile.layouts.items())
     }
     contents = [
@@ -166,7 +170,7 @@ def _layout(held: _Layout) -> Layout:
     edges, weights = np.array(held.edges, np.float64), np.array(held.weights, np.float64)
     if not len(edges) or weights.shape != (len(edges) + 1, 2) or not bool(np.all(np.diff(edges) > 0)):
         raise ValueError("bins that do not ascend, or lack their scores")
-    return Layout(edges, weights, held.origin)
+    return Layout(edges, weights, held.origin, held.third)
 
 
 def _check(key: Key, state: State, layouts: Mapping[str, Layout]) -> None:

@@ -6,13 +6,15 @@ The same bits as one signal after the other (`signal`, then `numbers`): powers a
 import numpy as np
 
 from streamcheck.core.detectors._steps import LEVEL_MAX, NUMBERS, PANE_SHARE_MAX
+from streamcheck.core.measures._compared import SKEW_MIN
 from streamcheck.core.measures._moments import ERRORS_MAX, ROUNDING
 from streamcheck.core.measures._running import power
 from streamcheck.core.measures._standing import Standing
 from streamcheck.core.types import BoolArray, FloatArray
 
-TERMS = NUMBERS + 3
-"""Rows of `numbers`; then of a mean the root of its weight, its own standard error, and the one of the comparison."""
+TERMS = NUMBERS + 4
+"""Rows of `numbers`; then of a mean the root of its weight, its own standard error, the one of the comparison, and the
+standard deviation of a row."""
 
 
 def share_terms(known: Standing[FloatArray], rows: FloatArray) -> FloatArray:
@@ -20,7 +22,7 @@ def share_terms(known: Standing[FloatArray], rows: FloatArray) -> FloatArray:
     weight = rows * known.within / _variance(known, rows, known.within)
     none = np.zeros(len(rows))
     sums = (none, weight, weight * known.mean, weight / known.root, rows)
-    return _joined(np.ones(len(rows)), sums, known, (none, none, none))
+    return _joined(np.ones(len(rows)), sums, known, (none,) * 4)
 
 
 def share_steps(terms: FloatArray, events: FloatArray) -> FloatArray:
@@ -40,20 +42,23 @@ def mean_terms(known: Standing[FloatArray], rows: FloatArray) -> FloatArray:
     own = np.maximum(own, 1e-6 * se)
     weight, none = rows * within / variance, np.zeros(len(rows))
     root = power(weight, 0.5)
-    return _joined(none, (none, weight, root * center_se / own, none, rows), known, (root, own, se))
+    return _joined(none, (none, weight, root * center_se / own, none, rows), known, (root, own, se, np.sqrt(within)))
 
 
 def mean_steps(
-    terms: FloatArray, known: Standing[FloatArray], value: FloatArray, level: FloatArray
+    terms: FloatArray, known: Standing[FloatArray], figures: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
     """Means (NUMBERS, N) as charts take them, and which of them lie so far away that each must be asked for itself.
 
-    terms: as `mean_terms` gives them, an array of its own; known: columns, as there.
+    terms: as `mean_terms` gives them, an array of its own; known: columns, as there; figures: rows of Figures, (5, N).
     """
-    root, own, se = terms[NUMBERS:]
+    root, own, se, sd = terms[NUMBERS:]
+    _, value, level, lopsided, pull = figures
     apart = value - known.mean
     terms[1] = root * np.clip(apart / own, -PANE_SHARE_MAX, PANE_SHARE_MAX)
     terms[4] = np.clip(level - known.baseline, -LEVEL_MAX, LEVEL_MAX) * terms[5]
+    skew = np.where(lopsided != 0.0, (lopsided - pull * known.mean) / sd, 0.0)
+    terms[NUMBERS - 1] = np.where(np.abs(skew) >= SKEW_MIN, skew, 0.0)
     return terms[:NUMBERS], np.abs(apart) / ERRORS_MAX > se
 
 

@@ -137,8 +137,9 @@ class Background(NamedTuple):
 
     panes: that the scatter was estimated from; pane_rows: rows of a typical one; rows, weight: how many independent
     rows the reference, and a pane as large as the signal's, are worth; lag1, decay: correlation of neighbouring panes,
-    lag1 * decay^(i-1) at distance i (0 where none is visible); skew: the skewness of one pane's signal where that is a
-    count, 1 / sqrt(what is expected) if events come by themselves (0 for means of rows: they are taken for normal).
+    lag1 * decay^(i-1) at distance i (0 where none is visible); skew: the skewness of what has a weight of 1: of a pane
+    that is a count (1 / sqrt(what is expected) if events come by themselves), of a row (0 where rows are like normal
+    ones).
     """
 
     panes: int

@@ -130,11 +130,11 @@ def _mean_z(usual: Usual, windows: Windows, skew: FloatArray) -> FloatArray:
     z -= usual.offset * weight
     z /= np.sqrt(variance, out=variance)
     z /= np.sqrt(usual.scatter)
-    skewed = np.flatnonzero(skew > 0.0)
+    skewed = np.flatnonzero(skew)
     if len(skewed):
-        some = weight[:, skewed]
+        some, side = weight[:, skewed], np.sign(skew[skewed])
         wide = (1.0 if g is None else g[:, skewed]) / np.where(some > 0.0, some, 1.0)
-        z[:, skewed] = _of_counts(z[:, skewed], skew[skewed] * np.sqrt(wide))
+        z[:, skewed] = side * _of_counts(side * z[:, skewed], np.abs(skew[skewed]) * np.sqrt(wide))
     return np.asarray(z)
 
 

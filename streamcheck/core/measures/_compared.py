@@ -13,6 +13,9 @@ from streamcheck.core.summaries import Moment
 from streamcheck.core.types import Background, Signal
 from streamcheck.core.wording import percent
 
+SKEW_MIN = 0.2
+"""Rows that are less skewed are taken for normal ones: of 50 the tail of their mean, at 1 in 100,000, is 1.4 times as
+likely."""
 BROKEN_MIN = 0.05
 """By so much a share of broken rows must have risen to explain what else has changed."""
 
@@ -28,12 +31,15 @@ def judged(signal: Signal) -> Signal:
 class Figures(NamedTuple):
     """All that a comparison takes from a pane.
 
-    rows: at least one; value: their mean, or of a share the rows that count; level: what people see of it.
+    rows: at least one; value: their mean, or of a share the rows that count; level: what people see of it. lopsided,
+    pull: of rows whose skewness is known, as in Layout.
     """
 
     rows: int
     value: float
     level: float
+    lopsided: float = 0.0
+    pull: float = 0.0
 
 
 class Compared(Measure):
@@ -103,9 +109,12 @@ class MeanMeasure(Compared):
 
 def mean_signal(figures: Figures, reference: MomentAccumulator, within: float, baseline: float) -> Signal:
     """A pane's mean beside that of the reference. within: the variance of a row; baseline: what people see."""
-    rows, value, level = figures
+    rows, value, level, *_ = figures
     variance, center = reference.variance(rows, within), reference.mean_variance(within)
     background = reference.background(rows, within, variance)
+    if figures.lopsided and within > 0.0:
+        skew = (figures.lopsided - figures.pull * reference.moment.mean) / math.sqrt(within)
+        background = background._replace(skew=skew if abs(skew) >= SKEW_MIN else 0.0)
     se, center_se = math.sqrt(variance / rows + center), math.sqrt(center)
     return judged(Signal(value, reference.moment.mean, se, rows, level, baseline, None, center_se, background))
 
@@ -154,7 +163,7 @@ class RateMeasure(Compared):
 
     def against(self, figures: Figures, reference: Any) -> Signal | None:
         """The pane's share; center smoothed, so that it is never 0 or 1. Without a reference: the share alone."""
-        rows, events, share = figures
+        rows, events, share, *_ = figures
         if reference is None:
             return Signal(share, share, 1.0, rows, share, share)
         return share_signal(int(events), rows, reference) if reference.moment.n else None

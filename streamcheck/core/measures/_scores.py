@@ -5,11 +5,13 @@ from streamcheck.core.measures._compared import Compared, Figures, mean_signal
 from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures._standing import Standing, standing_mean
 from streamcheck.core.measures.base import Needs
-from streamcheck.core.summaries import Moment, NumericSummary
+from streamcheck.core.summaries import Layout, Moment, NumericSummary
 from streamcheck.core.types import Signal
 
 SPARSE = 0.25
 """Variance of a score, the layout's own being 1, below which a handful of rows makes it: most rows score alike."""
+
+EVEN = (0.0, 0.0)
 
 
 class ScoreMeasure(Compared):
@@ -23,6 +25,10 @@ class ScoreMeasure(Compared):
     def moment(self, summary: NumericSummary) -> Moment | None:
         """The moment of the pane's scores; None without a layout."""
         return summary.scores(self.column)
+
+    def lopsided(self, layout: Layout) -> tuple[float, float]:  # noqa: ARG002
+        """What tells the skewness of rows, as `Layout.lopsided`."""
+        return EVEN
 
     def shown(self, moment: Moment) -> float:
         """What people see of the raw values."""
@@ -47,7 +53,10 @@ class ScoreMeasure(Compared):
     def figures(self, summary: NumericSummary) -> Figures | None:
         """The pane's mean score, and what people see of the raw values."""
         now = self.moment(summary)
-        return None if now is None or not now.n else Figures(now.n, now.mean, self.shown(summary.moment))
+        if now is None or not now.n:
+            return None
+        lopsided = self.lopsided(summary.layout) if summary.layout is not None else EVEN
+        return Figures(now.n, now.mean, self.shown(summary.moment), *lopsided)
 
     def against(self, figures: Figures, reference: MomentAccumulator) -> Signal | None:
         """se^2: the mean's own variance and that of the reference's mean, as in MomentAccumulator.

@@ -87,7 +87,7 @@ class Layout:
     both have mean 0, variance 1 and no correlation (zeros where distinct values are too few for that: one has no
     location, two have no scale; nor has one where a handful of values would tell it). Bins beyond the first values
     score as the outermost of them: scores are bounded, so heavy tails do no harm. origin: a typical value, from which
-    sums are taken.
+    sums are taken. third: the mean cube of the location scores of the first values, 0 where it is not known.
 
     >>> layout = Layout.build(np.array([0.0, 0.0, 1.0, 3.0]))
     >>> layout.bins(np.array([-5.0, 0.0, 0.5, 1.0, 3.0, 3.1])).tolist()
@@ -97,6 +97,7 @@ class Layout:
     edges: FloatArray
     weights: FloatArray
     origin: float
+    third: float = 0.0
     _grid: _Grid | None = field(init=False, repr=False)
     inside: slice = field(init=False, repr=False)
     """The bins from the least to the largest of the first values: those beyond score as the outermost of them."""
@@ -106,6 +107,11 @@ class Layout:
     """The weights as (2, n_bins): a score's own lie side by side."""
     calm: float = field(init=False, repr=False)
     """How far below 0 a scale score can lie: that of values in the middle. 0.0 where all score alike."""
+    lopsided: tuple[float, float] = field(init=False, repr=False)
+    """(a, b): location scores with mean m and variance v have a skewness of about (a - b m) / sqrt(v).
+
+    Of two values, whatever their shares, that is exact: scores x and y have (x + y - 2 m) / sqrt(v). Of more, the first
+    values' own is taken, as that of events which come more or less often than they did."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_grid", _Grid.over(self.edges))
@@ -113,6 +119,9 @@ class Layout:
         object.__setattr__(self, "inside", _inside(self))
         object.__setattr__(self, "by_score", self.weights.T.copy())
         object.__setattr__(self, "calm", max(-float(self.weights[:, 1].min()), 0.0))
+        two = self.inside.stop - self.inside.start == 2
+        sides = float(self.weights[0, 0] + self.weights[-1, 0]), 2.0
+        object.__setattr__(self, "lopsided", sides if two else (self.third, 0.0))
 
     @staticmethod
     def build(values: FloatArray) -> "Layout":
@@ -125,7 +134,9 @@ class Layout:
         inner = np.unique(ordered[np.arange(INNER_EDGES_MAX) * n // INNER_EDGES_MAX])
         edges = _with_tails(inner, float(ordered[0]), float(ordered[-1]))
         counts = np.bincount(np.searchsorted(edges, ordered, side="right"), minlength=len(edges) + 1)
-        return Layout(edges, _scores(counts), float(np.clip(ordered[n // 2], -VALUE_MAX, VALUE_MAX)))
+        weights = _scores(counts)
+        third = float((counts / n * weights[:, 0] ** 3).sum())
+        return Layout(edges, weights, float(np.clip(ordered[n // 2], -VALUE_MAX, VALUE_MAX)), third)
 
     @property
     def n_bins(self) -> int:
@@ -169,13 +180,14 @@ class Layout:
 
     def export(self) -> State:
         """The state, sharing no memory."""
-        return {"edges": self.edges.copy(), "weights": self.weights.copy(), "origin": self.origin}
+        arrays = {"edges": self.edges.copy(), "weights": self.weights.copy()}
+        return {**arrays, "origin": self.origin, "third": self.third}
 
     @staticmethod
     def restore(state: State) -> "Layout":
         """The layout that was exported."""
         held: dict[str, Any] = {key: np.array(state[key], dtype=np.float64) for key in ("edges", "weights")}
-        return Layout(held["edges"], held["weights"], float(state["origin"]))
+        return Layout(held["edges"], held["weights"], float(state["origin"]), float(state["third"]))
 
 
 def _inside(layout: Layout) -> slice:
