@@ -118,6 +118,8 @@ GRID: tuple[tuple[str, int, bool], ...] = (
     ("ar-.5", 300, False),
     ("pane-effects", 300, False),
     ("ar-.95", 100, False),
+    ("flags", 100, True),
+    ("zeros", 100, True),
 )
 """Stream, panes of the reference, whether the number of rows varies from 5 to 99."""
 RATE_GRID: tuple[tuple[str, int], ...] = (
