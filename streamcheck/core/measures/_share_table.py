@@ -17,13 +17,19 @@ from streamcheck.core.types import FloatArray
 
 NAMES_MAX = 50
 """Categories that are counted by name, by first appearance; all others together are the rest."""
+REST_ROWS_MIN = 0.5
+"""Fewer rows without a name are the rounding of a mean."""
 TABLE_BYTES = 1_500
 NUMBERS = 2 + 4 * LAGS
 """Of each category: rows, scatter, two sums for each distance between panes, x of as many oldest and newest panes."""
 
 
 class ShareAccumulator:
-    """What panes come to as shares of categories: for each name the sums of MomentAccumulator, as arrays (NAMES,)."""
+    """What panes come to as shares of categories: for each name the sums of MomentAccumulator, as arrays (NAMES,).
+
+    A name has its place from its first row on, or never: once there is a rest, a name without a place may be part of
+    it, its share is not known, and it goes with the rest wherever it is compared.
+    """
 
     __slots__ = (
         "_room",
@@ -89,14 +95,31 @@ class ShareAccumulator:
     def _counts(self, summary: CategoricalSummary) -> FloatArray:
         """The pane's rows by name; new names find a place."""
         found = held(summary)
-        for name, _ in found:
-            self._enter(name)
+        if not self.rest:
+            for name, _ in found:
+                self._enter(name)
         counts = np.zeros(len(self.names))
         for name, rows in found:
             place = self.names.get(name)
             if place is not None:
                 counts[place] = rows
         return counts
+
+    @property
+    def rest(self) -> float:
+        """Rows of names without a place."""
+        rest = self.n - float(self.rows.sum())
+        return rest if rest >= REST_ROWS_MIN else 0.0
+
+    def knows(self, name: str) -> bool:
+        """Whether this category's share can be told: it has a place, or there is nothing that it could be part of."""
+        return name in self.names or not self.rest
+
+    def expect(self, other: "ShareAccumulator") -> None:
+        """Keep places for what another one counts by name, so that both can be compared name by name."""
+        for name, place in other.names.items():
+            if other.rows[place]:
+                self._enter(name)
 
     def _enter(self, name: str) -> None:
         size = name_bytes(name) + 8 * NUMBERS
@@ -108,10 +131,27 @@ class ShareAccumulator:
         self.cross = np.append(self.cross, np.zeros((2 * LAGS, 1)), axis=1)
         self.oldest, self.newest = ([(np.append(x, 0.0), y) for x, y in part] for part in (self.oldest, self.newest))
 
+    def _leave(self, names: list[str]) -> None:
+        """Their rows are part of the rest from now on."""
+        size = sum(name_bytes(name) + 8 * NUMBERS for name in names)
+        self.held_bytes -= size
+        if self._room is not None:
+            self._room.give(size)
+        places = [self.names[name] for name in names]
+        kept = [name for name in self.names if name not in names]
+        self.names = {name: place for place, name in enumerate(kept)}
+        self.rows, self.between = np.delete(self.rows, places), np.delete(self.between, places)
+        self.cross = np.delete(self.cross, places, axis=1)
+        self.oldest, self.newest = ([(np.delete(x, places), y) for x, y in part] for part in (self.oldest, self.newest))
+
     def merge(self, other: "ShareAccumulator") -> None:
-        """Take another accumulator in, of later panes."""
-        for name in other.names:
-            self._enter(name)
+        """Take another accumulator in, of later panes. A name that either does not know goes with the rest."""
+        complete = not self.rest
+        if other.rest:
+            self._leave([name for name in self.names if name not in other.names])
+        if complete:
+            for name in other.names:
+                self._enter(name)
         mine = [self.names[name] for name in other.names if name in self.names]
         theirs = [place for name, place in other.names.items() if name in self.names]
         self.rows[mine] += other.rows[theirs]
@@ -145,18 +185,24 @@ class ShareAccumulator:
         return 0.0
 
     def scatter_within(self, slots: Sequence["ShareAccumulator"]) -> "Scattered":
-        """Of each category, as of a mean."""
-        names = dict.fromkeys(name for slot in slots for name in slot.names)
-        return {name: _empty().scatter_within([slot.share(name) for slot in slots if slot.panes]) for name in names}
+        """Of each category that has a place here, as of a mean; by the slots that know it."""
+        names = dict.fromkeys(name for slot in slots for name in slot.names if name in self.names)
+        full = [slot for slot in slots if slot.panes]
+        return {
+            name: _empty().scatter_within([slot.share(name) for slot in full if slot.knows(name)]) for name in names
+        }
 
     def seasoned(self, beside: "ShareAccumulator | None", weight: float, scatter: "Scattered") -> "ShareAccumulator":
-        """Each category's share on the line between both slots, as of a mean."""
+        """Each category's share on the line between both slots, as of a mean, where both know it."""
         made = ShareAccumulator()
         made.n, made.panes, made.square_rows = self.n, self.panes, self.square_rows
-        for name in scatter:
+        near = beside if beside is not None and beside.panes else None
+        for name, within in scatter.items():
+            if not self.knows(name) or not (near is None or near.knows(name)):
+                continue
             made._enter(name)
-            near = beside.share(name) if beside is not None and beside.panes else None
-            made._views[name] = view = self.share(name).seasoned(near, weight, scatter[name])
+            view = self.share(name).seasoned(None if near is None else near.share(name), weight, within)
+            made._views[name] = view
             made.rows[made.names[name]] = view.moment.mean * self.n
         return made
 

@@ -7,7 +7,7 @@ from streamcheck.core.components import param, register
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._categories import held
 from streamcheck.core.measures._compared import share_signal
-from streamcheck.core.measures._share_table import NAMES_MAX, ShareAccumulator
+from streamcheck.core.measures._share_table import NAMES_MAX, REST_ROWS_MIN, ShareAccumulator
 from streamcheck.core.measures.base import Measure, Needs, share_size
 from streamcheck.core.summaries import CategoricalSummary
 from streamcheck.core.types import Signal
@@ -42,7 +42,7 @@ class CategoryShare(Measure):
         """The most frequent categories of the reference."""
         ranked = reference.ranked()
         named = sum(reference.rows[reference.names[name]] for name in ranked[: self.top])
-        others = named < reference.n
+        others = reference.n - named >= REST_ROWS_MIN
         if len(ranked) == 2 and not others:
             return (ranked[1],)
         return (*ranked[: self.top], *((REST,) if others else ()))
@@ -50,17 +50,19 @@ class CategoryShare(Measure):
     def signals(
         self, summary: CategoricalSummary, reference: ShareAccumulator, parts: tuple[str, ...]
     ) -> list[Signal | None]:
-        """The pane's share of each category; none without usable values."""
+        """The pane's share of each category; none without usable values.
+
+        A category that the reference does not know counts among all others on both sides, and has no signal itself.
+        """
         if not summary.ok or not reference.n:
             return [None] * len(parts)
         counts = dict(held(summary))
-        events = [counts.get(name, 0) for name in parts]
+        known = {name: counts.get(name, 0) for name in parts if name != REST and reference.knows(name)}
+        signals = {name: share_signal(rows, summary.ok, reference.share(name)) for name, rows in known.items()}
         if parts[-1] == REST:
-            events[-1] = summary.ok - sum(events[:-1])
-        return [
-            share_signal(count, summary.ok, reference.share(name) if name != REST else reference.others(parts[:-1]))
-            for name, count in zip(parts, events, strict=True)
-        ]
+            others = reference.others(tuple(known))
+            signals[REST] = share_signal(summary.ok - sum(known.values()), summary.ok, others)
+        return [signals.get(name) for name in parts]
 
     def signal(self, summary: CategoricalSummary, reference: ShareAccumulator) -> Signal | None:
         """The first part's."""

@@ -1,7 +1,7 @@
 """What references are made of: accumulators with their number of panes, and how far they have come, in words."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from streamcheck.core.components import State
 from streamcheck.core.measures._moments import MomentAccumulator
@@ -22,6 +22,14 @@ POOL_BYTES = 200
 Make = Callable[[], Accumulator]
 
 
+@runtime_checkable
+class Named(Protocol):
+    """An accumulator that has places for some names only."""
+
+    def expect(self, other: Any) -> None:
+        """Keep places for what another one counts by name, so that both can be compared name by name."""
+
+
 class Pool:
     """An accumulator and how many panes it took in."""
 
@@ -40,10 +48,15 @@ class Pool:
         return pool
 
     @staticmethod
-    def within(room: Room, make: Make) -> "Pool | None":
-        """An empty pool, None where there is no room for it."""
+    def within(room: Room, make: Make, like: Sequence[Accumulator] = ()) -> "Pool | None":
+        """An empty pool, None where there is no room for it. like: what it will be compared with or added to."""
         pool = Pool(make, room)
-        return pool if room.take(pool.held_bytes) else None
+        if not room.take(pool.held_bytes):
+            return None
+        if isinstance(pool.content, Named):
+            for each in like:
+                pool.content.expect(each)
+        return pool
 
     @property
     def held_bytes(self) -> int:

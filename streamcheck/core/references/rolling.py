@@ -51,7 +51,9 @@ class Rolling(Reference):
         self._room.give(sum(pool.held_bytes for part, pool in self._parts.items() if part not in live))
         self._parts = {part: self._parts[part] for part in live}
         part = start_ms // self._part_ms
-        pool = self._parts.get(part) or Pool.within(self._room, self._make)
+        pool = self._parts.get(part)
+        if pool is None:
+            pool = Pool.within(self._room, self._make, [older.content for older in self._parts.values()])
         if pool is None:
             return
         if not pool.add(summary):
