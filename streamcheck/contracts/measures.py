@@ -95,8 +95,8 @@ def _hostile_estimates() -> list[EstimateSummary]:
 def _hostile_streams() -> list[StreamSummary]:
     silent, forms = Silence(SourcePartition("p", 0), 10**15, 0, 10**6), (("a", Form.ABSENT), ("b", Form.PRESENT))
     one, many = StreamSummary(1, unlabelled=1), StreamSummary(10**12, labelled=10**12, unlabelled=10**9)
-    held = (StreamSummary(0), one, many, StreamSummary(1, 10**9, 10**9, 10**9, 10**9), StreamSummary(9, forms=forms))
-    return [*held, StreamSummary(0, silences=(silent,))]
+    held = (StreamSummary(0), one, many, StreamSummary(1, 10**9, 10**9, 10**9, 10**9))
+    return [*held, StreamSummary(9, forms=forms, usable=(0, 9)), StreamSummary(0, silences=(silent,))]
 
 
 def _hostile_values(columns: Sequence[Sequence[float]]) -> list[ValuesSummary]:

@@ -100,7 +100,8 @@ def stream(rng: np.random.Generator, rows: int, changed: bool) -> StreamSummary:
     forms = (("a", Form.PRESENT), ("b", Form.ABSENT if changed else Form.PRESENT)) if came else ()
     silence = Silence(SourcePartition("p", 0), 900_000 if changed else 0, 10_000, 100)
     made = StreamSummary(came, late, rejected, came, repeated, forms, (silence,))
-    return replace(made, labelled=came - late, unlabelled=late)
+    usable = (came, 0 if changed else came) if came else ()
+    return replace(made, labelled=came - late, unlabelled=late, usable=usable)
 
 
 def classes(rng: np.random.Generator, rows: int, changed: bool) -> LabelledRows:  # noqa: FBT001 - as MakePane

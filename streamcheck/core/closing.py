@@ -345,6 +345,7 @@ def _stream_summary(
     labelled, unlabelled = (0, 0) if met is None else (met.matched, met.expired)
     if met is None and pane is not None and len(pane.rows.keys):
         identified, repeated = len(pane), len(pane) - len(first_of_each(pane.rows.keys))
+    forms, usable = ((), ()) if pane is None else pane.forms()
     return StreamSummary(
         rows=sum(b.n_rows for b in of_predictions),
         late=sum(b.late for b in of_predictions),
@@ -353,7 +354,8 @@ def _stream_summary(
         repeated=repeated,
         labelled=labelled,
         unlabelled=unlabelled,
-        forms=() if pane is None else pane.forms(),
+        forms=forms,
+        usable=usable,
         span_ms=span.end_ms - span.start_ms,
         names=None if pane is None else pane.names(),
     )

@@ -140,16 +140,20 @@ class PaneRows:
         status: StatusArray = self.rows.status[place]
         return status
 
-    def forms(self) -> tuple[tuple[str, Form], ...]:
-        """What nearly all rows hold of each field; nothing with too few rows to tell."""
+    def forms(self) -> tuple[tuple[tuple[str, Form], ...], tuple[int, ...]]:
+        """What nearly all rows hold of each field, and how many have it; nothing with too few rows to tell."""
         rows = len(self)
         if rows < FORM_ROWS_MIN:
-            return ()
+            return (), ()
         status = self.rows.status[: len(self._columns)]
-        missing = (status == FieldStatus.MISSING).sum(axis=1) > FORM_SHARE * rows
-        other = (status >= FieldStatus.WRONG_TYPE).sum(axis=1) > FORM_SHARE * rows
-        forms = np.where(other, Form.OTHER_TYPE, np.where(missing, Form.ABSENT, Form.PRESENT)).tolist()
-        return tuple((name, Form(form)) for name, form in zip((*self._numeric, *self._coded), forms, strict=True))
+        missing = (status == FieldStatus.MISSING).sum(axis=1)
+        other = (status >= FieldStatus.WRONG_TYPE).sum(axis=1)
+        usable = rows - missing - other
+        alike = [part > FORM_SHARE * rows for part in (usable, missing, other)]
+        mixed = np.where(2 * usable >= rows, Form.MOST, Form.SOME)
+        forms = np.select(alike, [Form.PRESENT, Form.ABSENT, Form.OTHER_TYPE], mixed).tolist()
+        names = (*self._numeric, *self._coded)
+        return tuple((name, Form(form)) for name, form in zip(names, forms, strict=True)), tuple(usable.tolist())
 
     def names(self) -> Names | None:
         """Undeclared fields of rows that were looked at, the most frequent NAMES_MAX; None where none was."""

@@ -74,7 +74,7 @@ def _compared(key: Key, first: Profile, second: Profile) -> Drift:
         if isinstance(then, BinsAccumulator) and isinstance(now, BinsAccumulator):
             shown = then.moment.mean if then.moment.n else None, now.moment.mean if now.moment.n else None
     elif isinstance(then, FormsAccumulator) and isinstance(now, FormsAccumulator):
-        same = all(then.usual(name) == now.usual(name) for name, _ in (*then.counts, *now.counts))
+        same = all(then.kinds(name) == now.kinds(name) for name, _ in (*then.counts, *now.counts))
         return Drift(key.column, key.segment, key.measure, None, None, None, "none" if same else "clear")
     elif isinstance(then, MomentAccumulator) and isinstance(now, MomentAccumulator):
         return _means(key, then, now)

@@ -1,5 +1,6 @@
 """Do fields appear, disappear or change their type?"""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -18,7 +19,24 @@ LOOKED_MIN = 10
 """Events that must have been looked into before anything is said of undeclared fields."""
 NAME_SHARE = 0.9
 """A pane has a field where more of its rows than this have it, and has it not where fewer than the rest have."""
-_SAID = {Form.PRESENT: "appeared", Form.ABSENT: "disappeared", Form.OTHER_TYPE: "has another type"}
+CHANCE_MAX = 1e-6
+"""A form is another one where chance makes it of what the reference had less often than this: a week of panes of a
+minute of a hundred fields is a million."""
+SHARES_MIN = {Form.PRESENT: 0.9, Form.MOST: 0.5, Form.SOME: 0.1}
+"""Rows that have a field of this form, at least."""
+_SAID = {
+    Form.PRESENT: "appeared",
+    Form.ABSENT: "disappeared",
+    Form.OTHER_TYPE: "has another type",
+    Form.MOST: "appeared in most rows",
+    Form.SOME: "appeared in some rows",
+}
+
+
+def kind_of(form: Form) -> Form:
+    """Present, whether few or many rows have the field."""
+    return Form.PRESENT if form in SHARES_MIN else form
+
 
 Change = tuple[str, Form, bool]
 """A field, what has become of it, and whether the config declares it."""
@@ -89,6 +107,21 @@ class FormsAccumulator:
         """The forms that a field has had."""
         return frozenset(form for form in Form if self.counts[name, int(form)])
 
+    def kinds(self, name: str) -> frozenset[Form]:
+        """The forms that a field has had, whether few or many rows had it."""
+        return frozenset(map(kind_of, self.usual(name)))
+
+    def other(self, name: str, form: Form, usable: int, rows: int) -> bool:
+        """Whether this is a form that chance does not make of those that the field had. usable: rows that have it."""
+        usual = self.usual(name)
+        had = [SHARES_MIN[each] for each in usual if each in SHARES_MIN]
+        if not usual or form in usual or (had and form in SHARES_MIN):
+            return False
+        if had:
+            return _by_chance(usable, rows, min(had)) < CHANCE_MAX
+        few = SHARES_MIN[Form.SOME]
+        return form not in SHARES_MIN or (usable > few * rows and _by_chance(usable, rows, few) < CHANCE_MAX)
+
     def undeclared(self, now: Names) -> list[Change]:
         """Fields that nobody declares and that no pane had, or every pane."""
         if not self.panes:
@@ -119,11 +152,12 @@ class FormsAccumulator:
 class SchemaChanges(Measure):
     """How many fields have a form that no pane of the reference had: present, absent, of another type?
 
-    A form is what more than nine in ten rows of a pane have, present where neither of the others; it takes ten rows. Of
-    events one in 128 is looked into for fields that the config does not declare, ten of them, over panes where one
-    has fewer: a field has appeared where nine in ten have it and no row of the reference had, and disappeared where one
-    in ten has it at most and nine in ten rows of every pane of the reference had. A limit (above 0), outside the
-    budget.
+    A form is what more than nine in ten rows of a pane have; where no nine in ten do, most or some have it, which is no
+    change if any had it before. It takes ten rows, and more where a field that only some rows ever had disappears: 20
+    of one that most had, 132 of others, so many that chance makes it less than once in a million panes. Of events one
+    in 128 is looked into for fields that the config does not declare, ten of them, over panes where one has fewer: a
+    field has appeared where nine in ten have it and no row of the reference had, and disappeared where one in ten has
+    it at most and nine in ten rows of every pane of the reference had. A limit (above 0), outside the budget.
     """
 
     needs = Needs.STREAM
@@ -137,7 +171,9 @@ class SchemaChanges(Measure):
 
     def _changed(self, summary: StreamSummary, reference: FormsAccumulator) -> list[Change]:
         declared = [
-            (name, form, True) for name, form in summary.forms if (usual := reference.usual(name)) and form not in usual
+            (name, form, True)
+            for (name, form), usable in zip(summary.forms, summary.usable, strict=True)
+            if reference.other(name, form, usable, summary.rows)
         ]
         return declared + ([] if summary.names is None else reference.undeclared(summary.names))
 
@@ -153,9 +189,22 @@ class SchemaChanges(Measure):
         """Which fields, and how."""
         changed = self._changed(summary, reference)
         fields = [
-            {"field": name, "form": form.name.lower()} | ({} if declared else {"declared": False})
+            {"field": name, "form": kind_of(form).name.lower()} | ({} if declared else {"declared": False})
             for name, form, declared in changed[:20]
         ]
         words = [f"{name} {_SAID[form]}" for name, form, _ in changed[:3]]
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         return {"fields": fields}, ", ".join(words) + more
+
+
+def _by_chance(events: int, rows: int, share: float) -> float:
+    """How likely is it that a share comes out so far from this one? Chernoff's bound: exp(-n KL).
+
+    >>> _by_chance(0, 20, 0.5) < CHANCE_MAX < _by_chance(0, 19, 0.5)
+    True
+    """
+    found = events / rows
+    divergence = sum(
+        part * math.log(part / expected) for part, expected in ((found, share), (1 - found, 1 - share)) if part
+    )
+    return math.exp(-rows * divergence)

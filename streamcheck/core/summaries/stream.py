@@ -8,11 +8,13 @@ from streamcheck.core.types import SourcePartition
 
 
 class Form(IntEnum):
-    """What nearly all rows of a pane hold of one field."""
+    """What nearly all rows of a pane hold of one field; where no nearly all do: whether half of them have it."""
 
     PRESENT = 0
     ABSENT = 1
     OTHER_TYPE = 2
+    MOST = 3
+    SOME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class StreamSummary:
     identified, repeated: predictions with an id, and those whose id had come before. forms: of each field by name,
     where there are rows enough to tell. silences: of the partitions of predictions. span_ms: of the pane. labelled,
     unlabelled: predictions of any pane that met their label in this one, and those whose horizon passed without.
-    names: undeclared fields, None where nobody looked.
+    names: undeclared fields, None where nobody looked. usable: rows that have each field, in the order of forms.
     """
 
     rows: int
@@ -59,6 +61,7 @@ class StreamSummary:
     labelled: int = 0
     unlabelled: int = 0
     names: Names | None = None
+    usable: tuple[int, ...] = ()
 
     @property
     def any(self) -> bool:
