@@ -8,14 +8,16 @@ from streamcheck.config.monitors import reference_spec
 from streamcheck.config.shadow import SHADOW, check_shadow
 from streamcheck.config.streams import Kpi, Labels, Predictions, Shadow, TimeSource
 from streamcheck.config.surface import PREDICTIONS
-from streamcheck.config.values import loopback
+from streamcheck.config.values import duration_text, loopback
 from streamcheck.config.wording import Usable
 from streamcheck.config.zones import names as zone_names
 from streamcheck.core.components import build, nearest
 from streamcheck.core.plan import MonitorSpec
+from streamcheck.core.references._pools import PANES_PROVISIONAL
 from streamcheck.errors import ParameterError
 
 LABELS: Path = ("streams", "labels")
+PANE: Path = ("time", "pane")
 BESIDE: tuple[Path, ...] = (LABELS, KPI_STREAM, SHADOW)
 """Streams whose events become known after predictions."""
 OTHERS = {LABELS: "labels do", KPI_STREAM: "KPI does", SHADOW: "challenger's predictions do"}
@@ -174,10 +176,10 @@ def _check_references(usable: Usable, findings: Findings) -> None:
             kinds_text = "auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"
             findings.mistake(here, f"expected {kinds_text}")
         else:
-            _check_spans(here, reference, findings)
+            _check_spans(here, reference, usable, findings)
 
 
-def _check_spans(here: Path, reference: Reference, findings: Findings) -> None:
+def _check_spans(here: Path, reference: Reference, usable: Usable, findings: Findings) -> None:
     """Whether the component takes the spans; it counts in ms, a config does not."""
     spec = reference_spec(reference)
     try:
@@ -191,6 +193,15 @@ def _check_spans(here: Path, reference: Reference, findings: Findings) -> None:
         )
         findings.mistake(
             place, f"the span is too short for {spec.name}, which needs {needs}; got {findings.document.shown(place)}"
+        )
+        return
+    pane_ms = usable.config.time.pane
+    if reference.rolling is not None and reference.rolling < PANES_PROVISIONAL * pane_ms and usable.sure(*PANE):
+        place = findings.document.known_part((*here, "rolling"))
+        findings.mistake(
+            place,
+            f"the span is too short for rolling, which needs {PANES_PROVISIONAL} panes of {duration_text(pane_ms)} "
+            f"({duration_text(PANES_PROVISIONAL * pane_ms)}) before it compares; got {findings.document.shown(place)}",
         )
 
 

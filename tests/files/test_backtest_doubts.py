@@ -84,3 +84,11 @@ def test_a_history_too_short_for_the_reference(run: Run, rows: Any, labels: Any,
     [said] = run(rows, labels)
     assert "could not alarm: their references were not ready by the end (provisional" in said
     assert "reference: {first: 1h} is ready sooner than auto" in said
+
+
+def test_what_is_not_auto_is_not_told_to_be(run: Run, rows: Any, labels: Any, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(re.sub(r"reference: \{first[^}]*\}", "reference: {rolling: 7d}", config.read_text()))
+    [said] = run(rows, labels)
+    assert "could not alarm: their references were not ready by the end (warming up" in said
+    assert "auto" not in said

@@ -102,6 +102,8 @@ SEMANTICS = [
     ("alerts: {", "reference: {}\nalerts: {", "line 14: reference: expected auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"),
     ("alerts: {", "reference: {season: hour_of_week, over: 2d}\nalerts: {", "line 14: reference.over: the span is too short for season, which needs one week or more; got '2d'"),
     ("alerts: {", "reference: {rolling: 1ms}\nalerts: {", "line 14: reference.rolling: the span is too short for rolling, which needs a longer one; got '1ms'"),
+    ("alerts: {", "reference: {rolling: 290s}\nalerts: {", "line 14: reference.rolling: the span is too short for rolling, which needs 30 panes of 10s (5m) before it compares; got '290s'"),
+    ("alerts: {", "time: {pane: 5m}\nreference: {rolling: 2h}\nalerts: {", "line 15: reference.rolling: the span is too short for rolling, which needs 30 panes of 5m (150m) before it compares; got '2h'"),
     ("alerts: {", "time: {pane: 1h, max_jump: 1m}\nalerts: {", "line 14: time.max_jump: expected max_jump of at least one pane"),
     ("alerts: {", "monitors: []\nalerts: {", "line 14: monitors: nothing is watched; leave monitors out to get the defaults"),
 ]

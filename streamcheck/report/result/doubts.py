@@ -72,13 +72,15 @@ def _labels(result: ConfigResult) -> Iterator[str]:
 def _unready(result: ConfigResult) -> Iterator[str]:
     """Was the history too short for most of what is watched?"""
     judged = [reading for reading in result.reading.monitors if reading.detector]
-    waiting = Counter(reading.status for reading in judged if reading.status.startswith(LEARNING))
-    if 2 * sum(waiting.values()) > len(judged):
-        status, _ = waiting.most_common(1)[0]
+    waiting = [reading for reading in judged if reading.status.startswith(LEARNING)]
+    if 2 * len(waiting) > len(judged):
+        [(status, _)] = Counter(reading.status for reading in waiting).most_common(1)
+        auto = {spec.id for spec in result.plan.monitors if spec.reference.name == "auto"}
+        slow = any(reading.monitor in auto for reading in waiting)
         yield (
-            f"{sum(waiting.values()):,} of {counted(len(judged), 'pair')} of monitor and segment could not alarm: "
-            f"their references were not ready by the end ({status}). reference: {{first: 1h}} is ready sooner than "
-            "auto, which takes two days"
+            f"{len(waiting):,} of {counted(len(judged), 'pair')} of monitor and segment could not alarm: their "
+            f"references were not ready by the end ({status})"
+            + (". reference: {first: 1h} is ready sooner than auto, which takes two days" if slow else "")
         )
 
 
