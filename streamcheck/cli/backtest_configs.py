@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from streamcheck.errors import ParameterError, StreamcheckError
 
 CONFIGS_MAX = 50
 """Each has an engine of its own in memory."""
+
+
+_BETWEEN = re.compile(r",(?![^{]*\})")
+"""A comma that is not inside braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def _sweep(given: str) -> Sweep:
         raise click.BadParameter(
             f"expected NAME.detector.PARAMETER=VALUE,VALUE,… or SETTING=VALUE,…, got {given!r}", param_hint="--sweep"
         )
-    return Sweep(path.strip(), tuple(value.strip() for value in values.split(",")))
+    return Sweep(path.strip(), tuple(value.strip() for value in _BETWEEN.split(values)))
 
 
 def _swept(config: str, text: str, sweeps: Sequence[Sweep]) -> list[Candidate]:
@@ -68,11 +73,11 @@ def _swept(config: str, text: str, sweeps: Sequence[Sweep]) -> list[Candidate]:
 
 
 def _value(text: str) -> str:
-    """A number as it is, anything else as a text."""
+    """A number as it is, several settings in braces too, anything else as a text."""
     try:
         float(text)
     except ValueError:
-        return text if text in ("true", "false") else scalar(text)
+        return text if text in ("true", "false") or text.startswith("{") else scalar(text)
     return text
 
 

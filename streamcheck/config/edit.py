@@ -6,16 +6,20 @@ from typing import Any
 import yaml
 
 from streamcheck.config.document import Path, path_text
+from streamcheck.config.models import Config
 from streamcheck.core.components import nearest
 from streamcheck.errors import ParameterError
 
+COMPONENTS = ("detector", "measure")
+"""Settings that are the name of a component, or that name with parameters."""
 _SAFE = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+ /")
 
 
 def find(text: str, dotted: str) -> Path:
     r"""Where a dotted path of the command line leads: `alarm_budget`, or `NAME.detector.below` in the monitor NAME.
 
-    The name of a component may be left out where the config names one. Raises ParameterError with the nearest name.
+    The name of a component may be left out where the config names one, and a setting that has its default need not be
+    written. Raises ParameterError with the nearest name.
 
     >>> find("monitors:\n  - {name: low, on: a, detector: {threshold: {below: 1}}}", "low.detector.below")
     ('monitors', 0, 'detector', 'threshold', 'below')
@@ -34,8 +38,10 @@ def find(text: str, dotted: str) -> Path:
         return _below(entries.value[names[owner]], ("monitors", names[owner]), parts)
     first = dotted.split(".", maxsplit=1)[0]
     keys = [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+    if first not in keys and first in Config.model_fields:
+        return tuple(dotted.split("."))
     if first not in keys:
-        known = [*names, *keys]
+        known = [*names, *Config.model_fields]
         close = nearest(first, known)
         hint = f"; did you mean {close!r}?" if close else f"; there are {', '.join(known)}"
         raise ParameterError(f"the config has no monitor of its own and no setting {first!r}{hint}", first, close)
@@ -47,7 +53,7 @@ def _below(node: yaml.Node, path: Path, parts: list[str]) -> Path:
     for at, part in enumerate(parts):
         inner = _entry(node, part)
         only = node.value[0] if isinstance(node, yaml.MappingNode) and len(node.value) == 1 else None
-        in_component = bool(path) and path[-1] in ("detector", "measure")
+        in_component = bool(path) and path[-1] in COMPONENTS
         if inner is None and in_component and only is not None and part != only[0].value:
             path, node = (*path, only[0].value), only[1]
             inner = _entry(node, part)
@@ -66,6 +72,8 @@ def change(text: str, path: Path, value: str) -> str:
     'a: {b: 2}   # one'
     >>> change("m:\n  - detector: adwin  # river's", ("m", 0, "detector", "adwin", "delta"), "0.01")
     "m:\n  - detector: {adwin: {delta: 0.01}}  # river's"
+    >>> change("reference: auto", ("reference", "first"), "1h")
+    'reference: {first: 1h}'
     """
     node, done = _root(text), 0
     for part in path:
@@ -77,14 +85,22 @@ def change(text: str, path: Path, value: str) -> str:
         node, done = inner, done + 1
     rest = path[done:]
     if not rest:
-        assert isinstance(node, yaml.ScalarNode), f"{path_text(path)} is no single value"
-        return text[: node.start_mark.index] + value + text[node.end_mark.index :]
+        return _replaced(text, node, value)
     flow = _flow(rest[1:], value)
     if isinstance(node, yaml.MappingNode):
         return _inserted(text, node, str(rest[0]), flow)
     assert isinstance(node, yaml.ScalarNode), f"{path_text(path)}: nothing can be put in there"
+    if path[done - 1] not in COMPONENTS:
+        return _replaced(text, node, _flow(rest, value))
     whole = _flow(rest, value) if rest[0] == node.value or not node.value else f"{{{node.value}: {_flow(rest, value)}}}"
     return text[: node.start_mark.index] + whole + text[node.end_mark.index :]
+
+
+def _replaced(text: str, node: yaml.Node, value: str) -> str:
+    """A block ends where the next thing begins: the lines between stay."""
+    start, end = node.start_mark.index, node.end_mark.index
+    old = text[start:end]
+    return text[:start] + value + old[len(old.rstrip()) :] + text[end:]
 
 
 def _inserted(text: str, node: yaml.MappingNode, key: str, value: str) -> str:

@@ -312,7 +312,8 @@ class Config(Section):
         "or {profile: FILE}.",
     )
     alarm_budget: Rate = Field(
-        default_factory=Budget, description="False alarms that the whole config may give, such as 1 per week."
+        default_factory=Budget,
+        description="False alarms that the whole config may give, such as 1 per week; a month is 30 days.",
     )
     monitors: tuple[Monitor, ...] | None = Field(
         None, description="What is watched; left out: the defaults for everything declared."

@@ -19,7 +19,8 @@ from streamcheck.core.plan import Budget
 
 DURATION_UNITS_MS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 SIZE_UNITS_BYTES = {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "B": 1}
-PERIODS_MS = {"pane": None, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
+PERIODS_MS = {"pane": None, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000, "month": 2_592_000_000}
+"""A month is 30 days: a rate is of a span that is always the same."""
 BUDGET_ALARMS_MAX = 1_000_000
 """More alarms than this per hour is not a budget; it also keeps products of floats far from overflow."""
 TEXT_CHARACTERS_MAX = 1_000
@@ -30,7 +31,7 @@ COUNT_MAX = 2**53
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(ms|s|m|h|d|w)")
 _SIZE = re.compile(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB|TiB)")
-_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(?:per|/) ?(pane|hour|day|week)")
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(?:per|/) ?(pane|hour|day|week|month)")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -90,8 +91,8 @@ def size_text(size: int) -> str:
 def budget(value: object) -> Budget:
     """Which budget is a rate such as `1 per week`? ValueError for anything else.
 
-    >>> budget("2 per day"), budget("0.001 per pane")
-    (Budget(alarms=2.0, period_ms=86400000), Budget(alarms=0.001, period_ms=None))
+    >>> budget("2 per day"), budget("1 per month"), budget("0.001 per pane").period_ms
+    (Budget(alarms=2.0, period_ms=86400000), Budget(alarms=1.0, period_ms=2592000000), None)
     """
     match = _RATE.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 0 < float(match[1]) <= BUDGET_ALARMS_MAX:

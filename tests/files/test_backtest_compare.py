@@ -1,6 +1,7 @@
 """Several configs in one pass give what each gives by itself; incidents are judged; sweeps change what they name."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,23 @@ def test_a_setting_is_changed_in_place(dotted: str, value: str, line: str) -> No
     assert len(before - after) <= 1
     if not dotted.endswith(".block"):
         loads(changed, {})
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "said"),
+    [
+        ("alarm_budget", "1 per month", lambda plan: plan.budget.period_ms == 30 * 86_400_000),
+        ("time.pane", "1m", lambda plan: plan.time.pane_ms == 60_000),
+        ("reference", "auto", lambda plan: plan.monitors[0].reference.name == "auto"),
+        ("reference.rolling", "2d", lambda plan: plan.monitors[0].reference.name == "rolling"),
+        ("reference", "{season: hour_of_day, over: 2w}", lambda plan: plan.monitors[0].reference.name == "season"),
+    ],
+)
+@pytest.mark.parametrize("written", ["", "auto", "{rolling: 1d}", "\n  rolling: 1d\n"])
+def test_a_setting_that_has_its_default_is_written_in(dotted: str, value: str, written: str, said: Any) -> None:
+    text = re.sub(r"(?m)^reference: .*\n", f"reference: {written}\n" if written else "", CONFIG)
+    assert ("\nreference" in text) == bool(written)
+    assert said(loads(change(text, find(text, dotted), value), {}).plan)
 
 
 def test_an_unknown_setting_has_a_nearest_name() -> None:
