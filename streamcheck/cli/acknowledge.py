@@ -23,8 +23,9 @@ def acknowledge(
     """Say that an open alert of CONFIG is known: `id` in its record, `streamcheck alerts CONFIG --json` lists them.
 
     Its later records say by whom and why (`acknowledged_by`, `acknowledged_because`). With --rebaseline its monitor's
-    reference begins anew with what came since the change began to show, and the alert is resolved. Left and journaled
-    as by `streamcheck rebaseline`; whether the alert was open stands in the log of the run.
+    reference begins anew with what came since the change began to show, and the alert is resolved; a limit on a number
+    of the stream itself has no reference and stays open. Left and journaled as by `streamcheck rebaseline`; whether
+    the alert was open stands in the log of the run.
 
     Exit codes: 0 left, 1 it could not be left, 2 a mistake in the config or the command line.
     """

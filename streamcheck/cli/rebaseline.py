@@ -22,7 +22,7 @@ def rebaseline(
     The order is left in the state directory; the run that uses it obeys within seconds, between two panes, or the next
     run does. It stands in the journal with its place, so that a backtest with the journal gives the same alerts. Where
     an alert is open, the new reference holds what came since its change began to show, and the alert is resolved.
-    References that are profiles stay: make a new one.
+    References that are profiles stay: make a new one. Limits on numbers of the stream itself have none and stay open.
 
     Exit codes: 0 left, 1 it could not be left, 2 a mistake in the config or the command line.
     """

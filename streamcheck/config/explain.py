@@ -15,7 +15,7 @@ from streamcheck.core.calibration import PANES_MIN
 from streamcheck.core.components import build, find
 from streamcheck.core.detectors.base import PaneDetector, RowDetector
 from streamcheck.core.detectors.scan import Scan
-from streamcheck.core.keys import reference_measure, standard_measure
+from streamcheck.core.keys import LIMIT, limit_rows, reference_measure, standard_measure
 from streamcheck.core.plan import ComponentSpec, Finds, Format, JoinRules, MonitorSpec, Plan, Schema, Target, Window
 from streamcheck.core.profiles import Profile
 from streamcheck.core.references.base import Reference
@@ -114,7 +114,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         measure=spec.measure.name if spec.measure else "rows",
         measure_params=component_params("measure", spec.measure) if spec.measure else {},
         detector=spec.detector.name,
-        params=component_params("detector", spec.detector),
+        params=_detector_params(spec),
         input=_input(spec, plan),
         threshold=_threshold(in_budget=in_budget, rows=rows),
         reference=_reference(spec, plan),
@@ -137,6 +137,11 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         default=spec.default,
         finds=spec.finds.value,
     )
+
+
+def _detector_params(spec: MonitorSpec) -> dict[str, Any]:
+    params = component_params("detector", spec.detector)
+    return params | {"rows_min": limit_rows(spec)} if spec.detector.name == LIMIT else params
 
 
 def _escalates(spec: MonitorSpec) -> str | None:
@@ -195,7 +200,7 @@ def _input(spec: MonitorSpec, plan: Plan) -> str:
 
 
 def _on_window(spec: MonitorSpec) -> bool:
-    return spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
+    return spec.target is Target.LABELLED and spec.detector.name == LIMIT and spec.window is not None
 
 
 def _threshold(*, in_budget: bool, rows: bool) -> str:

@@ -58,7 +58,8 @@ class Transition:
 class Change:
     """An alert of one monitor and segment changed its state.
 
-    noun: what its value is ("mean", "share of missing values"). detail: what an explanation says, for people.
+    noun: what its value is ("mean", "share of missing values"). detail: what an explanation says, for people. sure: its
+    value speaks for itself, of however many rows it is.
     """
 
     spec: MonitorSpec
@@ -66,6 +67,7 @@ class Change:
     noun: str
     transition: Transition
     detail: str = ""
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,19 +367,20 @@ def summarise(change: Change) -> str:
     if fault is not None:
         against = ", against training (skew)," if spec.finds is Finds.SKEW else ""
         return f"{spec.column}{where}: {fault}{against} since about {since}"
-    if spec.detector.name == "threshold" and finding.value is not None and finding.threshold is not None:
+    rows = "" if change.sure else f" of {finding.rows} rows"
+    if spec.detector.name == "threshold" and finding.score is not None and finding.threshold is not None:
         side = "above" if finding.direction > 0 else "below"
-        rows = f"{noun} of {finding.rows} rows"
-        return f"{spec.column}{where} is {finding.value:.4g}, {side} its limit {finding.threshold:.4g} ({rows})"
+        said = f"{finding.score:.4g}, {side} its limit {finding.threshold:.4g}"  # the score is what the limit judges
+        return f"{spec.column}{where} is {said} ({noun}{rows})"
     if finding.value is None or finding.reference is None:
         return f"{spec.column}{where} changed (seen by {spec.detector.name}) since about {since}"
     part = dict(finding.evidence).get(PART)
     noun = f"{noun} of {part}" if part is not None else noun
     if spec.finds is Finds.SKEW:
         apart = f"{finding.value:.4g} in serving, {finding.reference:.4g} in training"
-        return f"{spec.column}{where}: skew, {apart} ({noun} of {finding.rows} rows) since about {since}"
+        return f"{spec.column}{where}: skew, {apart} ({noun}{rows}) since about {since}"
     seen = (finding.value > finding.reference) - (finding.value < finding.reference)
     # a signal need not go the way of the numbers that stand for it: scores of rows are bounded, a spread is not
     verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction if seen in (0, finding.direction) else 0]
-    moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun} of {finding.rows} rows)"
+    moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun}{rows})"
     return f"{spec.column}{where} {moved} since about {since}"

@@ -1,5 +1,6 @@
 """Two named segments side by side: a monitor of how far a quality of one lies above that of the other."""
 
+from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.components import State
 from streamcheck.core.measures.segment_gap import SegmentGap, difference
 from streamcheck.core.monitors import PaneInstance
@@ -11,6 +12,7 @@ class BetweenInstance(PaneInstance):
 
     def prepare(self) -> None:
         """Nothing of either side yet."""
+        super().prepare()
         self._sides = [Moment(), Moment()]
 
     def take(self, first: LabelledRows | None, second: LabelledRows | None) -> list[Moment]:
@@ -32,3 +34,7 @@ class BetweenInstance(PaneInstance):
         """Continue where `export` stood."""
         super().restore(state)
         self._sides = [Moment(int(n), total, square) for n, total, square in state["sides"]]
+
+
+class BetweenLimit(BetweenInstance, BoundedInstance):
+    """Against a limit of the user's."""

@@ -1,10 +1,11 @@
 """Monitors whose measure says by itself what is too much: they have no reference, and judge from the first pane on."""
 
+from dataclasses import replace
 from typing import Any
 
 from streamcheck.core.alerts import Finding
 from streamcheck.core.causes import told
-from streamcheck.core.instances import Span
+from streamcheck.core.instances import Seen, Span
 from streamcheck.core.monitors import Asked, Judged, PaneInstance, finding
 
 
@@ -14,6 +15,11 @@ class BoundedInstance(PaneInstance):
     def prepare(self) -> None:
         """No reference."""
         self.normal = None
+
+    @property
+    def _alone(self) -> bool:
+        """Whether there is nothing but its limit that the value is compared with: nothing is expected of it."""
+        return self.measure.learns
 
     def enter(self, span: Span) -> None:
         """Comparisons are the same at all times."""
@@ -31,9 +37,15 @@ class BoundedInstance(PaneInstance):
             return before
         signal, verdict = judged[0].signal, judged[0].verdict
         self.show(signal, verdict)
+        if self._alone:
+            self.shown.baseline = None
         self._note(span)
         if self.watcher is not None:
             self.watcher.judged(self._step(span, None, None, drifting=verdict.drifting))
         if not verdict.drifting:
             return before
-        return finding(signal, verdict, span, told(self.measure, asked.summary, None))
+        self.seen = Seen(span.start_ms, asked.summary, None)
+        # what a measure tells is of too much; of too little the limit itself says enough
+        more = told(self.measure, asked.summary, None) if verdict.direction > 0 else ()
+        found = finding(signal, verdict, span, more)
+        return replace(found, reference=None, evidence=(("signal", signal.value), *more)) if self._alone else found

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.budgets import Grant
 from streamcheck.core.components import State
 from streamcheck.core.detectors._bank import Bank
@@ -104,6 +105,7 @@ class EstimatedInstance(PaneInstance):
 
     def prepare(self) -> None:
         """No rows yet."""
+        super().prepare()
         self._parts: deque[EstimateSummary] = deque()
 
     @property
@@ -149,6 +151,10 @@ class EstimatedInstance(PaneInstance):
         super().restore(state)
         parts = zip(*(state["newest"][name] for name in ("counts", "sums", "squares")), strict=True)
         self._parts = deque(EstimateSummary(*map(np.array, part)) for part in parts)
+
+
+class EstimatedLimit(EstimatedInstance, BoundedInstance):
+    """Against a limit of the user's: a pane's mean is judged."""
 
 
 def _shown(reading: Reading, estimate: Estimate | None) -> Reading:
@@ -208,3 +214,7 @@ class GapInstance(LabelledInstance):
         super().restore(state)
         self._newest.clear()
         self._newest.extend(Moment(int(n), total, square) for n, total, square in state["newest"])
+
+
+class GapLimit(GapInstance, BoundedInstance):
+    """Against a limit of the user's: a block's mean is judged."""

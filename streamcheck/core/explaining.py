@@ -12,6 +12,7 @@ from typing import Any
 from streamcheck.core.alerts import BETWEEN, Change, Finding, iso
 from streamcheck.core.causes import CAUSE, FAULT, FAULTS, FOLLOWS, OF_STREAM, first
 from streamcheck.core.instances import Instance
+from streamcheck.core.keys import LIMIT
 from streamcheck.core.labelled import LabelledInstance
 from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures._share_table import ShareAccumulator
@@ -33,8 +34,6 @@ EARLY_PANES = 10
 with cusum, k = 1, shifts of 1 to 5 standard errors)."""
 SHIFT_MIN = 0.5
 """A smaller shift per pane is not told from this one: the interval ends at 31 panes."""
-LIMIT = "threshold"
-"""The detector that draws a line: it estimates no start of a change."""
 UNITS = {"change": "", "sd": " sd", "per_cent": " %", "points": " points"}
 Label = tuple[tuple[str, str], ...]
 
@@ -71,7 +70,7 @@ class _Others:
         follows, said = self._cause(own)
         told |= follows
         words += [said] if said else []
-        if BETWEEN not in told and change.spec.detector.name != LIMIT:
+        if BETWEEN not in told and change.spec.detector.name != LIMIT:  # a line estimates no start of a change
             between = since(finding, change.transition.end_ms, pane_ms)
             told |= {BETWEEN: [iso(at) for at in between]} if between is not None else {}
         for more, said in (self._size(own, finding), self._what(own), self._segments(own), self._quality(own)):
@@ -100,9 +99,11 @@ class _Others:
         return {CAUSE: {"monitor": fault.spec.id, FAULT: words}}, f"follows from {fault.spec.id}: {words}"
 
     def _size(self, own: Instance, finding: Finding) -> tuple[dict[str, Any], str]:
-        """How far the shown value has gone, in units that its measure knows."""
+        """How far the shown value has gone, in units that its measure knows; for a limit that is no matter."""
         measure = own.measure if isinstance(own, PaneInstance | RowInstance) and own.reference is not None else None
-        if measure is None or finding.value is None or finding.reference is None or own.seen is None:
+        if measure is None or (own.spec.detector.name == LIMIT and measure.limit is None):
+            return {}, ""
+        if finding.value is None or finding.reference is None or own.seen is None:
             return {}, ""
         size = measure.size(finding.value, finding.reference, own.seen.normal)
         words = [f"{_signed(value)}{UNITS[unit]}" for unit, value in size.items()]

@@ -67,6 +67,8 @@ class Instance:
         self.spec = spec
         self.segment = segment
         self.noun = noun
+        self.sure = False
+        """Whether its value speaks for itself, of however many rows it is."""
         self.tracker = AlertTracker(spec.rule, pulsed=pulsed)
         self.normal: Normal | None = None
         self.notes: list[str] = []
@@ -173,7 +175,7 @@ class Instance:
         steps = self.tracker.step(span.start_ms, span.end_ms, found)
         if not steps:
             self.seen = None
-        changes = [Change(self.spec, self.segment, self.noun, step) for step in steps]
+        changes = [Change(self.spec, self.segment, self.noun, step, sure=self.sure) for step in steps]
         if self.watcher is not None:
             self.watcher.stepped(span, self, changes)
         return changes

@@ -1,11 +1,18 @@
 """Under which names do monitors and windows stand in a saved state, and when does a saved one still mean the same?"""
 
+from typing import Any
+
 from streamcheck.core.alerts import digest
-from streamcheck.core.components import find
+from streamcheck.core.components import components, find
 from streamcheck.core.detectors.base import Domain, RowDetector
+from streamcheck.core.detectors.threshold import ROWS_MIN
+from streamcheck.core.measures.base import Needs
 from streamcheck.core.measures.dependence import FEATURES_MAX
 from streamcheck.core.plan import ComponentSpec, Kind, MonitorSpec, Plan, Role, Target, Task, Window
 from streamcheck.core.summaries import StreamSummary
+
+LIMIT = "threshold"
+"""The detector that compares a value with a line that the user has drawn."""
 
 
 def fingerprint(spec: MonitorSpec, plan: Plan) -> str:
@@ -79,9 +86,24 @@ def learns(spec: MonitorSpec) -> bool:
     """Whether its measure takes a reference: not where a limit judges what the measure says by itself."""
     if spec.measure is None:
         return True
-    cls = find("measure", spec.measure.name)
-    bare = spec.detector.name == "threshold" and bool(getattr(cls, "bare", False))
-    return not bare and bool(getattr(cls, "learns", True))
+    cls: Any = find("measure", spec.measure.name)
+    alone = spec.detector.name == LIMIT and cls.alone(dict(spec.measure.params))
+    return bool(cls.learns and not alone)
+
+
+def limit_rows(spec: MonitorSpec) -> int:
+    """Of a limit: rows below which a step is not judged."""
+    given = dict(spec.detector.params).get("rows_min")
+    if given is not None:
+        return int(given)
+    cls: Any = None if spec.measure is None else find("measure", spec.measure.name)
+    return 1 if cls is not None and cls.sure else ROWS_MIN
+
+
+def on_level(detector: str, measure: str) -> bool:
+    """Whether that is a limit of what people see, to be drawn beside it; names as a Reading has them."""
+    cls: Any = components("measure").get(measure)
+    return detector == LIMIT and not (cls is not None and cls.ratio)
 
 
 def sees_nothing(measure: ComponentSpec) -> bool:
@@ -93,7 +115,7 @@ def reference_measure(spec: MonitorSpec, plan: Plan) -> str | None:
     """The measure whose content the monitor's reference holds; None where it needs no reference."""
     if is_row(spec):
         return standard_measure(spec, plan) if spec.detector.auto else None
-    on_window = spec.target is Target.LABELLED and spec.detector.name == "threshold" and spec.window is not None
+    on_window = spec.target is Target.LABELLED and spec.detector.name == LIMIT and spec.window is not None
     return None if on_window or spec.measure is None or not learns(spec) else spec.measure.name
 
 
@@ -112,11 +134,18 @@ def is_row(spec: MonitorSpec) -> bool:
 
 
 def binned_columns(plan: Plan) -> list[str]:
-    """Numeric columns of which a monitor needs a histogram or scores, by name."""
+    """Numeric columns of which a monitor needs a histogram or scores, or sums about its origin, by name."""
     numeric = {c.name for c in plan.predictions.columns if c.kind is Kind.NUMERIC}
-    wanted = {m.column for m in plan.monitors if m.target is Target.COLUMN and reference_measure(m, plan)}
+    of_columns = [m for m in plan.monitors if m.target is Target.COLUMN]
+    wanted = {m.column for m in of_columns if reference_measure(m, plan) or _is_limit_of_scores(m)}
     together = watched_together(plan) if any(m.target is Target.FEATURES for m in plan.monitors) else ()
     return sorted(numeric & wanted | {*together})
+
+
+def _is_limit_of_scores(spec: MonitorSpec) -> bool:
+    """Whether it is a limit on the raw numbers beside scores: far from 0 a layout makes them exact."""
+    cls: Any = None if spec.measure is None else find("measure", spec.measure.name)
+    return spec.detector.name == LIMIT and cls is not None and cls.binned and cls.needs is Needs.NUMERIC
 
 
 def on_bins(spec: MonitorSpec, plan: Plan) -> tuple[str, ...]:

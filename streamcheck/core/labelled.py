@@ -13,13 +13,13 @@ from streamcheck.core.components import State
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.instances import Span
 from streamcheck.core.joining import UNUSABLE, Joined
-from streamcheck.core.measures.base import LabelledMeasure, Needs
+from streamcheck.core.measures.base import LabelledMeasure, Needs, bare_signal
 from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.plan import MonitorSpec, Task
 from streamcheck.core.references.base import Stage
 from streamcheck.core.room import Room
 from streamcheck.core.summaries import LabelledRows
-from streamcheck.core.types import FloatArray, IntArray, Signal
+from streamcheck.core.types import FloatArray, IntArray
 from streamcheck.core.windows import RollingWindow, kept_score, shown_score
 from streamcheck.core.zones import Timing
 
@@ -147,7 +147,7 @@ class LabelledInstance(PaneInstance):
         estimate = self.measure.estimate(self.window.rows())
         if estimate is None:
             return []
-        return self.judge(span, Signal(estimate.value, estimate.value, 1.0, estimate.n, estimate.value, estimate.value))
+        return self.judge(span, bare_signal(estimate.value, estimate.n))
 
     def blocks(self, rows: LabelledRows) -> Sequence[Any]:
         """New completed rows, in canonical order: the measure's summaries of complete blocks.

@@ -10,8 +10,10 @@ from streamcheck.core.components import State, build
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.detectors.base import PaneDetector
 from streamcheck.core.detectors.scan import Scan
+from streamcheck.core.detectors.threshold import Threshold
 from streamcheck.core.instances import INSTANCE_BYTES, Instance, Seen, Span
 from streamcheck.core.intervals import Interval
+from streamcheck.core.keys import limit_rows
 from streamcheck.core.measures.base import Measure
 from streamcheck.core.normal import CUTS_MAX, REFUSED_SHARE, Normal
 from streamcheck.core.plan import MonitorSpec
@@ -52,7 +54,8 @@ class PaneInstance(Instance):
     ) -> None:
         assert spec.measure is not None, spec.id
         self.measure: Measure = build("measure", spec.measure.name, dict(spec.measure.params))
-        super().__init__(spec, segment, self.measure.unit, pulsed=False)
+        super().__init__(spec, segment, self.measure.ratio or self.measure.unit, pulsed=False)
+        self.sure = self.measure.sure
         self.normal = Normal(spec.reference, self.measure.accumulator, room, timing)
         self._bank = bank or Bank()
         self.parts: tuple[str, ...] = ()
@@ -97,6 +100,8 @@ class PaneInstance(Instance):
         made: PaneDetector = build("detector", self.spec.detector.name, dict(self.spec.detector.params))
         if isinstance(made, Scan):
             made.join(self._bank)
+        elif isinstance(made, Threshold):
+            made.rows_min, made.by_value = limit_rows(self.spec), self.measure.limit is not None
         return made
 
     @property

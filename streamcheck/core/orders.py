@@ -13,6 +13,8 @@ import orjson
 from streamcheck.core.alerts import Known, alert_id
 from streamcheck.core.components import State
 from streamcheck.core.instances import Instance
+from streamcheck.core.keys import LIMIT
+from streamcheck.core.wording import counted
 from streamcheck.errors import StateError
 
 DONE_MAX = 1_000
@@ -148,7 +150,15 @@ def obey(order: Order, config: str, instances: Iterable[Instance]) -> tuple[list
     changed = [each for each in concerned if each.renew(why, order.since_ms)]
     left = len(concerned) - len(changed)
     kept = f"; {left} have none, or a profile, and stay as they are" if left else ""
+    passed = sum(_is_limit(each) and not each.quiet for each in concerned)
+    if passed:
+        kept += f"; alerts of {counted(passed, 'limit')} stay open: a limit has no normal"
     return changed, f"rebaseline: {len(changed)} references begin anew{kept}"
+
+
+def _is_limit(each: Instance) -> bool:
+    """Whether it holds what people see against a line of theirs, whatever is normal."""
+    return each.normal is None and each.spec.detector.name == LIMIT
 
 
 def _acknowledge(order: Acknowledge, config: str, instances: Iterable[Instance]) -> tuple[list[Instance], str]:
@@ -163,5 +173,7 @@ def _acknowledge(order: Acknowledge, config: str, instances: Iterable[Instance])
         if not order.rebaseline:
             return [each], known
         anew = each.renew(f"accepted by {by}")
-        return [each], known + ("" if anew else "; it has no reference that could begin anew")
+        limit = _is_limit(each)
+        kept = "a limit has no normal: it stays open" if limit else "it has no reference that could begin anew"
+        return [each], known + ("" if anew else f"; {kept}")
     return [], f"alert {order.alert} is not open: nothing to acknowledge"

@@ -9,6 +9,7 @@ from streamcheck.core.bounded import BoundedInstance
 from streamcheck.core.components import State
 from streamcheck.core.instances import Span
 from streamcheck.core.intervals import Interval
+from streamcheck.core.measures.base import bare_signal
 from streamcheck.core.measures.quantile import Quantile, SketchAccumulator
 from streamcheck.core.monitors import Asked, PaneInstance
 from streamcheck.core.readings import Reading
@@ -140,10 +141,4 @@ class QuantileLimit(_Shown, BoundedInstance):
         if not summary.ok or not held.n:
             return Asked(summary, None, (), ())
         value = held.quantile(self.p)
-        signal = Signal(value, value, 1.0, held.n, value, value)
-        return Asked(summary, None, self.parts, ((self.detectors[0], signal),))
-
-    def show(self, signal: Signal, verdict: Verdict) -> None:
-        """There is no reference to be shown."""
-        super().show(signal, verdict)
-        self.shown.baseline = None
+        return Asked(summary, None, self.parts, ((self.detectors[0], bare_signal(value, held.n)),))

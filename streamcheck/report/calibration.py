@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from streamcheck.core.alerts import AlertTracker, Change, Finding
 from streamcheck.core.instances import Instance, Span
+from streamcheck.core.keys import limit_rows
 from streamcheck.core.plan import AlertRule
 from streamcheck.core.watching import Watcher
 from streamcheck.report.result.truth import Fired
@@ -77,11 +78,9 @@ class LimitWatcher(Watcher):
         self._points += 1
         steps = self._steps.get((spec.id, instance.segment))
         if steps is None:
-            rows_min = int(dict(spec.detector.params).get("rows_min", 30))
             columns = array("q"), array("d"), array("q")
-            steps = Steps(
-                spec.id, spec.column, instance.segment, spec.rule, span.end_ms - span.start_ms, rows_min, *columns
-            )
+            pane_ms, rows_min = span.end_ms - span.start_ms, limit_rows(spec)
+            steps = Steps(spec.id, spec.column, instance.segment, spec.rule, pane_ms, rows_min, *columns)
             self._steps[spec.id, instance.segment] = steps
         steps.ends.append(span.end_ms)
         steps.values.append(instance.score)

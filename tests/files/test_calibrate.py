@@ -40,7 +40,7 @@ monitors:
     on: amount
     by: [tier]
     measure: mean_shift
-    detector: {threshold: {above: 0.3, below: -4, rows_min: 5}}
+    detector: {threshold: {above: 10.6, below: 2, rows_min: 5}}
     alert: {cooldown: 1m}
   - {name: adwin, on: [amount, items], detector: {adwin: {delta: 0.5}}, alert: {cooldown: 1m}}
   - {name: auto, on: items, detector: {adwin: auto}}
@@ -90,8 +90,8 @@ def test_proposals_keep_to_the_budget_and_the_patch_applies(history: Path, tmp_p
         assert each["counted"] <= allowed
         assert each["low_per_week"] <= each["counted"] / found["weeks"] <= each["high_per_week"]
     assert by_name["level.above"]["false_now"] > allowed
-    assert by_name["level.above"]["proposed"] > 0.4
-    assert -4 < by_name["level.below"]["proposed"] < -0.4, "there is room for a closer limit"
+    assert by_name["level.above"]["proposed"] > 10.8
+    assert 2 < by_name["level.below"]["proposed"] < 9.2, "there is room for a closer limit"
     assert by_name["adwin.delta"]["monitors"] == ["adwin-amount", "adwin-items"]
     assert by_name["floor.below"]["proposed"] < 0.95
     (tmp_path / "cal.yaml").write_text(CONFIG)
@@ -122,15 +122,15 @@ def test_a_short_history_is_not_said_to_prove_a_budget(history: Path) -> None:
     assert "level.above: 0 false alarms in 0.01 weeks cannot prove 0.25 a week" in said
     assert "that takes 14.8 weeks without one" in said
     assert "--- cal.yaml\n+++ cal.yaml\n" in said
-    assert "-    detector: {threshold: {above: 0.3, below: -4, rows_min: 5}}" in said
+    assert "-    detector: {threshold: {above: 10.6, below: 2, rows_min: 5}}" in said
 
 
 def test_a_history_that_is_hardly_quiet_is_named_so(history: Path) -> None:
     text = (history / "cal.yaml").read_text()
-    (history / "busy.yaml").write_text(text.replace("above: 0.3", "above: -9").replace("below: -4, ", ""))
+    (history / "busy.yaml").write_text(text.replace("above: 10.6", "above: -9").replace("below: 2, ", ""))
     given = [str(history / "busy.yaml"), "--predictions", str(history / "p.jsonl")]
     said = CliRunner().invoke(main, ["calibrate", *given]).stdout
-    assert "level.above: as it is, its alarms go on for 86." in said
+    assert "level.above: as it is, its alarms go on for 99.8 %" in said
     assert "adwin.delta: as it is" not in said
 
 
@@ -148,7 +148,7 @@ def test_knobs_are_the_parameters_that_decide() -> None:
     text = text.replace("- {on: defaults}", "").replace("{adwin: auto}", "{kswin: {alpha: 0.004, window_size: 90}}")
     found = knobs(loads(text, {}), text, lambda each: loads(each, {}))
     assert [(knob.name, knob.now) for knob in found] == [
-        ("level.above", 0.3), ("level.below", -4.0), ("auto.alpha", 0.004), ("floor.below", 0.95),
+        ("level.above", 10.6), ("level.below", 2.0), ("auto.alpha", 0.004), ("floor.below", 0.95),
     ]  # fmt: skip
     assert found[2].values[:3] == (0.01, 0.004, 0.002)
     assert found[0].monitors == {"level", "level-by-tier"}

@@ -65,6 +65,27 @@ def test_scores_that_become_too_sure():
     assert found == {"calibration_error", "entropy"}
 
 
+@pytest.mark.parametrize("name", ["between", "entropy", "estimate_gap"])
+def test_limits_on_them_need_no_reference(name):
+    """They are open before a reference would be ready, and go on after a restart."""
+    lines = {"between": {"above": -1.0}, "entropy": {"above": 0.0}, "estimate_gap": {"above": -1.0}}
+    entry = GAP[0] if name == "between" else {"on": name}
+    entry = entry | {"detector": {"threshold": lines[name]}}
+    if name == "between":
+        run = Run(plan_of(config(STREAMS, [entry], 200)), TIERS)
+        fed = rows(np.random.default_rng(1), 3_000, 0.9)
+    else:
+        streams = {"task": "binary", "score": "score", "features": {"x": "numeric"}}
+        run = Run(plan_of(config(streams, [entry], 200)))
+        fed = scored(np.random.default_rng(4), 8_000, 0.0)
+    assert len(feed(run, fed)) == 1
+    (instance,) = run.engine.board.instances()
+    assert (instance.normal, instance.status(), instance.baseline) == (None, "ready", None)
+    again = restore(run.plan, dict(Saver(run.engine).take().put)).engine
+    (same,) = again.board.instances()
+    assert same.export()["tracker"] == instance.export()["tracker"]
+
+
 @pytest.mark.parametrize(
     ("entry", "mistake"),
     [

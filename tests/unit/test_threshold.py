@@ -26,6 +26,13 @@ def test_both_sides() -> None:
     assert detector.step(signal(5.0), 5).drifting is False
 
 
+def test_what_people_see_is_judged_or_the_value_of_a_measure_that_has_a_limit_itself() -> None:
+    seen, detector = Signal(1.3, 1.0, 0.1, 100, 130.0, 100.0), build("detector", "threshold", {"above": 120})
+    assert detector.step(seen, 0) == Verdict(True, 130.0, 120.0, 0, 1)
+    detector.by_value = True
+    assert detector.step(seen, 1) == Verdict(False, 1.3, 120.0)
+
+
 def test_the_line_itself_is_within_bounds() -> None:
     detector = build("detector", "threshold", {"above": 10, "below": 0})
     assert not detector.step(signal(10.0), 0).drifting

@@ -147,6 +147,9 @@ def test_a_card_of_a_limit_names_the_limit() -> None:
     crossed = record(1, detector="threshold", value=0.84, reference=0.84, score=0.84, threshold=0.85, rows=300)
     (card,) = page(firing(crossed), OK, NOW_MS).cards
     assert card.facts == (("value", "0.84"), ("limit", "0.85"), ("rows", "300"), ("detector", "threshold"))
+    silent = record(1, detector="threshold", value=312.0, reference=60.0, score=5.2, threshold=1.0, rows=300)
+    (card,) = page(firing(silent), OK, NOW_MS).cards
+    assert card.facts[:3] == (("value", "312"), ("reference", "60"), ("score / threshold", "5.2 / 1"))
 
 
 def test_qualities_that_nobody_monitors_are_folded() -> None:

@@ -20,7 +20,8 @@ from streamcheck.adapters.web.tables import (
     sample_rows,
     search_tables,
 )
-from streamcheck.adapters.web.words import LIMIT, address, known, short_segment, state
+from streamcheck.adapters.web.words import address, known, short_segment, state
+from streamcheck.core.keys import LIMIT
 from streamcheck.core.readings import AlertState, Reading, Trails
 from streamcheck.core.searched import FoundTable
 from streamcheck.core.wording import NOTHING, counted, instant, moment, number, span
@@ -268,13 +269,14 @@ def card(alert: AlertReading, closed_until_ms: int | None, reading: Reading | No
     known_to = reading.acknowledged_by if reading is not None else None
     link = alert.runbook if alert.runbook and alert.runbook.startswith(("https://", "http://")) else None
     since, fired = instant(alert.change_at or alert.pane_end), alert.fired_at or alert.pane_end
+    limited = alert.detector == LIMIT and alert.score in (None, alert.value)  # else another number is judged
     judged = (
         ("reference", number(alert.reference)),
         ("score / threshold", f"{number(alert.score)} / {number(alert.threshold)}"),
     )
     facts = (
         ("value", number(alert.value)),
-        *((("limit", number(alert.threshold)),) if alert.detector == LIMIT else judged),
+        *((("limit", number(alert.threshold)),) if limited else judged),
         ("rows", f"{alert.rows:,}"),
         ("detector", alert.detector or NOTHING),
         ("owner", alert.owner or NOTHING),

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from streamcheck.core.keys import on_level
 from streamcheck.core.readings import AlertState, Reading, Segment
 from streamcheck.core.wording import moment, number
 from streamcheck.runtime.telemetry import segment_text
@@ -9,8 +10,6 @@ from streamcheck.runtime.telemetry import segment_text
 SEGMENT_CHARS_MAX = 64
 NEAR = 0.7
 """From this part of its threshold on a score is worth a look."""
-LIMIT = "threshold"
-"""The detector that compares a value with a limit that the user has drawn."""
 
 
 def short_segment(segment: Segment) -> str:
@@ -39,7 +38,7 @@ def known(reading: Reading) -> str:
 
 def limited(reading: Reading) -> bool:
     """Whether the score is the value itself and the threshold a limit drawn by the user, from above or from below."""
-    return reading.detector == LIMIT
+    return on_level(reading.detector, reading.measure)
 
 
 def nearness(reading: Reading) -> float:

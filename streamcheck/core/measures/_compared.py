@@ -8,7 +8,7 @@ from streamcheck.core.intervals import Interval
 from streamcheck.core.likeness import DISPERSION_EVENTS_MIN
 from streamcheck.core.measures._moments import ERRORS_MAX, ROUNDING, MomentAccumulator
 from streamcheck.core.measures._standing import Standing, standing_mean, standing_share
-from streamcheck.core.measures.base import Measure, share_size, value_size
+from streamcheck.core.measures.base import Measure, bare_signal, share_size, value_size
 from streamcheck.core.summaries import Moment
 from streamcheck.core.types import Background, Signal
 from streamcheck.core.wording import percent
@@ -64,9 +64,16 @@ class Compared(Measure):
         raise NotImplementedError
 
     def signal(self, summary: Any, reference: Any) -> Signal | None:
-        """The pane judged against the reference: its figures, as `against` says."""
+        """The pane judged against the reference: its figures, as `against` says; without one, what people see."""
+        if reference is None:
+            return self.seen(summary)
         figures = self.figures(summary)
         return None if figures is None else self.against(figures, reference)
+
+    def seen(self, summary: Any) -> Signal | None:
+        """What people see of the pane, whatever the reference says."""
+        figures = self.figures(summary)
+        return None if figures is None else bare_signal(figures.level, figures.rows)
 
     @property
     def together(self) -> bool:
@@ -78,6 +85,7 @@ class MeanMeasure(Compared):
     """The mean of the rows against that of the reference's rows; subclasses say of what."""
 
     shares = False
+    bare: ClassVar[bool] = True
 
     def moment(self, summary: Any) -> Moment | None:
         """The moment of one pane; None when it has none."""
@@ -123,6 +131,7 @@ class RateMeasure(Compared):
     """The share of rows that count against that of the reference's rows; subclasses say which count."""
 
     shares = True
+    bare: ClassVar[bool] = True
     broken: ClassVar[str] = ""
     """What rows that count are, where many of them are a fault of the pipeline, not of the world; "" elsewhere."""
 
@@ -136,7 +145,8 @@ class RateMeasure(Compared):
         share, before = events / max(rows, 1), 0.0 if reference is None else reference.moment.mean
         if not self.broken or share < before + BROKEN_MIN:
             return {}, ""
-        return {}, f"{self.broken} in {percent(share)} of rows ({percent(before)} before)"
+        known = "" if reference is None else f" ({percent(before)} before)"
+        return {}, f"{self.broken} in {percent(share)} of rows{known}"
 
     def count(self, summary: Any) -> tuple[int, int]:
         """Rows that count, and rows."""
@@ -162,10 +172,8 @@ class RateMeasure(Compared):
         return Figures(rows, events, events / rows) if rows else None
 
     def against(self, figures: Figures, reference: Any) -> Signal | None:
-        """The pane's share; center smoothed, so that it is never 0 or 1. Without a reference: the share alone."""
-        rows, events, share, *_ = figures
-        if reference is None:
-            return Signal(share, share, 1.0, rows, share, share)
+        """The pane's share; center smoothed, so that it is never 0 or 1."""
+        rows, events, *_ = figures
         return share_signal(int(events), rows, reference) if reference.moment.n else None
 
     def standing(self, reference: MomentAccumulator) -> Standing[float] | None:

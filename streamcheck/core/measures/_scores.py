@@ -1,10 +1,12 @@
 """Means of a layout's bounded scores, with the raw column beside them for people."""
 
+from typing import ClassVar
+
 from streamcheck.core.intervals import Interval, normal_interval
 from streamcheck.core.measures._compared import Compared, Figures, mean_signal
 from streamcheck.core.measures._moments import MomentAccumulator
 from streamcheck.core.measures._standing import Standing, standing_mean
-from streamcheck.core.measures.base import Needs
+from streamcheck.core.measures.base import Needs, bare_signal
 from streamcheck.core.summaries import Layout, Moment, NumericSummary
 from streamcheck.core.types import Signal
 
@@ -19,6 +21,7 @@ class ScoreMeasure(Compared):
 
     needs = Needs.NUMERIC
     binned = True
+    bare: ClassVar[bool] = True
     shares = False
     column: int
 
@@ -57,6 +60,11 @@ class ScoreMeasure(Compared):
             return None
         lopsided = self.lopsided(summary.layout) if summary.layout is not None else EVEN
         return Figures(now.n, now.mean, self.shown(summary.moment), *lopsided)
+
+    def seen(self, summary: NumericSummary) -> Signal | None:
+        """Of the raw values; no layout is needed for that."""
+        moment = summary.moment
+        return bare_signal(self.shown(moment), moment.n) if moment.n else None
 
     def against(self, figures: Figures, reference: MomentAccumulator) -> Signal | None:
         """se^2: the mean's own variance and that of the reference's mean, as in MomentAccumulator.

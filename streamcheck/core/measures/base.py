@@ -85,7 +85,13 @@ class Measure(Component):
     limit: ClassVar[float | None] = None
     """Above which it is too much, whatever is usual: the detector is then `threshold`, outside the budget."""
     bare: ClassVar[bool] = False
-    """Whether the detector `threshold` judges a number of the pane itself, without any reference."""
+    """Whether the detector `threshold` judges a number of the pane itself, without any reference: `signal` is given
+    None for it, and says what people see."""
+    sure: ClassVar[bool] = False
+    """Whether few rows make it no less sure, as where they are what is counted: a limit judges panes of any size then,
+    and alerts do not say of how many rows they speak."""
+    ratio: ClassVar[str] = ""
+    """What its own `limit` judges, where that is not what people see: its `value`, in a few words as `unit`."""
     rare: ClassVar[bool] = False
     """Whether it is the share of what hardly ever happens where all is well, and of which a fault makes much: next to
     other monitors of a column it does with a small part of the budget."""
@@ -96,6 +102,11 @@ class Measure(Component):
     def called(cls, params: Mapping[str, Any]) -> str:  # noqa: ARG003
         """What a monitor's id calls it, where the parameters decide what it says."""
         return cls.name
+
+    @classmethod
+    def alone(cls, params: Mapping[str, Any]) -> bool:  # noqa: ARG003
+        """Whether it is `bare`, where the parameters decide that."""
+        return cls.bare
 
     def accumulator(self) -> Accumulator:
         """An empty reference content for this measure."""
@@ -129,6 +140,11 @@ class Measure(Component):
     def usual(self, signal: Signal, reference: Any) -> Interval:  # noqa: ARG002 (the reference: for other units)
         """Between which values does `level` lie, 95 times of 100, when nothing has changed? For charts."""
         return normal_interval(signal.center, signal.se)
+
+
+def bare_signal(level: float, rows: int) -> Signal:
+    """What people see, for a limit that needs no reference."""
+    return Signal(level, level, 1.0, rows, level, level)
 
 
 def share_size(level: float, baseline: float) -> Mapping[str, float]:

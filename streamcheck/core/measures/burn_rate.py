@@ -31,6 +31,7 @@ class BurnRate(Measure):
     learns: ClassVar[bool] = False
     direction: ClassVar[int] = 1
     limit: ClassVar[float | None] = 1.0
+    ratio: ClassVar[str] = "burn rate by its factor"
     unit: ClassVar[str] = "share of bad rows"
 
     below: float = param(500.0, doc="A value below it is good: a latency, or a status code.")

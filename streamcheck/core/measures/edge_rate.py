@@ -1,6 +1,7 @@
 """Do values crowd just inside their limits, as where somebody tries what is let through?"""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import ndtri
@@ -23,6 +24,7 @@ class EdgeRate(RateMeasure):
 
     needs = Needs.VALUES
     binned = True
+    bare: ClassVar[bool] = False
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values at the edge"
 
@@ -30,6 +32,11 @@ class EdgeRate(RateMeasure):
     side: str = param("both", choices=("both", "low", "high"), doc="Which edges count.")
     low: float | None = param(None, doc="The lower limit; null: of the declared range, or learned.")
     high: float | None = param(None, doc="The upper limit; null: of the declared range, or learned.")
+
+    @classmethod
+    def alone(cls, params: Mapping[str, Any]) -> bool:
+        """With limits that are given; others are learned with the reference."""
+        return params.get("low") is not None
 
     def check(self) -> None:
         """Both limits or none, and room between them."""

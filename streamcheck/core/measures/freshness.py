@@ -30,6 +30,8 @@ class Freshness(Measure):
     learns: ClassVar[bool] = False
     direction: ClassVar[int] = 1
     limit: ClassVar[float | None] = 1.0
+    sure: ClassVar[bool] = True
+    ratio: ClassVar[str] = "silence by what is allowed"
     unit: ClassVar[str] = "seconds since the last event"
 
     least_s: int = param(60, ge=1, doc="Seconds of silence that are allowed at any rate.")

@@ -68,6 +68,7 @@ class Outside(RateMeasure):
 
     needs = Needs.NUMERIC
     binned = True
+    bare: ClassVar[bool] = False
     rare = True
     direction: ClassVar[int] = 1
     unit: ClassVar[str] = "share of values outside the usual range"

@@ -78,7 +78,6 @@ class Quantile(RateMeasure):
     needs = Needs.VALUES
     binned = True
     direction: ClassVar[int] = 1
-    bare: ClassVar[bool] = True
     unit: ClassVar[str] = "share above the usual quantile"
 
     p: float = param(0.95, gt=0, lt=1, doc="Share of the values that lie below the quantile.")

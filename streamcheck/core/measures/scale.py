@@ -9,12 +9,15 @@ from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._scores import ScoreMeasure
 from streamcheck.core.measures.base import value_size
 from streamcheck.core.summaries import Moment, NumericSummary
+from streamcheck.core.types import Signal
 
 LOG_PER_SCORE = math.sqrt(math.pi / 2 - 1)
 """Of normal values: the log of their scale moves by sd|z| / E|z| = 0.756 for each standard deviation of |z|."""
 SHIFTED = math.sqrt(1 / (2 * math.pi)) / math.sqrt(1 - 2 / math.pi)
 """Normal values that move by d standard deviations have a mean |z| that is larger by 0.66 d^2, in its own."""
 _LOG_MAX = 600.0
+KNOWN_MIN = 1e-6
+"""Part of the mean square that a variance must be for sums about 0 to tell it: in 1e6 rows they are exact to 1e-10."""
 CALM_ERRORS = 2.0
 """Standard errors of a mean of so many independent rows, of which as many as 1 in 40 lie further below."""
 
@@ -51,6 +54,13 @@ class Scale(ScoreMeasure):
     def shown(self, moment: Moment) -> float:
         """The raw standard deviation."""
         return moment.sd
+
+    def seen(self, summary: NumericSummary) -> Signal | None:
+        """The raw standard deviation; None where sums about 0, as they are before a layout, do not tell it."""
+        moment = summary.moment
+        if summary.layout is None and moment.n and moment.variance < KNOWN_MIN * moment.square / moment.n:
+            return None
+        return super().seen(summary)
 
     def spread(self, errors: float, sd: float, baseline: float) -> Interval:  # noqa: ARG002 (the baseline is the sd)
         """As many standard deviations of |score| as LOG_PER_SCORE says that the column's own has changed by."""

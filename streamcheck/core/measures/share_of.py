@@ -29,7 +29,6 @@ class ShareOf(RateMeasure):
 
     needs = Needs.CODES
     direction: ClassVar[int] = 1
-    bare: ClassVar[bool] = True
     unit: ClassVar[str] = "share of such values"
 
     values: tuple[str, ...] = param(("error", "timeout", "5xx"), doc="Values that count.")

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._moments import MomentAccumulator
+from streamcheck.core.measures.base import bare_signal
 from streamcheck.core.measures.volume import Volume
 from streamcheck.core.summaries import StreamSummary
 from streamcheck.core.types import Signal
@@ -21,7 +22,6 @@ class Throughput(Volume):
     (12.0, 120)
     """
 
-    bare: ClassVar[bool] = True
     unit: ClassVar[str] = "events a second"
 
     def signal(self, summary: StreamSummary, reference: MomentAccumulator | None) -> Signal | None:
@@ -29,6 +29,6 @@ class Throughput(Volume):
         per_second = 1_000.0 / summary.span_ms
         rate = summary.rows * per_second
         if reference is None:
-            return Signal(rate, rate, 1.0, max(summary.rows, 1), rate, rate)
+            return bare_signal(rate, max(summary.rows, 1))
         signal = super().signal(summary, reference)
         return None if signal is None else signal._replace(level=rate, baseline=signal.baseline * per_second)

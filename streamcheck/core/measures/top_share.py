@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from streamcheck.core.components import register
 from streamcheck.core.measures._compared import RateMeasure
-from streamcheck.core.measures.base import Needs
+from streamcheck.core.measures.base import Needs, bare_signal
 from streamcheck.core.summaries import TopSummary
 from streamcheck.core.types import Signal
 from streamcheck.core.wording import percent
@@ -27,7 +27,6 @@ class TopShare(RateMeasure):
 
     needs = Needs.TOP
     direction: ClassVar[int] = 1
-    bare: ClassVar[bool] = True
     unit: ClassVar[str] = "share of the most frequent value"
 
     def count(self, summary: TopSummary) -> tuple[int, int]:
@@ -37,8 +36,7 @@ class TopShare(RateMeasure):
     def signal(self, summary: TopSummary, reference: Any) -> Signal | None:
         """As of any share; without a reference that of all rows."""
         if reference is None and summary.ok:
-            share = summary.count / summary.ok
-            return Signal(share, share, 1.0, summary.ok, share, share)
+            return bare_signal(summary.count / summary.ok, summary.ok)
         return super().signal(summary, reference)
 
     def told(self, summary: TopSummary, reference: Any) -> tuple[Mapping[str, Any], str]:

@@ -87,6 +87,7 @@ class UnitChange(RateMeasure):
 
     needs = Needs.VALUES
     binned = True
+    bare: ClassVar[bool] = False
     direction: ClassVar[int] = 1
     limit: ClassVar[float | None] = 0.0
     unit: ClassVar[str] = "share of values in another unit"

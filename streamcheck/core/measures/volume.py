@@ -8,7 +8,7 @@ from streamcheck.core.components import register
 from streamcheck.core.intervals import Interval
 from streamcheck.core.measures._compared import judged
 from streamcheck.core.measures._moments import MomentAccumulator
-from streamcheck.core.measures.base import Measure, Needs, value_size
+from streamcheck.core.measures.base import Measure, Needs, bare_signal, value_size
 from streamcheck.core.summaries import Moment, StreamSummary
 from streamcheck.core.types import Signal
 
@@ -20,7 +20,7 @@ class Volume(Measure):
     value is rows / expected, center 1. se from the variance between the reference's panes, and never below that of a
     Poisson count; rises are judged as those of a count, which is skewed where few events come. A pane without rows is a
     signal too, and says as much as a full one: `rows` of the signal are those that came, or were expected if that is
-    more. level and baseline are rows per pane.
+    more. level and baseline are rows per pane, which is what a limit (`threshold`) judges.
 
     >>> volume = Volume()
     >>> usual = volume.accumulator()
@@ -33,6 +33,8 @@ class Volume(Measure):
 
     needs = Needs.STREAM
     empty_panes: ClassVar[bool] = True
+    bare: ClassVar[bool] = True
+    sure: ClassVar[bool] = True
     unit: ClassVar[str] = "events per pane"
 
     def size(self, level: float, baseline: float, reference: object) -> Mapping[str, float]:  # noqa: ARG002
@@ -52,8 +54,10 @@ class Volume(Measure):
         """An empty reference content for this measure."""
         return MomentAccumulator(self.moment)
 
-    def signal(self, summary: StreamSummary, reference: MomentAccumulator) -> Signal | None:
+    def signal(self, summary: StreamSummary, reference: MomentAccumulator | None) -> Signal | None:
         """The pane's rows; se^2 = max(variance between panes, mean) (1 + 1/panes) / mean^2."""
+        if reference is None:
+            return bare_signal(float(summary.rows), max(summary.rows, 1))
         then = reference.moment
         if not then.n:
             return None

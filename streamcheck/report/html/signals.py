@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from streamcheck.core.keys import on_level
 from streamcheck.core.plan import MonitorSpec
 from streamcheck.core.wording import moment, number
 from streamcheck.report.html.marks import HEIGHT, Chart, Figure, axis, short, text, time_axis
@@ -12,8 +13,6 @@ from streamcheck.report.record.series import Series
 from streamcheck.report.result.truth import Known
 from streamcheck.report.tables import cut, name_of
 
-LIMIT = "threshold"
-"""The detector that compares a value with a limit that the user has drawn: its score is the value itself."""
 ZOOM_BELOW = 0.08
 """An alert that lasts for less of the whole time is shown with ZOOM_AROUND times its length on either side."""
 ZOOM_AROUND = 6
@@ -32,7 +31,7 @@ def signal(series: Series, evidence: Evidence, unit: str, known: Sequence[Known]
         "hovermode": "x unified",
         "shapes": [*_moments(evidence, series), *(_strip(each) for each in known)],
     }
-    if spec.detector.name == LIMIT:
+    if _limited(spec):
         traces.append(_line(*_broken(series, "threshold"), "limit", "$alarm", dash="dash"))
     if scored:
         traces.append({**_line(*_broken(series, "score"), "score", "$score"), "yaxis": "y2"})
@@ -61,8 +60,13 @@ def course(series: Series, title: str, says: str, unit: str, *, level: str = "")
     return Chart(title, says, {"data": traces, "layout": layout})
 
 
+def _limited(spec: MonitorSpec) -> bool:
+    """Whether the score is the value itself, and the threshold a limit that is drawn beside it."""
+    return on_level(spec.detector.name, "" if spec.measure is None else spec.measure.name)
+
+
 def _scored(series: Series, spec: MonitorSpec) -> bool:
-    return spec.detector.name != LIMIT and bool(np.isfinite(series.column("score")).any())
+    return not _limited(spec) and bool(np.isfinite(series.column("score")).any())
 
 
 def _broken(series: Series, name: str) -> tuple[list[int], list[float | None]]:
