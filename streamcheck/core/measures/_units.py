@@ -26,6 +26,10 @@ class Unit(NamedTuple):
     offset: float
     said: str
 
+    def made(self, values: FloatArray) -> FloatArray:
+        """What became of them."""
+        return values * self.factor + self.offset
+
     def undone(self, values: FloatArray) -> FloatArray:
         """The values as they were."""
         return (values - self.offset) / self.factor
