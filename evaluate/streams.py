@@ -1,7 +1,7 @@
-"""Which stationary streams does a detector meet? Seeded, several columns at once, most with mean 0 and sd 1.
+"""Which stationary streams does a detector meet? Seeded, several columns at once, all with mean 0 and sd 1.
 
-Columns are independent of one another unless a stream says otherwise. Rates (`errors`) are 0 or 1 and say their share;
-so are `flags`, and of `zeros` most rows are 0: of both a few rows are most of the mean.
+Columns are independent of one another unless a stream says otherwise. Of `flags` and `zeros` (both of two kinds of rows
+before they are standardised) a few rows are most of the mean. Rates (`errors`) are 0 or 1 and say their share.
 """
 
 from collections.abc import Callable
@@ -70,9 +70,15 @@ def _t3(rng: Rng, shape: tuple[int, int]) -> Floats:
     return np.asarray(rng.standard_t(3, shape) / T3_SD)
 
 
+def _flags(rng: Rng, shape: tuple[int, int]) -> Floats:
+    """One row in 100 is set."""
+    return np.asarray(((rng.random(shape) < RARE) - RARE) / np.sqrt(RARE * (1 - RARE)))
+
+
 def _mostly_zero(rng: Rng, shape: tuple[int, int]) -> Floats:
-    """One row in 20 holds an amount."""
-    return np.where(rng.random(shape) < ZEROS, 0.0, rng.standard_exponential(shape))
+    """One row in 20 holds an amount, exponential."""
+    amounts = np.where(rng.random(shape) < AMOUNTS, rng.standard_exponential(shape), 0.0)
+    return np.asarray((amounts - AMOUNTS) / np.sqrt(2 * AMOUNTS - AMOUNTS**2))
 
 
 class Autoregressive:
@@ -169,7 +175,7 @@ CATEGORIES = (0.40, 0.25, 0.15, 0.08, 0.05, 0.04, 0.02, 0.01)
 ERRORS = 0.1
 """The share of errors in stationary streams."""
 RARE = 0.01
-ZEROS = 0.95
+AMOUNTS = 0.05
 DAY_PANES = 144
 
 NUMBERS: dict[str, Make] = {
@@ -178,7 +184,7 @@ NUMBERS: dict[str, Make] = {
     "ar-.95": lambda columns, rng: Autoregressive(columns, rng, 0.95),
     "lognormal": lambda columns, rng: Independent(columns, rng, _lognormal),
     "t3": lambda columns, rng: Independent(columns, rng, _t3),
-    "flags": lambda columns, rng: Independent(columns, rng, _share(RARE)),
+    "flags": lambda columns, rng: Independent(columns, rng, _flags),
     "zeros": lambda columns, rng: Independent(columns, rng, _mostly_zero),
     "pane-effects": lambda columns, rng: PaneEffects(columns, rng, 0.2, 0.7),
     "season-.1": lambda columns, rng: Season(columns, rng, 0.1, DAY_PANES),
