@@ -3,7 +3,7 @@
 import heapq
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Watch:
     def finish(self) -> list[Alert]:
         """The input has ended: the panes that are open close, and their alerts come."""
         found: list[Alert] = []
+        self.engine.end_of_predictions()
         for source in list(self.engine.partitions):
             found += _alerts(self.engine.end(source))
         return found + _alerts(self.engine.finish())
@@ -84,8 +85,19 @@ class Watch:
     ) -> Iterator[Alert]:
         """All of a history, the streams kept in step by event time, in bounded memory; `finish` is up to you.
 
-        Yields each alert once its pane has closed.
+        Yields each alert once its pane has closed. Predictions that end while labels go on are not silent, but over.
         """
+        yield from self._run(predictions, labels, kpi, shadow, self.engine.set_idle)
+
+    def _run(
+        self,
+        predictions: Rows,
+        labels: Rows | None,
+        kpi: Rows | None,
+        shadow: Rows | None,
+        over: Callable[[SourcePartition], Outcome],
+    ) -> Iterator[Alert]:
+        """over: what becomes of a stream that has no more rows: it is idle, or has ended for good."""
         given = {StreamRole.PREDICTIONS: predictions, StreamRole.LABELS: labels}
         given |= {StreamRole.KPI: kpi, StreamRole.SHADOW: shadow}
         streams = [(role, self._input(role).batches(rows)) for role, rows in given.items() if rows is not None]
@@ -99,7 +111,9 @@ class Watch:
             batch = next(batches, None)
             if batch is None:
                 if waiting:  # others go on: this one holds nothing back any more
-                    yield from _alerts(self.engine.set_idle(self._decoders[role].source))
+                    if role is StreamRole.PREDICTIONS:
+                        self.engine.end_of_predictions()
+                    yield from _alerts(over(self._decoders[role].source))
                 continue
             yield from _alerts(self.engine.feed(batch))
             heapq.heappush(waiting, (self._newest(role), at, role, batches))
@@ -205,7 +219,7 @@ def replay(
     kpi: Rows | None = None,
     shadow: Rows | None = None,
 ) -> Iterable[Alert]:
-    """Every alert of a history, from its beginning to its end: `Watch.run` and `Watch.finish`."""
+    """Every alert of a history, from its beginning to its end, as `streamcheck backtest` gives them."""
     watch = Watch(config)
-    yield from watch.run(predictions, labels, kpi, shadow)
+    yield from watch._run(predictions, labels, kpi, shadow, watch.engine.end)  # noqa: SLF001 - of this module
     yield from watch.finish()

@@ -196,7 +196,10 @@ class Engine:
         return self.set_idle(source)
 
     def end_of_predictions(self) -> None:
-        """Predictions have ended and labels may go on: that is no silence, so monitors of the stream stop here."""
+        """Predictions have ended and labels may go on: that is no silence, so monitors of the stream stop here.
+
+        Should predictions come after all, they go on.
+        """
         streams = [p.watermark for p in self.partitions.values() if p.role is StreamRole.PREDICTIONS]
         self._heard_until = max(streams, default=NEVER) // self.plan.time.pane_ms
 
@@ -250,6 +253,8 @@ class Engine:
         fresh = batch.next_offset > partition.idle_at
         if len(batch) and int(batch.offsets[-1]) >= partition.idle_at:
             partition.idle = False
+            if partition.role is StreamRole.PREDICTIONS:
+                self._heard_until = None
         if not fresh:
             return []
         return self._floor(partition, max(min(new), partition.idle_at)).journal

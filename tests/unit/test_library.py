@@ -50,16 +50,19 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def expected(rows: dict[str, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What `streamcheck backtest` says of the same rows in files."""
-    folder = tmp_path_factory.mktemp("library")
-    (folder / "c.yaml").write_text(json.dumps(CONFIG))
-    for topic, events in rows.items():
-        (folder / f"{topic}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, events)) + b"\n")
-    command = ["backtest", str(folder / "c.yaml"), "--alerts", str(folder / "alerts.jsonl")]
-    files = ["--predictions", str(folder / f"{PREDICTIONS}.jsonl"), "--labels", str(folder / f"{LABELS}.jsonl")]
-    assert CliRunner().invoke(main, [*command, *files]).exit_code == 0
-    found = [bare(json.loads(line)) for line in (folder / "alerts.jsonl").read_text().splitlines()]
+    found = backtested(tmp_path_factory.mktemp("library"), CONFIG, rows[PREDICTIONS], rows[LABELS])
     assert {alert["column"] for alert in found} >= {"amount"}
     return found
+
+
+def backtested(folder: Path, config: Any, predictions: list[Any], labels: list[Any]) -> list[dict[str, Any]]:
+    (folder / "c.yaml").write_text(json.dumps(config))
+    command = ["backtest", str(folder / "c.yaml"), "--alerts", str(folder / "alerts.jsonl")]
+    for name, events in (("predictions", predictions), ("labels", labels)):
+        (folder / f"{name}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, events)) + b"\n")
+        command += [f"--{name}", str(folder / f"{name}.jsonl")]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    return [bare(json.loads(line)) for line in (folder / "alerts.jsonl").read_text().splitlines()]
 
 
 def bare(alert: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +76,33 @@ def test_events_give_the_alerts_of_a_backtest(rows: Any, expected: Any) -> None:
 def test_tables_give_the_same(rows: Any, expected: Any) -> None:
     tables = {topic: pa.Table.from_pylist(events) for topic, events in rows.items()}
     assert [bare(alert) for alert in replay(CONFIG, tables[PREDICTIONS], tables[LABELS])] == expected
+
+
+def steady(minutes: int, begin: int = 0) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Predictions every six seconds, and their labels 20 minutes later; all is well."""
+    ids = range(10 * begin, 10 * (begin + minutes))
+    at = {i: 1_772_323_200_000 + i * 6_000 for i in ids}
+    amounts = {"country": "DE", "tier": "gold", "fraud": 0}
+    predictions = [{"event_id": f"e{i}", "ts": at[i], "amount": i * 7 % 13, **amounts} for i in ids]
+    return predictions, [{"event_id": f"e{i}", "ts": at[i] + 1_200_000, "is_fraud": i % 5 == 0} for i in ids]
+
+
+def test_predictions_that_end_before_their_labels_are_not_silent(tmp_path: Path) -> None:
+    """As in a backtest: nobody knows how they went on."""
+    predictions, labels = steady(180)
+    expected = backtested(tmp_path, CONFIG, predictions, labels)
+    assert not [alert for alert in expected if alert["column"] in ("volume", "freshness")]
+    assert [bare(alert) for alert in replay(CONFIG, predictions, labels)] == expected
+    watch = Watch(CONFIG)
+    assert [bare(alert) for alert in [*watch.run(predictions, labels), *watch.finish()]] == expected
+
+
+def test_predictions_that_go_on_after_a_history_may_be_silent_again() -> None:
+    watch = Watch(CONFIG)
+    assert not [a for a in watch.run(*steady(180)) if a["column"] in ("volume", "freshness")]
+    predictions, labels = steady(60, begin=200)
+    found = watch.predictions(predictions) + watch.labels(labels) + watch.labels(steady(60, begin=260)[1])
+    assert {"freshness"} <= {alert["column"] for alert in found}
 
 
 def test_an_endless_history_is_read_as_it_goes(rows: Any) -> None:
