@@ -54,10 +54,11 @@ def step(detector: Detector, chunk: FloatArray, at: int) -> Seen:
     """The chunk's verdicts as tuples; for a pane detector each value is a signal in standard errors."""
     if isinstance(detector, RowDetector):
         verdict = detector.step(chunk)
-        return [(verdict.drifts.tolist(), verdict.since, verdict.score, verdict.threshold, verdict.direction)]
+        told = verdict.since, verdict.score, verdict.threshold, verdict.direction, verdict.level
+        return [(verdict.drifts.tolist(), *told)]
     assert isinstance(detector, PaneDetector)
-    told = [detector.step(signal(float(value)), at + i) for i, value in enumerate(chunk)]
-    return [(v.drifting, v.score, v.threshold, v.change_at, v.direction) for v in told]
+    seen = [detector.step(signal(float(value)), at + i) for i, value in enumerate(chunk)]
+    return [(v.drifting, v.score, v.threshold, v.change_at, v.direction) for v in seen]
 
 
 def chunks(rows: FloatArray, cuts: Sequence[int]) -> Iterator[tuple[int, FloatArray]]:
@@ -286,6 +287,17 @@ class DetectorContract:
         drifts(detector, values(detector, 1_000, 12))
         found = drifts(detector, values(detector, noticing, 13, changed=True))
         assert found, f"{name} did not notice the change within {noticing} steps"
+
+    def test_a_level_is_that_of_the_rows_since(self, name: str) -> None:
+        """A row detector that tells it tells the mean of the newest `since` rows, the drifting one included."""
+        detector = make(name)
+        if isinstance(detector, RowDetector):
+            seen = np.concatenate([values(detector, 1_000, 16 + part, changed=part % 2 > 0) for part in range(4)])
+            for begin, rows in chunks(seen, range(70, len(seen), 70)):
+                verdict = detector.step(rows)
+                if len(verdict.drifts) and verdict.level is not None:
+                    end = begin + int(verdict.drifts[-1]) + 1
+                    assert math.isclose(verdict.level, seen[end - verdict.since : end].mean(), abs_tol=1e-9)
 
     def test_verdicts_hang_together(self, name: str) -> None:
         """A drift has a plausible start and, where there is a score, one that has passed the threshold."""

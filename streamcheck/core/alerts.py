@@ -20,6 +20,8 @@ BETWEEN = "change_between"
 """The evidence that says between which moments the change began; as it was estimated when the alert opened."""
 PART = "category"
 """The evidence that names the part of a measure that an alert is about."""
+NEWEST = "newest"
+"""The evidence that says the mean of the newest pane's rows, where a value is that of more."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 12
 
@@ -379,8 +381,22 @@ def summarise(change: Change) -> str:
     if spec.finds is Finds.SKEW:
         apart = f"{finding.value:.4g} in serving, {finding.reference:.4g} in training"
         return f"{spec.column}{where}: skew, {apart} ({noun}{rows}) since about {since}"
+    return f"{spec.column}{where} {_moved(change, noun, rows, since)}"
+
+
+def _moved(change: Change, noun: str, rows: str, since: str) -> str:
+    """Which way, from where to where. rows: of how many the value is."""
+    spec, finding = change.spec, change.transition.finding
+    assert finding.value is not None, spec.id
+    assert finding.reference is not None, spec.id
+    verbs = {1: "rose", -1: "fell", 0: "changed"}
     seen = (finding.value > finding.reference) - (finding.value < finding.reference)
+    if spec.measure is None and finding.direction and seen != finding.direction:
+        # the method has seen more rows than these, which stand for them
+        few = f"{noun} of the newest {finding.rows} rows {finding.value:.4g}, {finding.reference:.4g} before"
+        return f"{verbs[finding.direction]} since about {since} (seen by {spec.detector.name}; {few})"
     # a signal need not go the way of the numbers that stand for it: scores of rows are bounded, a spread is not
-    verb = {1: "rose", -1: "fell", 0: "changed"}[finding.direction if seen in (0, finding.direction) else 0]
-    moved = f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun}{rows})"
-    return f"{spec.column}{where} {moved} since about {since}"
+    verb = verbs[finding.direction if seen in (0, finding.direction) else 0]
+    newest = dict(finding.evidence).get(NEWEST)
+    lately = f", {newest['mean']:.4g} of the newest {newest['rows']}" if newest is not None else ""
+    return f"{verb} from {finding.reference:.4g} to {finding.value:.4g} ({noun}{rows}{lately}) since about {since}"

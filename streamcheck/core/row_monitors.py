@@ -3,11 +3,12 @@
 import bisect
 import math
 from array import array
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from streamcheck.core.alerts import Change, Finding, digest
+from streamcheck.core.alerts import NEWEST, Change, Finding, digest
 from streamcheck.core.budgets import Grant
 from streamcheck.core.calibration import CALIBRATION_BYTES, Calibration
 from streamcheck.core.components import State, build
@@ -60,8 +61,7 @@ class RowInstance(Instance):
             self.calibration = self._uncalibrated()
         self.calibrate(grant)
         self.clock = _RowClock()
-        self._before_n = 0
-        self._before_total = 0.0
+        self._before = _NO_ROWS
 
     def _made(self, params: dict[str, Any]) -> RowDetector:
         detector: RowDetector = build("detector", self.spec.detector.name, params)
@@ -75,6 +75,8 @@ class RowInstance(Instance):
     def begin(self) -> None:
         """A detector that is calibrated anew, to rows of the new reference."""
         self.detector, self.calibration = self._made(dict(self.spec.detector.params)), self._uncalibrated()
+        self.clock = _RowClock()
+        self._before = _NO_ROWS
 
     @property
     def held_bytes(self) -> int:
@@ -116,7 +118,7 @@ class RowInstance(Instance):
     def _judge(self, span: Span, values: FloatArray, fed: FloatArray, summary: Any) -> list[Change]:
         verdict = self.detector.step(fed)
         self.clock.add(span.start_ms, len(fed))
-        found = self._finding(span, values, verdict) if len(verdict.drifts) else None
+        found = self._finding(span, values, verdict, known=fed is values) if len(verdict.drifts) else None
         if found is not None and self.reference is not None:
             self.seen = Seen(span.start_ms, summary, self.reference.baseline(span.start_ms))
         shown = self.shown
@@ -167,34 +169,52 @@ class RowInstance(Instance):
         sd = math.sqrt(variance) if variance > 1e-24 * max(1.0, mean * mean) else 1.0
         return np.asarray(np.clip((values - mean) / sd, -STANDARDISED_MAX, STANDARDISED_MAX))
 
-    def _finding(self, span: Span, values: FloatArray, verdict: RowVerdict) -> Finding:
+    def _finding(self, span: Span, values: FloatArray, verdict: RowVerdict, *, known: bool) -> Finding:
+        """What the last drift of the pane has found. known: the detector saw the values as they are."""
         last = int(verdict.drifts[-1])
         since = max(1, verdict.since)
         changed_at = self.clock.when(self.clock.rows - len(values) + last + 1 - since)
-        new = values[max(0, last + 1 - since) :]
-        level = float(new.mean())
+        old, new = self._apart(values, verdict, known=known)
         reference = self.baseline
-        if reference is None and self._before_n:
-            reference = self._before_total / self._before_n
-        direction = 0 if reference is None else int(np.sign(level - reference))
-        evidence = (("drift_rows", len(verdict.drifts)), ("rows_since_change", since))
+        drifted = len(verdict.drifts) > 1 or self._before.n < self.clock.rows - len(values)
+        if old.n and (reference is None or drifted):  # after a drift the method compares with what has come since
+            reference = old.mean
+        evidence: tuple[tuple[str, Any], ...] = (("drift_rows", len(verdict.drifts)), ("rows_since_change", since))
+        if new.n > len(values):
+            evidence += ((NEWEST, {"rows": len(values), "mean": float(values.mean())}),)
         return Finding(
             min(changed_at, span.start_ms),
-            level,
+            new.mean,
             reference,
             verdict.score,
             verdict.threshold,
-            len(new),
-            direction,
+            new.n,
+            verdict.direction,
             evidence,
         )
+
+    def _apart(self, values: FloatArray, verdict: RowVerdict, *, known: bool) -> "tuple[_Sum, _Sum]":
+        """The rows since the last drift but one, before and after the change that the last one has found.
+
+        A change panes back of a level that the method does not know: those of panes before, and the newest rows.
+        """
+        *earlier, last = verdict.drifts.tolist()
+        begin, before = (earlier[-1] + 1, _NO_ROWS) if earlier else (0, self._before)
+        here, since = _Sum.of(values[begin : last + 1]), max(1, verdict.since)
+        behind = since - here.n
+        if behind <= 0 or not before.n:
+            change = max(last + 1 - since, begin)
+            return before + _Sum.of(values[begin:change]), _Sum.of(values[change:])
+        if not known or verdict.level is None or behind > before.n:
+            return before, _Sum.of(values[begin:])
+        changed = _Sum(since, since * verdict.level)
+        return before + here - changed, changed + _Sum.of(values[last + 1 :])
 
     def _remember(self, values: FloatArray, verdict: RowVerdict) -> None:
         if len(verdict.drifts):
             values = values[int(verdict.drifts[-1]) + 1 :]
-            self._before_n, self._before_total = 0, 0.0
-        self._before_n += len(values)
-        self._before_total += float(values.sum())
+            self._before = _NO_ROWS
+        self._before += _Sum.of(values)
 
     def export(self) -> State:
         """The state, sharing no memory."""
@@ -203,7 +223,7 @@ class RowInstance(Instance):
             "calibration": calibration,
             "detector": self.detector.export(),
             "clock": self.clock.export(),
-            "before": [self._before_n, self._before_total],
+            "before": [self._before.n, self._before.total],
         }
 
     def restore(self, state: State) -> None:
@@ -214,7 +234,32 @@ class RowInstance(Instance):
             self.detector = self._made(dict(self.calibration.params or {}))
         self.detector.restore(state["detector"])
         self.clock.restore(state["clock"])
-        self._before_n, self._before_total = state["before"]
+        self._before = _Sum(*state["before"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """So many rows, and what they come to."""
+
+    n: int
+    total: float
+
+    @staticmethod
+    def of(values: FloatArray) -> "_Sum":
+        return _Sum(len(values), float(values.sum()))
+
+    def __add__(self, other: "_Sum") -> "_Sum":
+        return _Sum(self.n + other.n, self.total + other.total)
+
+    def __sub__(self, other: "_Sum") -> "_Sum":
+        return _Sum(self.n - other.n, self.total - other.total)
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n
+
+
+_NO_ROWS = _Sum(0, 0.0)
 
 
 class _RowClock:

@@ -199,7 +199,8 @@ class RowVerdict:
 
     drifts: positions within the run (int64, ascending) at which drift was signalled; since: for the last of them, how
     many of the newest rows (that one included) lie after the estimated change, 1 when the method has no estimate.
-    score and threshold: where the method has such numbers, else None.
+    score and threshold: where the method has such numbers, else None. direction: 1 where the rows rose, -1 where they
+    fell, 0 where the method does not say. level: the mean of these `since` rows, where the method knows it.
     """
 
     drifts: IntArray
@@ -207,3 +208,4 @@ class RowVerdict:
     score: float | None = None
     threshold: float | None = None
     direction: int = 0
+    level: float | None = None

@@ -196,7 +196,8 @@ def test_one_sentence_for_people(finding, state, expected):
 )
 def test_a_summary_never_contradicts_its_numbers(value: float, direction: int, verb: str) -> None:
     finding = replace(DETECTED, value=value, reference=11.9, direction=direction)
-    said = summarise(Change(SPEC, (), "standard deviation", replace(CHANGE.transition, finding=finding)))
+    spec = replace(SPEC, measure=ComponentSpec("scale"), detector=ComponentSpec("scan"))
+    said = summarise(Change(spec, (), "standard deviation", replace(CHANGE.transition, finding=finding)))
     assert said.startswith(f"amount {verb} from 11.9 to {value:.4g} ")
 
 

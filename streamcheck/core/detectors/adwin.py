@@ -80,7 +80,7 @@ class ADWIN(RiverDetector):
         kept = self.river.get_width()
         dropped_mean = (total - self.river.get_total()) / (width - kept)
         kept_mean = self.river.get_total() / kept
-        return Evidence(since=int(kept), direction=1 if kept_mean > dropped_mean else -1)
+        return Evidence(since=int(kept), direction=1 if kept_mean > dropped_mean else -1, level=kept_mean)
 
     def export(self) -> State:
         """The window in river's own bytes."""

@@ -94,11 +94,12 @@ class FHDDM(RiverDetector):
 
     def _evidence(self, share: float) -> Evidence:
         size = self.sliding_window_size
-        tests = [Evidence(size, self.inner("_u_max") - share, self._epsilon(size), 1)]
+        tests = [Evidence(size, self.inner("_u_max") - share, self._epsilon(size), 1, 1.0 - share)]
         short = self.short_window_size
         if short is not None and short < size:
-            newest = list(self.inner("_sliding_window"))[-short:]
-            tests.append(Evidence(short, self.inner("_u_short_max") - sum(newest) / short, self._epsilon(short), 1))
+            share = sum(list(self.inner("_sliding_window"))[-short:]) / short
+            risen = self.inner("_u_short_max") - share
+            tests.append(Evidence(short, risen, self._epsilon(short), 1, 1.0 - share))
         return strongest(tests)
 
     def _epsilon(self, size: int) -> float:

@@ -56,7 +56,9 @@ class HDDMA(RiverDetector):
     def _test(self, cut: Any, total: Any, direction: int) -> Evidence:
         ratio = (total.n - cut.n) / cut.n * (1.0 / total.n)
         bound = math.sqrt(ratio / 2 * math.log(2.0 / self.drift_confidence))
-        return Evidence(int(total.n - cut.n), direction * (total.get() - cut.get()), bound, direction)
+        since = int(total.n - cut.n)
+        level = (total.n * total.get() - cut.n * cut.get()) / since
+        return Evidence(since, direction * (total.get() - cut.get()), bound, direction, level)
 
 
 def confidences(drift: float) -> Mapping[str, Any]:

@@ -95,7 +95,10 @@ class KSWIN(RiverDetector):
         """The newest test's p value, on a scale on which more means less alike."""
         if self.inner("n") < self.window_size:
             return Evidence()
-        return Evidence(self.stat_size, -math.log10(max(self.inner("p_value"), LEAST_P)), -math.log10(self.alpha))
+        score = -math.log10(max(self.inner("p_value"), LEAST_P))
+        newest = list(self.inner("window"))[-self.stat_size :]
+        level = math.fsum(newest) / self.stat_size
+        return Evidence(self.stat_size, score, -math.log10(self.alpha), level=level)
 
 
 @cache

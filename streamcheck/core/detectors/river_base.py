@@ -33,6 +33,7 @@ class Evidence(NamedTuple):
     score: float | None = None
     threshold: float | None = None
     direction: int = 0
+    level: float | None = None
 
 
 class RiverDetector(RowDetector):
