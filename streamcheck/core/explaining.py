@@ -129,7 +129,7 @@ class _Others:
                 continue
             counts = normal.counts if isinstance(normal, HistogramAccumulator | BinsAccumulator) else None
             if counts is not None and summary.ok and summary.layout:
-                return bins_moved(summary.layout, summary.counts, counts)
+                return bins_moved(summary.layout, summary.counts, counts, summary.low, summary.high)
         return {}, ""
 
     def _segments(self, own: Instance) -> tuple[dict[str, Any], str]:

@@ -13,8 +13,9 @@ from streamcheck.core.measures._categories import CategoryAccumulator, held
 from streamcheck.core.measures._share_table import ShareAccumulator
 from streamcheck.core.measures._shares import near_equal_groups
 from streamcheck.core.summaries import CategoricalSummary, Layout
+from streamcheck.core.summaries.layout import INNER_EDGES_MAX
 from streamcheck.core.types import FloatArray, IntArray
-from streamcheck.core.wording import number, percent
+from streamcheck.core.wording import apart, number, percent
 
 SHOWN_MAX = 5
 """Bins, categories or segments that an alert's evidence names, those that changed most."""
@@ -27,11 +28,17 @@ ERRORS_MIN, ROWS_APART_MIN = 2.0, 2.0
 NAME_MAX = 64
 GROUPS = 10
 QUANTILES = (0.1, 0.5, 0.9)
+TIED = 2 / INNER_EDGES_MAX
+"""A bin with more of the reference than twice what lies between two of its inner edges holds one value above all."""
 _DIGITS = 6
 
 
-def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str, Any], str]:
+def bins_moved(
+    layout: Layout, now: IntArray, then: IntArray, low: float | None = None, high: float | None = None
+) -> tuple[dict[str, Any], str]:
     """Evidence and words on a numeric column. now, then (n_bins,): rows of the pane and of the reference by bin.
+
+    low, high: the least and largest value of the pane, where they are known.
 
     Bins are pooled into about GROUPS groups of equal parts of the reference. `moved` is the share of rows that lie
     elsewhere than the reference has them (half the sum of differences), moved_by_chance what it would be on average if
@@ -41,16 +48,23 @@ def bins_moved(layout: Layout, now: IntArray, then: IntArray) -> tuple[dict[str,
     ends = np.searchsorted(group, np.arange(group[-1] + 2))
     edges = [None, *layout.edges.tolist(), None]
     before, after = _shares(np.bincount(group, then)), _shares(np.bincount(group, now))
+    column = _Column(layout, then)
     named = [
-        {"from": edges[ends[k]], "to": edges[ends[k + 1]], **_pair(before[k], after[k])}
+        {
+            "name": column.name(int(ends[k]), int(ends[k + 1])),
+            "from": edges[ends[k]],
+            "to": edges[ends[k + 1]],
+            **_pair(before[k], after[k]),
+        }
         for k in _most(before, after)
     ]
-    quantiles = {"before": quantiles_of(layout, then), "after": quantiles_of(layout, now)}
+    ranged = (-math.inf if low is None else low, math.inf if high is None else high)
+    quantiles = {"before": column.quantiles(then), "after": column.quantiles(now, *ranged)}
     counted = _Counted(int(now.sum()), int(then.sum()))
     evidence = {**counted.moved(before, after), "quantiles": {"at": list(QUANTILES), **quantiles}, "bins": named}
-    median = [f"median {number(quantiles['before'][1])} -> {number(quantiles['after'][1])}"]
-    bins = [(between(one["from"], one["to"]), one) for one in named]
-    return evidence, counted.said([*median[: counted.now >= ROWS_MIN], *counted.elsewhere(evidence)], bins)
+    median = _median(quantiles["before"][1], quantiles["after"][1])
+    bins = [(str(one["name"]), one) for one in named]
+    return evidence, counted.said([*(median if counted.now >= ROWS_MIN else ()), *counted.elsewhere(evidence)], bins)
 
 
 def categories_moved(
@@ -68,22 +82,71 @@ def categories_moved(
     return evidence, counted.said(counted.elsewhere(evidence), [(str(one["category"]), one) for one in named])
 
 
-def quantiles_of(layout: Layout, counts: IntArray) -> list[float]:
-    """The column's values at QUANTILES, straight between the edges of a bin; an edge where the bin has no end.
+class _Column:
+    """What values may stand behind a column's bins? Of its layout, and the reference's rows by bin, then (n_bins,).
 
-    >>> layout = Layout.build(np.arange(100.0))
-    >>> quantiles_of(layout, layout.counts(np.arange(100.0)))
-    [10.0, 50.0, 90.0]
+    An inner edge is a value of the column. Where a bin holds more of the reference than lies between two of them, that
+    value is most of it (a rating, a flag). Where all of them are whole numbers, so are the values.
     """
-    shares = np.concatenate(([0.0], np.cumsum(counts) / counts.sum()))
-    lower = np.concatenate((layout.edges[:1], layout.edges))
-    upper = np.concatenate((layout.edges, layout.edges[-1:]))
-    found = []
-    for at in QUANTILES:
-        k = min(int(np.searchsorted(shares, at, side="right")) - 1, len(counts) - 1)
-        inside = (at - shares[k]) / (shares[k + 1] - shares[k]) if shares[k + 1] > shares[k] else 0.0
-        found.append(round(float(lower[k] + inside * (upper[k] - lower[k])), _DIGITS))
-    return found
+
+    def __init__(self, layout: Layout, then: IntArray) -> None:
+        self.layout = layout
+        inside = layout.inside
+        inner = layout.edges[inside.start - 1 : inside.stop - 1]
+        self.whole = bool((inner == np.floor(inner)).all())
+        self.tied = np.zeros(layout.n_bins, bool)
+        self.tied[inside] = then[inside] > TIED * then.sum()
+        self.top = float(layout.edges[inside.stop - 1])
+        """The edge just above the largest of the first values."""
+        self.high = math.nextafter(self.top, -math.inf)
+        spread = self.high - float(inner[0]) or abs(self.high) or 1.0
+        self.decimals = _DIGITS - 1 - math.floor(math.log10(spread)) if math.isfinite(spread) else 0
+
+    def quantiles(self, counts: IntArray, low: float = -math.inf, high: float = math.inf) -> list[float | None]:
+        """Its values at QUANTILES, straight between the ends of a bin that holds many. None: beyond all bins.
+
+        low, high: the least and largest of these values, where they are known.
+
+        >>> layout = Layout.build(np.arange(100.0))
+        >>> then = layout.counts(np.arange(100.0))
+        >>> _Column(layout, then).quantiles(then)
+        [10.0, 50.0, 90.0]
+        """
+        shares = np.concatenate(([0.0], np.cumsum(counts) / counts.sum()))
+        found: list[float | None] = []
+        for at in QUANTILES:
+            k = min(int(np.searchsorted(shares, at, side="right")) - 1, len(counts) - 1)
+            start = max(float(self.layout.edges[k - 1]) if k else -math.inf, low)
+            end = min(float(self.layout.edges[k]) if k < len(self.layout.edges) else math.inf, high)
+            value = start
+            if not self.tied[k]:
+                part = (at - shares[k]) / (shares[k + 1] - shares[k]) if shares[k + 1] > shares[k] else 0.0
+                value = start + float(part) * (end - start)
+                value = float(math.floor(value)) if self.whole and math.isfinite(value) else value
+            found.append(round(value, self.decimals) + 0.0 if math.isfinite(value) else None)
+        return found
+
+    def name(self, first: int, end: int) -> str:
+        """The values of the bins first to before end, for people."""
+        edges = self.layout.edges
+        if first == 0:
+            return f"below {number(float(edges[end - 1]))}"
+        start = float(edges[first - 1])
+        if end > len(edges):
+            return f"above {number(self.high)}" if start == self.top else f"{number(start)} and above"
+        stop = float(edges[end - 1])
+        if self.whole:
+            start = math.floor(start) + 1.0 if start == self.top else start
+            stop = self.high if stop == self.top else stop - 1.0
+        elif stop == self.top:
+            stop = self.high
+        if stop <= start or (end == first + 1 and self.tied[first]):
+            return number(start)
+        return " … ".join(apart(start, stop))
+
+
+def _median(before: float | None, after: float | None) -> list[str]:
+    return [] if before is None or after is None else ["median " + " -> ".join(apart(before, after))]
 
 
 def _shares(counts: FloatArray | IntArray, rows: int = 0) -> FloatArray:

@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 NOTHING = "–"
+_FIGURES_MAX = 17
+"""Those of a float64."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -35,6 +37,19 @@ def number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers as `number` says them, with as many figures more as it takes to tell them apart.
+
+    >>> apart(49.7, 79.04), apart(1e9, 1e9 + 1.25), apart(5.0, 5.0)
+    (('49.7', '79.04'), ('1,000,000,000', '1,000,000,001'), ('5', '5'))
+    """
+    said, figures = (number(first), number(second)), 4
+    while said[0] == said[1] and first != second and figures < _FIGURES_MAX:
+        figures += 1
+        said = f"{first:,.{figures}g}", f"{second:,.{figures}g}"
+    return said
 
 
 def percent(share: float | None) -> str:

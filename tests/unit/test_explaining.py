@@ -37,6 +37,52 @@ def test_bins_that_changed_most_come_with_their_shares_and_quantiles() -> None:
     assert len(evidence["bins"]) == SHOWN_MAX
 
 
+@pytest.mark.parametrize(
+    ("first", "newest", "before", "after", "named"),
+    [
+        (np.repeat([0.0, 1.0], [700, 300]), [0.0] * 30 + [1.0] * 70, [0, 0, 1], [0, 1, 1], "0: 70.0 % -> 30.0 %"),
+        (np.repeat([0.0, 1.0], [990, 10]), [0.0] * 80 + [1.0] * 20, [0, 0, 0], [0, 0, 1],
+         "1 and above: 1.0 % -> 20.0 %"),
+        (np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], [110, 110, 110, 200, 470]), [1.0] * 60 + [4.0] * 40, [1, 4, 5], [1, 1, 4],
+         "5: 47.0 % -> 0.0 %"),
+        (np.repeat([0.5, 1.5, 2.5], [400, 400, 200]), [2.5] * 100, [0.5, 1.5, 2.5], [2.5] * 3, "0.5: 40.0 % -> 0.0 %"),
+        (np.full(100, 5.0), [9.0] * 100, [5, 5, 5], [9, 9, 9], "5: 100.0 % -> 0.0 %, above 5: 0.0 % -> 100.0 %"),
+        (np.full(100, 5.25), [-3.0] * 100, [5.25] * 3, [-3] * 3, "below 5.25: 0.0 % -> 100.0 %"),
+        (np.arange(1_000.0), np.arange(2_000.0, 2_100.0), [100, 500, 900], [2_010, 2_050, 2_090], "901 and above"),
+    ],
+    ids=["flag", "rare", "ratings", "halves", "constant", "constant falls", "many"],
+)  # fmt: skip
+def test_quantiles_are_values_of_the_column(first, newest, before, after, named) -> None:
+    """Where few values hold all rows they are among them, and names of bins say them."""
+    layout, now = Layout.build(first), np.sort(newest)
+    evidence, words = bins_moved(layout, layout.counts(now), layout.counts(np.sort(first)), now[0], now[-1])
+    width = 0.01 * (first[-1] - first[0]) if len(set(first)) > 5 else 0.0
+    assert evidence["quantiles"]["before"] == pytest.approx(before, abs=width)
+    assert evidence["quantiles"]["after"] == pytest.approx(after, abs=width)
+    assert named in words
+
+
+def test_quantiles_have_the_digits_that_their_column_needs() -> None:
+    """Of 1e-7 as of 1e9 and a little."""
+    for scale, offset in ((1e-7, 0.0), (1.0, 1e9), (1e300, 0.0)):
+        first = offset + scale * np.arange(1_000.0) / 1_000
+        layout = Layout.build(first)
+        evidence, words = bins_moved(layout, layout.counts(first + scale / 4), layout.counts(first))
+        expected = [offset + scale * at for at in (0.1, 0.5, 0.9)]
+        assert evidence["quantiles"]["before"] == pytest.approx(expected, abs=0.01 * scale)
+        before, after = words.split("median ")[1].split(", ")[0].replace(",", "").split(" -> ")
+        assert float(after) - float(before) == pytest.approx(scale / 4, rel=0.5) or offset
+
+
+def test_beyond_all_bins_there_is_no_quantile() -> None:
+    """Unless the pane says what its largest value is."""
+    layout = Layout.build(np.arange(100.0))
+    then, now = layout.counts(np.arange(100.0)), layout.counts(np.full(100, 1e9))
+    evidence, words = bins_moved(layout, now, then)
+    assert evidence["quantiles"]["after"] == [None, None, None]
+    assert "median" not in words
+
+
 def categories(names: list[str], counts: list[int]):
     codes = np.repeat(np.arange(len(names)), counts).astype(np.int32)
     return fold_categorical(codes, np.zeros(len(codes), np.uint8), tuple(names)).summary(0)

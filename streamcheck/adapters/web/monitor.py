@@ -208,7 +208,7 @@ def _moved(alert: AlertReading | None) -> tuple[tuple[str, str, str], ...]:
     if isinstance(found, dict):
         for at, before, after in zip(found["at"], found["before"], found["after"], strict=True):
             rows.append((f"{100 * at:g} % lie below", number(before), number(after)))
-    named = [(between(one["from"], one["to"]), one) for one in evidence.get("bins", ())]
+    named = [(one.get("name") or between(one["from"], one["to"]), one) for one in evidence.get("bins", ())]
     named += [(one["category"], one) for one in evidence.get("categories", ())]
     rows += [(name, percent(one["before"]), percent(one["after"])) for name, one in named]
     return tuple(rows)
