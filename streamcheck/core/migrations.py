@@ -171,6 +171,20 @@ def _layout_15(old: State) -> State:
     return {**old, "layout": None if old["layout"] is None else {**old["layout"], "third": 0.0}}
 
 
+def _monitor_15(old: State) -> State:
+    """Of what came with an alert open nothing was kept."""
+    instance = old["instance"]
+    if not isinstance(instance, dict) or "normal" not in instance:
+        return old
+    return {**old, "instance": {**instance, "normal": _everywhere(instance["normal"], _putting_aside)}}
+
+
+def _putting_aside(state: State) -> State | None:
+    """What calendars hold now."""
+    nothing_kept = {"hour": 0, "kept": [], "going": None, "quiet": 0}
+    return {**state, "aside": nothing_kept} if "slots" in state else None
+
+
 def _thin(state: Any) -> bool:
     """Whether a reference's state holds panes of few rows."""
     if isinstance(state, list):
@@ -209,6 +223,7 @@ MIGRATIONS: Mapping[tuple[int, str], Migration] = {
     (13, "monitor"): _monitor_13,
     (14, "layout"): _layout_14,
     (15, "layout"): _layout_15,
+    (15, "monitor"): _monitor_15,
 }
 """By the version they start from and the family of parts (`engine`, `join`, `layout`, `monitor`, `roll`, `segments`,
 `shelf`, `window`).

@@ -12,8 +12,10 @@ from streamcheck.core.components import build
 from streamcheck.core.engine import Engine
 from streamcheck.core.measures.schema_changes import FormsAccumulator
 from streamcheck.core.migrations import VERSION, migrated
+from streamcheck.core.room import unlimited
 from streamcheck.core.summaries.stream import Names
 from streamcheck.core.types import SourcePartition
+from streamcheck.core.zones import Timing
 from streamcheck.errors import StateError
 from streamcheck.runtime.decode import Decoder
 from streamcheck.testing import raw_batch
@@ -264,3 +266,14 @@ def test_scale_of_panes_of_few_rows_begins_anew_after_format_12() -> None:
 
     assert after("scale", 2)["fingerprint"] != "f", "as if its config had changed"
     assert after("scale", 50)["fingerprint"] == after("mean_shift", 2)["fingerprint"] == "f"
+
+
+def test_calendars_of_format_15_had_put_nothing_aside() -> None:
+    made = build("reference", "auto", {})
+    made.bind(build("measure", "volume", {}).accumulator, unlimited(), Timing(3_600_000))
+    held = made.export()
+    old = {"calendar": {key: part for key, part in held["calendar"].items() if key != "aside"}}
+    state = {"instance": {"normal": {"reference": old, "successor": None}}, "made_of": ["scan", "volume", "auto"]}
+    new = migrated("monitor/a/0", 15, state, newest=16)["instance"]["normal"]["reference"]
+    assert new["calendar"] == held["calendar"]
+    assert "aside" not in old["calendar"]

@@ -114,6 +114,104 @@ def test_auto_absorbs_only_while_quiet():
     assert held(reference, MONDAY_MS + 123 * HOUR_MS) == expected(h for h in range(3, 100, 24) if h not in (3, 27, 51))
 
 
+WEEKEND = range(5 * 24, 7 * 24)
+SATURDAY_10 = 5 * 24 + 10
+
+
+def week_of(hours, here=range(168), *, else_=100):
+    """Rows by the hour since MONDAY_MS, alike in each week: so many here, and as many else; they scatter a little."""
+    return lambda hour: (hours if hour % 168 in here else else_) + hour // 24 % 3
+
+
+def learned(weeks, number, alarmed):
+    """`auto` after so many weeks, with an alert open in the hours that are named; the room it takes is its own."""
+    reference, room = build("reference", "auto", {}), unlimited()
+    reference.bind(build("measure", "volume", {}).accumulator, room, HOURLY)
+    for hour in range(weeks * 168):
+        start = MONDAY_MS + hour * HOUR_MS
+        reference.observe(start, StreamSummary(number(hour)), quiet=not alarmed(hour))
+    assert room.used == reference.held_bytes
+    return reference
+
+
+def normal_at(reference, hour):
+    """Panes of the hour, their mean, and what they are called."""
+    start = MONDAY_MS + hour * HOUR_MS
+    moment = reference.baseline(start).moment
+    return moment.n, moment.mean, reference.describe(start)
+
+
+def test_an_hour_judged_by_other_days_is_the_calendar_once_two_weeks_say_the_same():
+    reference = learned(2, week_of(50, WEEKEND), lambda hour: hour % 168 in WEEKEND)
+    n, mean, words = normal_at(reference, 336 + SATURDAY_10)
+    assert (n, words) == (2, "the hour from Saturday 10:00 UTC")
+    assert 50 <= mean <= 52
+    assert 100 <= normal_at(reference, 336 + 10)[1] <= 102
+
+
+def test_what_came_with_an_alert_in_one_week_is_not_normal():
+    reference = learned(2, week_of(50, WEEKEND), lambda hour: hour in WEEKEND)
+    assert normal_at(reference, 336 + SATURDAY_10)[0] == 1
+    reference = learned(2, week_of(50, WEEKEND), lambda hour: hour - 168 in WEEKEND)
+    assert normal_at(reference, 336 + SATURDAY_10)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "number", [lambda h: 50 if h < 168 else 0, lambda h: 50 if h < 168 else 150], ids=["worse", "the other way"]
+)
+def test_two_weeks_that_say_different_things_are_no_calendar(number):
+    """What came in neither is normal: hours of the day are what there is."""
+    wrong = lambda hour: hour % 168 in WEEKEND  # noqa: E731
+    reference = learned(2, lambda h: number(h) if wrong(h) else 100 + h // 24 % 3, wrong)
+    n, mean, words = normal_at(reference, 336 + SATURDAY_10)
+    assert (n, words) == (10, "the hour from 10:00 UTC")
+    assert 100 <= mean <= 102
+
+
+def test_weeks_that_are_not_quite_alike_are_the_calendar():
+    number = lambda h: (50 if h < 168 else 60) if h % 168 in WEEKEND else 100 + h // 24 % 3  # noqa: E731
+    assert normal_at(learned(2, number, lambda hour: hour % 168 in WEEKEND), 336 + SATURDAY_10)[:2] == (2, 55)
+
+
+def test_a_change_that_stays_is_never_taken_for_the_calendar():
+    """The alert is open all the time, but for some hours by chance."""
+    reference = learned(5, lambda h: 100 + h % 3 if h < 72 else 50, lambda h: h >= 72 and h % 24 != 5)
+    slots = reference.export()["calendar"]["slots"]
+    assert sorted(map(int, slots)) == [*range(72), *range(77, 168, 24)]
+
+
+def test_an_hour_with_a_past_of_its_own_takes_nothing_in_with_an_alert_open():
+    broken = lambda hour: hour % 168 in range(34, 38)  # noqa: E731 - Tuesdays, from the fourth week on
+    number = lambda h: 20 if broken(h) and h >= 504 else 100 + h // 24 % 3  # noqa: E731
+    n, mean, _ = normal_at(learned(7, number, lambda h: broken(h) and h >= 504), 7 * 168 + 35)
+    assert n == 3
+    assert 100 <= mean <= 102
+
+
+def test_an_hour_that_came_with_an_alert_only_is_not_called_unseen():
+    reference = learned(2, week_of(50, WEEKEND), lambda hour: hour - 168 in [SATURDAY_10])
+    assert normal_at(reference, 336 + SATURDAY_10)[2] == "the hour from Saturday 10:00 UTC"
+    reference = make("auto")
+    for hour in range(336):
+        if hour != SATURDAY_10:
+            one, quiet = StreamSummary(100 + hour // 24 % 3), hour != 168 + SATURDAY_10
+            reference.observe(MONDAY_MS + hour * HOUR_MS, one, quiet=quiet)
+    name = "the hours beside that from Saturday 10:00 UTC, which was never seen"
+    assert normal_at(reference, 336 + SATURDAY_10)[2] == f"{name} without an alert"
+
+
+@pytest.mark.parametrize("stop", [SATURDAY_10, SATURDAY_10 + 60, 168 + SATURDAY_10, 300])
+def test_what_was_put_aside_is_part_of_the_state(stop):
+    number, alarmed = week_of(50, WEEKEND), lambda hour: hour % 168 in WEEKEND
+    one, two = make("auto"), make("auto")
+    for hour in range(400):
+        if hour == stop:
+            two.restore(one.export())
+        for each in [one] if hour < stop else [one, two]:
+            each.observe(MONDAY_MS + hour * HOUR_MS, StreamSummary(number(hour)), quiet=not alarmed(hour))
+    assert one.export() == two.export()
+
+
 def test_an_hour_without_panes_falls_back_to_neighbours_then_to_all():
     asleep = [h for h in range(24 * 5) if h % 24 not in (2, 3, 4)]
     reference = make("auto")

@@ -7,6 +7,7 @@ from streamcheck.core.components import State
 from streamcheck.core.measures._following import Followed
 from streamcheck.core.measures._neighbours import Dependence
 from streamcheck.core.measures.base import Accumulator
+from streamcheck.core.references._aside import Aside, alike
 from streamcheck.core.references._pools import HOUR_MS, Make, Pool, exported_pools, restored_pools, united
 from streamcheck.core.references._trails import Trails
 from streamcheck.core.room import Room
@@ -34,9 +35,9 @@ class Calendar:
     """Panes by the hour in which they begin, and all together. periods: of the day (24), of the week (168), or of both,
     the longest first.
 
-    An hour that is going on counts among all panes at once, and in its slot when it is over. Panes of more than five
-    minutes have most neighbours in other slots: how alike they are is told by their deviations from what was normal for
-    each, in a trail for each period.
+    An hour that is going on counts among all panes at once, and in its slot when it is over; what was put aside, once
+    it is confirmed. Panes of more than five minutes have most neighbours in other slots: how alike they are is told by
+    their deviations from what was normal for each, in a trail for each period.
     """
 
     def __init__(self, make: Make, room: Room, periods: tuple[int, ...], timing: Timing, zone: str) -> None:
@@ -51,6 +52,7 @@ class Calendar:
         self._slots: dict[int, Pool] = {}
         self._open: Pool | None = None
         self._open_hour = 0
+        self._aside = Aside(make, room)
         self._last: dict[int, tuple[int, int, Accumulator]] = {}
         self._seasons: dict[int, Season] = {}
         self._united: dict[tuple[int, int], Accumulator | None] = {}
@@ -61,13 +63,27 @@ class Calendar:
         if not self.overall.add(summary):
             return False
         self._follow(start_ms, summary)
-        hour = self._hour(start_ms)
-        if hour != self._open_hour or self._open is None:
-            self.close()
-            self._open, self._open_hour = Pool.within(self._room, self._make), hour
+        self._enter(start_ms)
+        if self._open is None:
+            self._open = Pool.within(self._room, self._make)
         if self._open is not None:  # an hour without room is an hour without panes: `content` falls back
             self._open.add(summary)
         return True
+
+    def put_aside(self, start_ms: int, summary: Any) -> None:
+        """A pane that came with an alert open: it counts once the next week says the same."""
+        self._enter(start_ms)
+        self._aside.add(summary)
+
+    def foreign(self, start_ms: int) -> bool:
+        """Whether a pane is compared with other hours of the week than its own, of which nothing is known yet."""
+        return self._moment(start_ms)[0] % WEEK_HOURS not in self._season(WEEK_HOURS).slots
+
+    def _enter(self, start_ms: int) -> None:
+        hour = self._hour(start_ms)
+        if hour != self._open_hour:
+            self.close()
+            self._open_hour = hour
 
     def _follow(self, start_ms: int, summary: Any) -> None:
         """How far does the pane deviate from its slot as it was before the pane?"""
@@ -79,20 +95,31 @@ class Calendar:
 
     def close(self) -> None:
         """What came in the hour that is over goes into its slot."""
-        if self._open is None:
+        if self._open is None and not self._aside.going:
             return
-        slot = self._open_hour % self._hours
-        if slot in self._slots:
-            self._slots[slot].take(self._open)
-            self._room.give(self._open.held_bytes)
-        else:
-            self._slots[slot] = self._open
+        hour, slot = self._open_hour, self._open_hour % self._hours
+        confirmed = self._aside.close(hour, lambda before, now: self._alike(hour, before, now))
+        for pool in confirmed:
+            self.overall.take(pool)
+        for pool in [*confirmed, *([self._open] if self._open else [])]:
+            if slot in self._slots:
+                self._slots[slot].take(pool)
+                self._room.give(pool.held_bytes)
+            else:
+                self._slots[slot] = pool
         self._open = None
         for trails in self._trails.values():
             trails.tell()
         self._last, self._seasons = {}, {}
         for hours in (DAY_HOURS, WEEK_HOURS):
             self._united.pop((hours, slot % hours), None)
+
+    def _alike(self, hour: int, before: Accumulator, now: Accumulator) -> bool:
+        """Whether an hour, which was not as normal, is as it was a week before, as far as can be told."""
+        season, normal = self._season(DAY_HOURS), self._own(DAY_HOURS, hour)
+        if not season.slots:
+            return False
+        return alike(before, now, self.overall.content if normal is None else normal, season.scatter)
 
     def content(self, start_ms: int, hours: int) -> Accumulator:
         """What came in the same hour of the day (24) or week (168); else in the hours beside it; else at any time.
@@ -108,8 +135,12 @@ class Calendar:
 
     def steady(self, start_ms: int, hours: int) -> bool:
         """Whether `content` stays as it is while more of this pane is added: for an hour, unless all panes count."""
-        going = self._open is not None and self._open_hour == self._hour(start_ms)
+        going = self._open is not None and self.entered(start_ms)
         return going and self.content(start_ms, hours) is not self.overall.content
+
+    def entered(self, start_ms: int) -> bool:
+        """Whether a pane that is added ends no hour."""
+        return self._open_hour == self._hour(start_ms)
 
     def _moment(self, start_ms: int) -> tuple[int, int]:
         """The hour in which a pane lies, counted from a Monday, and which of STEPS parts of it its middle is in."""
@@ -174,23 +205,26 @@ class Calendar:
         if hour % hours in self._season(hours).slots:
             return f"the hour from {name}"
         if self._own(hours, hour) is not None:
-            return f"the hours beside that from {name}, which was never seen"
+            return f"the hours beside that from {name}, which was never seen{self._unless(hour)}"
         if hours != DAY_HOURS:
             return self.describe(start_ms, DAY_HOURS)
-        return f"all hours: that from {name} was never seen"
+        return f"all hours: that from {name} was never seen{self._unless(hour)}"
+
+    def _unless(self, hour: int) -> str:
+        return " without an alert" if hour in self._aside else ""
 
     @property
     def held_bytes(self) -> int:
         """What it takes in memory, as it is charged."""
         pools = (self.overall, *self._slots.values(), *((self._open,) if self._open else ()))
-        return sum(part.held_bytes for part in (*pools, *self._trails.values()))
+        return sum(part.held_bytes for part in (*pools, self._aside, *self._trails.values()))
 
     def export(self) -> State:
         """The state, sharing no memory."""
         going = None if self._open is None else [self._open_hour, self._open.export()]
         trails = {str(hours): trails.export() for hours, trails in self._trails.items()}
         held = {"overall": self.overall.export(), "slots": exported_pools(self._slots)}
-        return {**held, "open": going, "trails": trails}
+        return {**held, "open": going, "aside": {"hour": self._open_hour, **self._aside.export()}, "trails": trails}
 
     def restore(self, state: State) -> None:
         """Continue where `export` stood."""
@@ -200,8 +234,10 @@ class Calendar:
         for hours, trails in self._trails.items():
             trails.restore(state["trails"].get(str(hours), {}))
         self._last, self._seasons, self._united, self._open = {}, {}, {}, None
+        self._open_hour = state["aside"]["hour"]
+        self._aside.restore(state["aside"])
         if state["open"] is not None:
-            self._open_hour = state["open"][0]
+            self._open_hour = state["open"][0]  # an older state says it here alone
             self._open = Pool.restored(self._make, self._room, state["open"][1])
 
 

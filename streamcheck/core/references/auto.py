@@ -21,15 +21,17 @@ class Auto(Reference):
 
     Provisional from 30 panes until two full days have passed since the first one. In the first day all panes together
     count, and no change can be told from the hour of the day; in the second a change against the day before it shows,
-    and the reference begins anew at it. Takes in panes only while no alert is open. An hour without panes falls back to
-    its neighbours, then to all panes; means move on a line from hour to hour. How alike neighbouring panes are, of any
-    hours, is told by what each deviates from its own hour.
+    and the reference begins anew at it. Takes in panes only while no alert is open, with one exception: an hour that is
+    judged by other hours of the week, its own being unknown, as the first Saturdays are by working days, is taken in
+    once the week after says the same of it, as far as can be told, and 24 hours between had no alert. An hour without
+    panes falls back to its neighbours, then to all panes; means move on a line from hour to hour. How alike
+    neighbouring panes are, of any hours, is told by what each deviates from its own hour.
     """
 
     zone: str = param("UTC", doc="The time zone whose hours count, such as Europe/Berlin; daylight saving is heeded.")
 
     hourly = True
-    pools_max = POOLS_MAX + WEEK_HOURS
+    pools_max = POOLS_MAX + 2 * WEEK_HOURS
 
     def setup(self) -> None:
         """Nothing seen yet."""
@@ -60,10 +62,16 @@ class Auto(Reference):
         return Stage.READY if age_ms < WEEKLY_MS else Stage.FINER
 
     def observe(self, start_ms: int, summary: Any, *, quiet: bool) -> None:
-        """Take a pane in while no alert is open."""
+        """Take a pane in while no alert is open; else put it aside, if it may be that its hour is always so."""
         if quiet and self._calendar.add(start_ms, summary):
             self._first_ms = start_ms if self._first_ms is None else self._first_ms
             self._newest_ms = start_ms
+        elif not quiet and self._foreign(start_ms):
+            self._calendar.put_aside(start_ms, summary)
+
+    def _foreign(self, start_ms: int) -> bool:
+        """Whether a pane is judged by other hours of the week than its own."""
+        return self.stage(start_ms) is not Stage.FINER or self._calendar.foreign(start_ms)
 
     def baseline(self, start_ms: int) -> Accumulator | None:
         """The panes of this hour, as finely as the time seen so far allows; None while there are too few."""
@@ -75,9 +83,11 @@ class Auto(Reference):
         return self._calendar.content(start_ms, _hours(stage))
 
     def steady(self, start_ms: int, *, quiet: bool) -> bool:
-        """While an alert is open; else within an hour, once it compares with earlier days."""
+        """While an alert is open, unless an hour ends that is put aside; else within an hour, once it compares."""
         stage = self.stage(start_ms)
-        return not quiet or (stage is not Stage.BLIND and self._calendar.steady(start_ms, _hours(stage)))
+        if not quiet:
+            return self._calendar.entered(start_ms) or not self._foreign(start_ms)
+        return stage is not Stage.BLIND and self._calendar.steady(start_ms, _hours(stage))
 
     def describe(self, start_ms: int) -> str | None:
         """Which hours."""
