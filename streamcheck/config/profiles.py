@@ -1,6 +1,6 @@
 """Which reference profiles does a config name, and do they suit it? Files are looked for beside the config."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 
 from streamcheck.config.document import Findings, Path
@@ -9,7 +9,8 @@ from streamcheck.config.surface import Surface
 from streamcheck.config.values import duration_text
 from streamcheck.config.wording import Usable
 from streamcheck.core.keys import reference_measure
-from streamcheck.core.plan import MonitorSpec, Plan, Target
+from streamcheck.core.layouts import LAYOUT_ROWS
+from streamcheck.core.plan import Kind, MonitorSpec, Plan, Target
 from streamcheck.core.profile_text import from_text
 from streamcheck.core.profiles import Key, Profile
 from streamcheck.errors import ProfileError
@@ -111,28 +112,44 @@ def _check_kinds(
     return wrong
 
 
-def _check_contents(
-    profile: Profile, mine: Iterable[MonitorSpec], plan: Plan, place: Path, findings: Findings
-) -> None:
+def _check_contents(profile: Profile, mine: Iterable[MonitorSpec], plan: Plan, place: Path, findings: Findings) -> None:
     """Whether the profile holds something for every monitor: its rows together, or one segment at least."""
     held = {(k.target, k.column, k.measure, k.params, k.by) for k in profile.contents}
     columns = {key.column for key in profile.contents if key.target == Target.COLUMN.value}
-    missing: list[str] = []
-    newer: list[str] = []
+    few = {name for name in columns if profile.kinds.get(name) == Kind.NUMERIC.value and name not in profile.layouts}
+    unlaid, newer, missing = [], [], []
     for spec in mine:
         measure = reference_measure(spec, plan)
-        if measure is not None:
-            key = Key.of(spec, measure, ())
-            if (key.target, key.column, key.measure, key.params, key.by) not in held:
-                known = spec.target is Target.STREAM or spec.column in columns
-                (newer if spec.default and known else missing).append(spec.id)
-    if newer and not missing:
+        key = None if measure is None else Key.of(spec, measure, ())
+        if key is None or (key.target, key.column, key.measure, key.params, key.by) in held:
+            continue
+        if spec.target is Target.COLUMN and spec.column in few:
+            unlaid.append(spec)
+        elif spec.default and (spec.target is Target.STREAM or spec.column in columns):
+            newer.append(spec.id)
+        else:
+            missing.append(spec.id)
+    if missing:
+        findings.mistake(place, f"it holds nothing for {_named(missing)}; make it again with this config")
+        return
+    _check_few(unlaid, place, findings)
+    if newer:
         findings.warning(
             place,
             f"it holds nothing for {_named(newer)}, defaults that are newer: they judge nothing until it is made again",
         )
-    if missing:
-        findings.mistake(place, f"it holds nothing for {_named(missing)}; make it again with this config")
+
+
+def _check_few(unlaid: Sequence[MonitorSpec], place: Path, findings: Findings) -> None:
+    """Where a column has too few values in the profile: what that means for defaults, and what to do with others."""
+    for default in (True, False):
+        ids = [spec.id for spec in unlaid if spec.default is default]
+        names = ", ".join(list(dict.fromkeys(spec.column for spec in unlaid if spec.default is default))[:NAMED_MAX])
+        told = f"it holds nothing for {_named(ids)}, for it was made of fewer than {LAYOUT_ROWS:,} values of {names}"
+        if ids and default:
+            findings.warning(place, f"{told}: they judge nothing")
+        elif ids:
+            findings.mistake(place, f"{told}; make it of more history, or give them another reference")
 
 
 def _named(ids: list[str]) -> str:

@@ -294,6 +294,19 @@ def test_a_profile_that_does_not_suit_is_refused_with_its_line(
     assert f"line 15: reference.profile: {said}" in told
 
 
+def test_too_few_values_of_a_column_are_called_that(world: World) -> None:
+    """Making it again of the same rows would give the same."""
+    world.profile("few", events(6, 600, START_MS))
+    told = world.run("check", world.config("few.yaml", "{profile: few.json}"), fails=2)
+    assert "for it was made of fewer than 1,000 values of amount; make it of more history, or give them another" in told
+    own = "  - {on: amount, by: [tier]}\n", "  - {name: rows, on: amount, detector: {adwin: auto}}\n"
+    text = CONFIG.replace(own[0], "").replace(own[1], "")
+    told = world.run("check", world.config("defaults.yaml", "{profile: few.json}", text))
+    assert "(amount-mean_shift, " in told
+    assert "for it was made of fewer than 1,000 values of amount: they judge nothing" in told
+    assert "newer" not in told
+
+
 def test_two_profiles_of_one_column_share_its_bins(world: World, normal: Path) -> None:
     world.profile("elsewhere", events(5, 6_000, START_MS))
     text = CONFIG.replace("{on: amount, by: [tier]}", "{on: amount, by: [tier], reference: {profile: elsewhere.json}}")
