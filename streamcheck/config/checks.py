@@ -9,7 +9,7 @@ from streamcheck.config.shadow import SHADOW, check_shadow
 from streamcheck.config.streams import Kpi, Labels, Predictions, Shadow, TimeSource
 from streamcheck.config.surface import PREDICTIONS
 from streamcheck.config.values import duration_text, loopback
-from streamcheck.config.wording import Usable
+from streamcheck.config.wording import REFERENCES, Usable
 from streamcheck.config.zones import names as zone_names
 from streamcheck.core.components import build, nearest
 from streamcheck.core.plan import MonitorSpec
@@ -173,8 +173,7 @@ def _check_references(usable: Usable, findings: Findings) -> None:
         elif reference.per is not None and usable.config.streams.predictions.model_version is None:
             findings.mistake((*here, "per"), "add model_version: FIELD under streams.predictions")
         elif not kinds and findings.document.has(here) and not _says_auto(findings, here, reference):
-            kinds_text = "auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"
-            findings.mistake(here, f"expected {kinds_text}")
+            findings.mistake(here, f"expected {REFERENCES}")
         else:
             _check_spans(here, reference, usable, findings)
 

@@ -34,7 +34,7 @@ class MonitorView:
 
     input: what the detector is fed; threshold: where it comes from; share: of the budget, 0 outside it;
     panes_per_alarm, alarms_per_week: what the share comes to, all segments together, None outside the budget;
-    split: how segments share it; limit: the score h above which it drifts, were all of the share one segment's, and of
+    split: how segments share it; limit: the score h above which it drifts, where there is one segment, and of each of
     ten (limit_of_ten). h is in standard errors for `scan`; where panes visibly scatter more than their rows do, and the
     reference's own panes tell how far, its statistic must exceed limit_of_panes. None what is not known before there
     are data. finds: drift, skew (against training data) or limit.
@@ -105,7 +105,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
     rows = issubclass(find("detector", spec.detector.name), RowDetector)
     in_budget = calibrated(spec)
     grant = granted(spec, plan.budget, plan.time.pane_ms)
-    judged = _detector(spec, grant) if spec.share and not rows else None
+    judged = _one_of(1 if spec.by else 0, spec, plan) if spec.share and not rows else None
     panes = _reference_panes(spec, plan)
     return MonitorView(
         id=spec.id,
@@ -131,7 +131,7 @@ def _view(spec: MonitorSpec, plan: Plan) -> MonitorView:
         alarms_per_week=grant.alarms_per_week if spec.share else None,
         split=_split(spec),
         limit=None if judged is None else _limit(judged),
-        limit_of_ten=_limit_of(10, spec, plan) if judged is not None and spec.by is not None else None,
+        limit_of_ten=_limit(_one_of(10, spec, plan)) if judged is not None and spec.by is not None else None,
         limit_of_panes=judged.statistic(panes) if isinstance(judged, Scan) and panes is not None else None,
         reference_panes=panes,
         default=spec.default,
@@ -162,10 +162,10 @@ def _detector(spec: MonitorSpec, grant: Grant) -> PaneDetector:
     return detector
 
 
-def _limit_of(segments: int, spec: MonitorSpec, plan: Plan) -> float | None:
-    """The threshold of each of so many segments, known when the reference is ready."""
-    part = Roll(segments).share(1, plan.limits.segments)
-    return _limit(_detector(spec, granted(spec, plan.budget, plan.time.pane_ms, part)))
+def _one_of(segments: int, spec: MonitorSpec, plan: Plan) -> PaneDetector:
+    """The detector of each of so many segments, known when the reference is ready; 0: of all rows together."""
+    part = Roll(segments).share(1, plan.limits.segments) if segments else 1.0
+    return _detector(spec, granted(spec, plan.budget, plan.time.pane_ms, part))
 
 
 def _reference_panes(spec: MonitorSpec, plan: Plan) -> int | None:

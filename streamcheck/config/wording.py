@@ -37,6 +37,8 @@ PLACEHOLDERS: dict[str, Any] = {
 }
 """What stands in for required settings that are missing or wrong, so that the rest can be checked."""
 
+REFERENCES = "auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"
+
 
 @dataclass(frozen=True, slots=True)
 class Usable:
@@ -106,6 +108,8 @@ def _report(document: Document, findings: Findings, broken: list[Any], unsure: l
                 expected = "expected a list"
             shown = document.shown(place)
             choices = () if document.varies(place) else part.get("ctx", {}).get("choices", ())
+            if part["type"] == "model_type" and path and path[-1] == "reference":
+                expected, choices = f"expected {REFERENCES}", choices or ("auto",)
             findings.mistake(place, f"{expected}, got {shown}", nearest(shown.strip("'"), choices))
 
 

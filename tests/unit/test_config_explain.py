@@ -10,6 +10,9 @@ from streamcheck.config.kafka_options import OPTIONS
 from streamcheck.config.load import load, loads
 from streamcheck.config.models import Config
 from streamcheck.config.schema import json_schema
+from streamcheck.core.components import build
+from streamcheck.core.rolls import Rolls
+from streamcheck.core.segments import SegmentTable
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "streamcheck" / "config" / "streamcheck.schema.json"
@@ -68,6 +71,26 @@ def test_auto_standardises_numbers_and_never_errors() -> None:
     assert errors.input == "every row as it is (0/1 and shares are never standardised)"
     assert (numbers.share, errors.share, ddm.share) == (1 / 2, 1 / 4, 1 / 4)
     assert ddm.input == "every row as it is (0/1 and shares are never standardised)"
+
+
+@pytest.mark.parametrize("segments", [1, 10])
+def test_the_threshold_of_a_segment_is_that_which_an_engine_gives_it(segments: int) -> None:
+    """Part of the share is kept for segments that come later, where there is one as where there are ten."""
+    text = (
+        "version: 1\nname: n\nreference: {first: 1h}\nstreams:\n"
+        "  predictions: {topic: p, time: {field: ts, unit: ms}, features: {a: numeric}, segments: [s]}\n"
+        "monitors:\n  - {on: a, by: [s], measure: mean_shift}\n"
+    )
+    loaded = loads(text, {})
+    table = SegmentTable(loaded.plan.segmentations[0], 100)
+    rolls = Rolls(loaded.plan, {table.segmentation.name: table})
+    for at in range(segments):
+        table.number((f"v{at}",))
+    by_segment = explain(loaded).monitors[1]
+    spec = next(spec for spec in loaded.plan.monitors if spec.id == by_segment.id)
+    detector = build("detector", "scan", {})
+    detector.calibrate(rolls.grant(spec, 1, (("s", "v0"),)).steps)
+    assert detector.limit == (by_segment.limit if segments == 1 else by_segment.limit_of_ten)
 
 
 def test_the_rate_that_the_join_bears() -> None:

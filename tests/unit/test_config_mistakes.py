@@ -100,6 +100,8 @@ SEMANTICS = [
     ("alerts: {", "reference: {first: 1h, rolling: 2h}\nalerts: {", "line 14: reference: expected one kind of reference, got first and rolling"),
     ("alerts: {", "reference: {over: 4w}\nalerts: {", "line 14: reference.over: over says how far back a season looks; add season: hour_of_day or hour_of_week"),
     ("alerts: {", "reference: {}\nalerts: {", "line 14: reference: expected auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}"),
+    ("alerts: {", "reference: autoo\nalerts: {", "line 14: reference: expected auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}, got 'autoo' (did you mean 'auto'?)"),
+    ("alerts: {", "reference: Auto\nalerts: {", "line 14: reference: expected auto, {first: 1h}, {rolling: 7d}, {season: hour_of_week, over: 4w} or {profile: FILE}, got 'Auto' (did you mean 'auto'?)"),
     ("alerts: {", "reference: {season: hour_of_week, over: 2d}\nalerts: {", "line 14: reference.over: the span is too short for season, which needs one week or more; got '2d'"),
     ("alerts: {", "reference: {rolling: 1ms}\nalerts: {", "line 14: reference.rolling: the span is too short for rolling, which needs a longer one; got '1ms'"),
     ("alerts: {", "reference: {rolling: 290s}\nalerts: {", "line 14: reference.rolling: the span is too short for rolling, which needs 30 panes of 10s (5m) before it compares; got '290s'"),
