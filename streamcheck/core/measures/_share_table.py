@@ -187,9 +187,10 @@ class ShareAccumulator:
     def scatter_within(self, slots: Sequence["ShareAccumulator"]) -> "Scattered":
         """Of each category that has a place here, as of a mean; by the slots that know it."""
         names = dict.fromkeys(name for slot in slots for name in slot.names if name in self.names)
-        full = [slot for slot in slots if slot.panes]
+        full = [(slot, not slot.rest) for slot in slots if slot.panes]
         return {
-            name: _empty().scatter_within([slot.share(name) for slot in full if slot.knows(name)]) for name in names
+            name: _empty().scatter_within([slot.share(name) for slot, whole in full if whole or name in slot.names])
+            for name in names
         }
 
     def seasoned(self, beside: "ShareAccumulator | None", weight: float, scatter: "Scattered") -> "ShareAccumulator":
@@ -197,8 +198,9 @@ class ShareAccumulator:
         made = ShareAccumulator()
         made.n, made.panes, made.square_rows = self.n, self.panes, self.square_rows
         near = beside if beside is not None and beside.panes else None
+        partial = [side for side in (self, near) if side is not None and side.rest]
         for name, within in scatter.items():
-            if not self.knows(name) or not (near is None or near.knows(name)):
+            if any(name not in side.names for side in partial):
                 continue
             made._enter(name)
             view = self.share(name).seasoned(None if near is None else near.share(name), weight, within)
