@@ -3,6 +3,7 @@
 All rows of every watched column are always looked at; a segment's from the moment on that it is asked for.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,12 +108,15 @@ class Look:
         return bars.histogram(then.astype(np.float64), now, layout, (low, high))
 
     def _categories(self, normal: CategoryAccumulator | ShareAccumulator) -> bars.Bars | None:
-        names = dict.fromkeys((*normal.counts, *(name for half in self.halves for name in half.names)))
-        then = [normal.counts.get(name, 0) for name in names]
-        now = [sum(half.names.get(name, 0) for half in self.halves) for name in names]
-        beyond = normal.n - sum(then), sum(half.beyond for half in self.halves)
-        before, since = np.array([beyond[0], *then], np.float64), np.array([beyond[1], *now], np.float64)
-        return bars.categories(before, since, list(names))
+        since: Counter[str] = Counter()
+        for half in self.halves:
+            since.update(half.names)
+        full = normal.rest if isinstance(normal, ShareAccumulator) else normal.beyond
+        names = dict.fromkeys((*normal.counts, *(() if full else since)))
+        then, now = [normal.counts.get(name, 0) for name in names], [since[name] for name in names]
+        beyond = normal.n - sum(then), since.total() - sum(now) + sum(half.beyond for half in self.halves)
+        before, after = np.array([beyond[0], *then], np.float64), np.array([beyond[1], *now], np.float64)
+        return bars.categories(before, after, list(names))
 
 
 class Looks:

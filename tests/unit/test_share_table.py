@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import streamcheck.core.measures
 import streamcheck.core.references  # noqa: F401 - both register their components
 from streamcheck.core.components import build
+from streamcheck.core.looks import Look
 from streamcheck.core.measures._share_table import NAMES_MAX, ShareAccumulator
 from streamcheck.core.measures.category_share import REST
 from streamcheck.core.room import Room, unlimited
@@ -140,3 +141,12 @@ def test_a_category_without_a_place_has_no_signal_and_counts_among_all_others():
         None,
         (0.5, pytest.approx(59 / 60)),
     ]
+
+
+def test_a_page_shows_it_among_all_others_on_both_sides():
+    reference, look = ShareAccumulator(), Look()
+    reference.add(pane([f"s{k}" for k in range(60)]))
+    look.add(0, pane(["s1"] * 30 + ["s59"] * 30))
+    shown = look.against(reference).bars
+    assert "s59" not in shown.names
+    assert (shown.names[-1], shown.now[-1]) == ("all others", 0.5)
