@@ -201,7 +201,7 @@ def test_shares_with_few_events_have_no_dispersion():
 def test_scale_and_shift_show_raw_numbers():
     rng = np.random.default_rng(4)
     layout = Layout.build(rng.normal(100.0, 5.0, 1_000))
-    reference, pane = rng.normal(100.0, 5.0, 2_000), rng.normal(130.0, 20.0, 100)
+    reference, pane = rng.normal(100.0, 5.0, 2_000), rng.normal(110.0, 20.0, 100)
     shift = signal("mean_shift", summary(pane, layout), [summary(reference, layout)])
     scale = signal("scale", summary(pane, layout), [summary(reference, layout)])
     assert (shift.level, shift.baseline) == (pytest.approx(pane.mean()), pytest.approx(reference.mean()))
