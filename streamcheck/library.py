@@ -2,8 +2,10 @@
 
 import heapq
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -181,7 +183,7 @@ class _Input:
 
     def _of_events(self, events: Iterator[Any]) -> Iterator[Records]:
         while block := list(islice(events, BLOCK_ROWS)):
-            values = [self._json(event) for event in block]
+            values = [self._json(event, self._next + at) for at, event in enumerate(block)]
             offsets = np.arange(self._next, self._next + len(block), dtype=np.int64)
             stamps = np.full(len(block), -1, np.int64) if self._step_ms is None else offsets * self._step_ms
             yield RawBatch(self.source, offsets, stamps, [None] * len(block), values, self._next + len(block))
@@ -191,13 +193,63 @@ class _Input:
 
         return batches_of(table, self.source, self._schema, self._next, BLOCK_ROWS)
 
-    @staticmethod
-    def _json(event: Any) -> bytes:
+    def _json(self, event: Any, row: int) -> bytes:
         if isinstance(event, bytes):
             return event
         if not isinstance(event, Mapping):
             raise StreamcheckError(f"expected mappings, one an event, or a table; got {type(event).__name__}")
-        return orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        told = _dumped(event)
+        if told is None or b"null" in told:  # null may stand for NaN
+            told = _dumped(_spelled(event))
+        if told is None:
+            where, what = _unspeakable(_spelled(event)) or ("", event)
+            raise StreamcheckError(
+                f"streams.{self._schema.role.value}: row {row}, field {where}: expected a number, a text, true, false, "
+                f"None, a time, or lists and mappings of those; got {type(what).__name__}"
+            )
+        return told
+
+
+def _dumped(event: Any) -> bytes | None:
+    """The event as JSON; None where something in it is no value of JSON."""
+    try:
+        return orjson.dumps(event, default=_decimal, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return None
+
+
+def _decimal(value: Any) -> orjson.Fragment:
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value).__name__)
+    return _token(value) if value.is_finite() else _token(float(str(value).replace("sN", "N")))
+
+
+def _token(number: Any) -> orjson.Fragment:
+    """As Python's json writes it, also what is no JSON: NaN, Infinity, an integer of any size."""
+    text = str(number)
+    return orjson.Fragment({"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text))
+
+
+def _spelled(value: Any) -> Any:
+    """The same with numbers written out that orjson has no words for, and mappings of any kind as dicts."""
+    if isinstance(value, float | np.floating):
+        return value if math.isfinite(value) else _token(float(value))
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else _token(value)
+    if isinstance(value, Mapping):
+        return {name: _spelled(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(inner) for inner in value]
+    return [_spelled(inner) for inner in value.tolist()] if isinstance(value, np.ndarray) and value.ndim else value
+
+
+def _unspeakable(value: Any, where: str = "") -> tuple[str, Any] | None:
+    """Which field holds what JSON has no word for?"""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        paths = ((f"{where}.{name}" if where else str(name), inner) for name, inner in items)
+        return next((found for path, inner in paths if (found := _unspeakable(inner, path))), None)
+    return (where, value) if _dumped(value) is None else None
 
 
 def _alerts(outcome: Outcome) -> list[Alert]:

@@ -2,12 +2,16 @@
 
 import itertools
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
@@ -17,6 +21,7 @@ import streamcheck
 from streamcheck import Watch, replay
 from streamcheck.adapters.simulate import LABELS, PREDICTIONS, PaymentsStream
 from streamcheck.cli import main
+from streamcheck.core.types import FieldStatus, StreamRole
 from streamcheck.errors import ConfigError, StreamcheckError
 
 CONFIG = {
@@ -136,6 +141,45 @@ def test_what_cannot_be_read_is_counted() -> None:
     watch = Watch(CONFIG)
     watch.predictions([{"event_id": "a", "ts": "yesterday", "amount": 1}, b"nonsense"])
     assert sum(watch.rejected().values()) == 2
+
+
+def columns(amounts: list[Any]) -> tuple[list[int], list[float]]:
+    """Status and value of each amount, as the engine is given them."""
+    rows = [{"event_id": f"e{i}", "ts": 1_772_323_200_000 + i, "amount": v} for i, v in enumerate(amounts)]
+    [batch] = Watch(CONFIG)._input(StreamRole.PREDICTIONS).batches(rows)
+    return batch.status[0].tolist(), batch.numeric[0].tolist()
+
+
+def test_numbers_that_are_not_finite_are_broken_not_missing() -> None:
+    """As in the bytes that Python's json writes, and so as from Kafka."""
+    broken = [math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf"), Decimal("NaN"), 10**400]
+    status, _ = columns([*broken, None, 1.5])
+    assert status == [FieldStatus.NON_FINITE] * len(broken) + [FieldStatus.MISSING, FieldStatus.OK]
+    rows = [{"event_id": str(i), "ts": i, "amount": v, "list": [v, {"x": v}]} for i, v in enumerate(broken[:3])]
+    same = Watch(CONFIG)._input(StreamRole.PREDICTIONS)
+    assert [same._json(row, 0) for row in rows] == [json.dumps(row, separators=(",", ":")).encode() for row in rows]
+
+
+def test_decimals_and_large_numbers_are_numbers() -> None:
+    amounts = [Decimal("1.5"), Decimal("1E+2"), 10**30, np.int64(3), np.float32(0.5), -(2**70)]
+    assert columns(amounts) == ([FieldStatus.OK] * 6, [1.5, 100.0, 1e30, 3.0, 0.5, -float(2**70)])
+
+
+def test_events_may_be_mappings_of_any_kind() -> None:
+    event = {"event_id": "a", "ts": 1_772_323_200_000, "inner": MappingProxyType({"x": 1})}
+    watch = Watch(CONFIG)
+    watch.predictions([MappingProxyType(event)])
+    assert watch.rejected() == {}
+
+
+@pytest.mark.parametrize("value", [{1}, 1j, object()])
+def test_a_value_that_no_event_can_hold_is_named_with_field_and_row(value: Any) -> None:
+    watch = Watch(CONFIG)
+    watch.predictions([{"event_id": "a", "ts": 1_772_323_200_000}])
+    rows = [{"event_id": "b", "ts": 1_772_323_200_000}, {"event_id": "c", "more": [0, {"amount": value}]}]
+    told = rf"predictions: row 2, field more\.1\.amount: .* got {type(value).__name__}"
+    with pytest.raises(StreamcheckError, match=told):
+        watch.predictions(rows)
 
 
 @pytest.mark.parametrize("rows", [[3], ["text"], [None]])
