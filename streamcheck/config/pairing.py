@@ -87,7 +87,9 @@ class Pairing:
         """Why the measure says nothing about the subject; None when it does."""
         needs = measures()[measure].needs
         if explicit and subject.target is Target.LABELLED and measure != subject.name:
-            return f"{subject.name} is a measure itself; leave measure out, or write on: {measure}"
+            suits = needs in subject.needs and self.surface.obstacle(needs) is None
+            instead = f", or write on: {measure}" if suits else ""
+            return f"{subject.name} is a measure itself; leave measure out{instead}"
         if needs not in subject.needs:
             suited = [name for name, cls in measures().items() if cls.needs in subject.needs]
             return f"{measure} says nothing about {subject.name}; measures for it: {', '.join(suited)}"

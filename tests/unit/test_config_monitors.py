@@ -259,6 +259,8 @@ MISTAKES = [
     ("  - {on: amount, measure: psi, detector: adwin}\n", "monitors[0].measure: adwin reads rows, not a measure of them; leave measure out"),
     ("  - {on: amount, measure: category_share}\n", "monitors[0].measure: category_share says nothing about amount; measures for it: FITTING"),
     ("  - {on: accuracy, measure: f1}\n", "monitors[0].measure: accuracy is a measure itself; leave measure out, or write on: f1"),
+    ("  - {on: accuracy, measure: psi}\n", "monitors[0].measure: accuracy is a measure itself; leave measure out"),
+    ("  - {on: accuracy, measure: mae}\n", "monitors[0].measure: accuracy is a measure itself; leave measure out"),
     ("  - {on: score, measure: out_of_range}\n", "monitors[0].measure: out_of_range needs a range: score: {kind: numeric, range: [LOW, HIGH]}"),
     ("  - {on: amount, window: {rows: 10}}\n", "monitors[0].window: a window is for labelled qualities such as accuracy; other measures are taken per pane"),
     ("  - {on: amount, block: 10}\n", "monitors[0].block: a block is for labelled qualities such as accuracy; other measures are taken per pane"),
