@@ -7,7 +7,7 @@ restarts.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from streamcheck.core import alerts
+from streamcheck.core import alerts, records
 from streamcheck.core.alerts import Alert, Change
 from streamcheck.core.board import Board
 from streamcheck.core.buffers import Mark
@@ -346,7 +346,7 @@ class Engine:
             incident = self.incidents.of(key, change.transition.opened_ms)
             if self.board.watcher is not None:
                 self.board.watcher.published(change, key, incident)
-            record = alerts.record(self.plan.name, self.lineage, self.sequence, incident, change)
+            record = records.record(self.plan.name, self.lineage, self.sequence, incident, change)
             self.digest = alerts.digest(self.digest, record.decode())
             if change.transition.state == "resolved":
                 self.incidents.close(key)

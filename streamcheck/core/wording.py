@@ -45,7 +45,20 @@ def apart(first: float, second: float) -> tuple[str, str]:
     >>> apart(49.7, 79.04), apart(1e9, 1e9 + 1.25), apart(5.0, 5.0)
     (('49.7', '79.04'), ('1,000,000,000', '1,000,000,001'), ('5', '5'))
     """
-    said, figures = (number(first), number(second)), 4
+    return _with_figures((number(first), number(second)), first, second)
+
+
+def differing(first: float, second: float) -> tuple[str, str]:
+    """The same as sentences of alerts say numbers: four figures, with an exponent where that is shorter.
+
+    >>> differing(49.7, 123456.0), differing(1e9, 1e9 + 1.25), differing(0.99991, 0.99992)
+    (('49.7', '1.235e+05'), ('1,000,000,000', '1,000,000,001'), ('0.99991', '0.99992'))
+    """
+    return _with_figures((f"{first:.4g}", f"{second:.4g}"), first, second)
+
+
+def _with_figures(said: tuple[str, str], first: float, second: float) -> tuple[str, str]:
+    figures = 4
     while said[0] == said[1] and first != second and figures < _FIGURES_MAX:
         figures += 1
         said = f"{first:,.{figures}g}", f"{second:,.{figures}g}"

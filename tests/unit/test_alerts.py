@@ -6,11 +6,12 @@ import orjson
 import pytest
 
 from streamcheck.core import codec
-from streamcheck.core.alerts import AlertTracker, Change, Finding, Known, Transition, alert_id, record, summarise
+from streamcheck.core.alerts import AlertTracker, Change, Finding, Known, Transition, alert_id
 from streamcheck.core.engine import Engine, Outcome
 from streamcheck.core.incidents import LONG_PANES, NEAR_PANES
 from streamcheck.core.plan import AlertRule, ComponentSpec, MonitorSpec, Plan, Schema, Target, TimeRules
 from streamcheck.core.readings import AlertState
+from streamcheck.core.records import record, summarise
 from streamcheck.core.types import StreamRole
 
 PANE_MS = 1_000
@@ -199,6 +200,27 @@ def test_a_summary_never_contradicts_its_numbers(value: float, direction: int, v
     spec = replace(SPEC, measure=ComponentSpec("scale"), detector=ComponentSpec("scan"))
     said = summarise(Change(spec, (), "standard deviation", replace(CHANGE.transition, finding=finding)))
     assert said.startswith(f"amount {verb} from 11.9 to {value:.4g} ")
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "said"),
+    [
+        (1e9, 1e9 + 1.25, "rose from 1,000,000,000 to 1,000,000,001 (mean"),
+        (0.99991, 0.99992, "rose from 0.99991 to 0.99992 (mean"),
+        (1e-9, 1.00001e-9, "rose from 1e-09 to 1.00001e-09 (mean"),
+        (5.0, 5.0, "rose from 5 to 5 (mean"),
+    ],
+)
+def test_numbers_that_differ_are_told_apart(reference: float, value: float, said: str) -> None:
+    finding = replace(DETECTED, value=value, reference=reference, direction=1)
+    spec = replace(SPEC, measure=ComponentSpec("mean_shift"), detector=ComponentSpec("scan"))
+    change = Change(spec, (), "mean", replace(CHANGE.transition, finding=finding))
+    assert said in summarise(change)
+    limited = replace(finding, threshold=reference)
+    drawn = replace(change, spec=replace(spec, detector=ComponentSpec("threshold")))
+    text = summarise(replace(drawn, transition=replace(CHANGE.transition, finding=limited)))
+    at, limit = text.split(" is ")[1].split(" (")[0].split(", above its limit ")
+    assert (at == limit) == (value == reference)
 
 
 def test_two_segments_are_both_named():

@@ -11,8 +11,9 @@ from streamcheck.adapters.web.words import against, limited
 from streamcheck.config.explain import explain
 from streamcheck.config.load import loads
 from streamcheck.core import saving
-from streamcheck.core.alerts import Change, Finding, Transition, summarise
+from streamcheck.core.alerts import Change, Finding, Transition
 from streamcheck.core.orders import Acknowledge, Rebaseline
+from streamcheck.core.records import summarise
 
 START_MS = 1_772_323_200_000
 PER_PANE = 10

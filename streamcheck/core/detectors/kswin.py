@@ -28,8 +28,8 @@ class KSWIN(RiverDetector):
 
     Raab, Heusinger and Schleif (2020), Reactive soft prototype computing for concept drift streams. Rows: any finite
     number. One test per row: slow (0.02 ms a row), and about 140 alarms in 100,000 stable rows by default; a smaller
-    alpha means fewer. Random, with a seed made of the monitor's id and segment: the same in every run. State: the window,
-    the generator. `score`: -log10 of the p value. `since`: the newest rows that were compared.
+    alpha means fewer. Random, with a seed made of the monitor's id and segment: the same in every run. State: the
+    window, the generator. `score`: -log10 of the p value. `since`: the newest rows that were compared.
 
     >>> import numpy as np
     >>> verdict = KSWIN(alpha=1e-6).step(np.concatenate([np.arange(200) % 7, np.arange(40) % 7 + 5]).astype(float))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from streamcheck.core.alerts import Change, summarise
+from streamcheck.core.alerts import Change
 from streamcheck.core.engine import Engine
 from streamcheck.core.instances import Span
 from streamcheck.core.labelled import LabelledPane
@@ -17,6 +17,7 @@ from streamcheck.core.measures._categories import CategoryAccumulator
 from streamcheck.core.measures.psi import HistogramAccumulator
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import MonitorSpec, Plan, Role, Segmentation, Target
+from streamcheck.core.records import summarise
 from streamcheck.core.summaries import Layout
 from streamcheck.core.types import FloatArray
 from streamcheck.core.watching import Step, Watcher
