@@ -154,8 +154,11 @@ def test_a_segment_is_asked_for_and_all_rows_are_not() -> None:
 
 def test_what_the_alert_found_moved() -> None:
     evidence = {
-        "quantiles": {"at": [0.1, 0.9], "before": [1.0, 2.0], "after": [3.0, 4.0]},
-        "bins": [{"from": 5.0, "to": None, "before": 0.1, "after": 0.6}],
+        "quantiles": {"at": [0.1, 0.5, 0.9], "before": [1.0, 1e9, 2.0], "after": [3.0, 1e9 + 1, None]},
+        "bins": [
+            {"from": 5.0, "to": None, "before": 0.1, "after": 0.6},
+            {"name": "above 5", "from": 5.000000000000001, "to": None, "before": 0.2, "after": 0.0},
+        ],
         "categories": [{"category": "<b>DE</b>", "before": 0.0, "after": 1.0}],
     }
     alert = record(1, monitor="amount-shift", segment={}, summary="it rose; by 5", evidence=evidence)
@@ -163,6 +166,9 @@ def test_what_the_alert_found_moved() -> None:
     text = show(replace(LIVE, alerts=book), address("amount-shift", ())).text
     assert "it rose by 5" in text
     assert "10 % lie below 1 3" in text
+    assert "50 % lie below 1,000,000,000 1,000,000,001" in text
+    assert "90 % lie below 2 –" in text
+    assert "above 5 20.0 % 0.0 %" in text
     assert "5 and above 10.0 % 60.0 %" in text
     assert "<b>DE</b> 0.0 % 100.0 %" in text
 

@@ -13,7 +13,7 @@ from streamcheck.adapters.web.words import address, against, known, limited, sho
 from streamcheck.core.components import components
 from streamcheck.core.moved import between
 from streamcheck.core.readings import NUMBERS, AlertState, Comparison, Reading, Trail
-from streamcheck.core.wording import NOTHING, counted, instant, moment, number, percent
+from streamcheck.core.wording import NOTHING, apart, counted, instant, moment, number, percent
 from streamcheck.runtime.telemetry import AlertReading, Snapshot, segment_text
 
 TABLE_ROWS = 30
@@ -207,7 +207,9 @@ def _moved(alert: AlertReading | None) -> tuple[tuple[str, str, str], ...]:
     found = evidence.get("quantiles")
     if isinstance(found, dict):
         for at, before, after in zip(found["at"], found["before"], found["after"], strict=True):
-            rows.append((f"{100 * at:g} % lie below", number(before), number(after)))
+            known = before is not None and after is not None
+            said = apart(before, after) if known else (number(before), number(after))
+            rows.append((f"{100 * at:g} % lie below", *said))
     named = [(one.get("name") or between(one["from"], one["to"]), one) for one in evidence.get("bins", ())]
     named += [(one["category"], one) for one in evidence.get("categories", ())]
     rows += [(name, percent(one["before"]), percent(one["after"])) for name, one in named]
