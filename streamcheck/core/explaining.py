@@ -105,6 +105,8 @@ class _Others:
             return {}, ""
         if finding.value is None or finding.reference is None or own.seen is None:
             return {}, ""
+        if finding.value == finding.reference:
+            return {}, ""
         size = measure.size(finding.value, finding.reference, own.seen.normal)
         words = [f"{_signed(value)}{UNITS[unit]}" for unit, value in size.items()]
         return ({"size": dict(size)}, "by " + ", ".join(words)) if words else ({}, "")

@@ -107,7 +107,9 @@ def _moved(change: Change, noun: str, rows: str, since: str) -> str:
         few = f"{noun} of the newest {finding.rows} rows {value}, {reference} before"
         return f"{verbs[finding.direction]} since about {since} (seen by {spec.detector.name}; {few})"
     # a signal need not go the way of the numbers that stand for it: scores of rows are bounded, a spread is not
-    verb = verbs[finding.direction if seen in (0, finding.direction) else 0]
+    verb = verbs[finding.direction if seen == finding.direction else 0]
     newest = dict(finding.evidence).get(NEWEST)
     lately = f", {differing(newest['mean'], finding.value)[0]} of the newest {newest['rows']}" if newest else ""
-    return f"{verb} from {reference} to {value} ({noun}{rows}{lately}) since about {since}"
+    # sums take huge values as VALUE_MAX: numbers that are equal tell nothing
+    numbers = f" from {reference} to {value}" if seen else ""
+    return f"{verb}{numbers} ({noun}{rows}{lately}) since about {since}"
