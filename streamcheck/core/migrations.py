@@ -4,6 +4,7 @@ Every part of the state (see saving.py) carries the version it was written in. A
 raises VERSION and adds, for each part that has changed, one pure function from the former version to the next.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ VERSION = 16
 
 THIN_ROWS = 10
 """Rows in a pane, on average, below which `scale` up to format 12 gave another mean than it does now."""
+
+COUNT_SHIFT = 0.1
+"""Half of the change that an open alert of volume up to format 15 is taken for at most, as a part of the expected."""
 
 FIRING = 2
 """An alert's state, as it has always been written."""
@@ -172,11 +176,29 @@ def _layout_15(old: State) -> State:
 
 
 def _monitor_15(old: State) -> State:
-    """Of what came with an alert open nothing was kept."""
+    """Of what came with an alert open nothing was kept; charts of volume had other sums."""
     instance = old["instance"]
     if not isinstance(instance, dict) or "normal" not in instance:
         return old
-    return {**old, "instance": {**instance, "normal": _everywhere(instance["normal"], _putting_aside)}}
+    instance = {**instance, "normal": _everywhere(instance["normal"], _putting_aside)}
+    if old["made_of"][1] == "volume":
+        instance = _everywhere(instance, _counting)
+    return {**old, "instance": instance}
+
+
+def _counting(state: State) -> State | None:
+    """What charts of counts hold now. How much came, and how much was expected, was not kept: both begin with 0.
+
+    Half of an open alert's shift was in standard deviations: now in parts of what is expected, a tenth at most, which
+    ends the alert no sooner than it should.
+    """
+    if "before" not in state:
+        return None
+    sums = {name: state[name].copy() for name in ("total", "before")}
+    for held in sums.values():
+        held[3:] = 0.0
+    shift, evidence = state["return"]
+    return {**state, **sums, "return": [math.copysign(min(abs(shift), COUNT_SHIFT), shift), evidence]}
 
 
 def _putting_aside(state: State) -> State | None:

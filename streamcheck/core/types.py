@@ -139,7 +139,7 @@ class Background(NamedTuple):
     rows the reference, and a pane as large as the signal's, are worth; lag1, decay: correlation of neighbouring panes,
     lag1 * decay^(i-1) at distance i (0 where none is visible); skew: the skewness of what has a weight of 1: of a pane
     that is a count (1 / sqrt(what is expected) if events come by themselves), of a row (0 where rows are like normal
-    ones).
+    ones); counted: whether the signal is how much came, as a part of what is expected, which may move with the hour.
     """
 
     panes: int
@@ -149,6 +149,7 @@ class Background(NamedTuple):
     lag1: float = 0.0
     decay: float = 0.0
     skew: float = 0.0
+    counted: bool = False
 
 
 class Signal(NamedTuple):

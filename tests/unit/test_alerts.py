@@ -225,7 +225,8 @@ def test_numbers_that_differ_are_told_apart(reference: float, value: float, said
 def test_a_summary_names_no_numbers_that_tell_nothing() -> None:
     """Of values of 1e302, sums take each as 1e140: "rose from 1e+140 to 1e+140"."""
     finding = replace(DETECTED, value=1e140, reference=1e140, direction=1)
-    said = summarise(Change(SPEC, (), "mean", replace(CHANGE.transition, finding=finding)))
+    spec = replace(SPEC, measure=ComponentSpec("mean_shift"), detector=ComponentSpec("scan"))
+    said = summarise(Change(spec, (), "mean", replace(CHANGE.transition, finding=finding)))
     assert said.startswith("amount changed (mean of 812 rows) since about")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from streamcheck.core.components import State
 from streamcheck.core.detectors._dating import Dated, beginnings, dated
 from streamcheck.core.detectors._grown import GROWN_BYTES, Grown, Usual
-from streamcheck.core.detectors._statistics import deviations, judged, returned, scores, since
+from streamcheck.core.detectors._statistics import deviations, half_shift, judged, returned, scores, since
 from streamcheck.core.detectors._steps import Steps, columns
 from streamcheck.core.detectors._sums import SUMS_BYTES, ChartWindows, Sums
 from streamcheck.core.types import BoolArray, FloatArray, IntArray, Signal, Verdict
@@ -58,7 +58,7 @@ class Bank:
         self.alarm_at: IntArray = np.zeros(0, np.int64)
         """When the change began, in ms."""
         self.shift: FloatArray = np.zeros(0)
-        """Half of what raised the alarm: of a mean in standard deviations of a row, of a share as it is."""
+        """Half of what raised the alarm, as `half_shift` has it."""
         self.evidence: FloatArray = np.zeros(0)
         """For a return to the reference."""
         self._opened: dict[int, Dated] = {}
@@ -164,8 +164,7 @@ class Bank:
             self.alarm[chart] = 1 if foremost.z[at] > 0 else -1
             one = slice(place, place + 1)
             self.open(chart, at_ms, self._dated(chart, steps.taken(one), usual.taken(one), int(self.alarm[chart])))
-            moved = held[0] - held[2] if steps.share[place] else held[0]
-            self.shift[chart] = 0.5 * (moved / held[1] - usual.offset[place])
+            self.shift[chart] = half_shift(held, steps, usual, place)
             self.evidence[chart] = 0.0
             self.grown.doubt(chart)
 

@@ -7,7 +7,7 @@ import numpy as np
 from streamcheck.core.detectors._bank import RESOLVED, Bank
 from streamcheck.core.detectors._dating import Dated, beginnings, dated
 from streamcheck.core.detectors._grown import Usual
-from streamcheck.core.detectors._statistics import deviations, judged, returned, scores, since
+from streamcheck.core.detectors._statistics import deviations, half_shift, judged, returned, scores, since
 from streamcheck.core.detectors._steps import Steps, Which
 from streamcheck.core.detectors._sums import ALL_SLOTS
 from streamcheck.core.detectors._windows import LENGTHS, LEVEL_OF, LEVELS_MAX, SLOTS, levels_for, windows_of
@@ -114,8 +114,7 @@ class Course:
         held = past.held(slot, at)
         bank.alarm[chart] = self._direction = 1 if z > 0 else -1
         bank.open(chart, self._at_ms, self._dated(steps, usual, past, at))
-        moved = held[0] - held[2] if steps.share[at] else held[0]
-        bank.shift[chart] = 0.5 * (moved / held[1] - usual.offset[at])
+        bank.shift[chart] = half_shift(held, steps, usual, at)
         bank.evidence[chart] = 0.0
         bank.grown.doubt(chart)
 

@@ -11,6 +11,8 @@ from streamcheck.core.detectors._windows import freed, inflation
 from streamcheck.core.types import BoolArray, FloatArray, IntArray
 
 FREEDOM_MIN = 2.0
+ROUNDING = 1e-12
+"""A level that is so small a part of the reference's is what sums leave of 0."""
 RETURN_STEPS = 32
 """The return test allows for the correlation of so many steps."""
 DOUBT = 1.5
@@ -37,16 +39,41 @@ class Windows(Protocol):
 
 
 def since(held: FloatArray | None, steps: Steps, place: int) -> tuple[float | None, int | None]:
-    """What people see of a window with these sums (None: there is none), as a level, and its rows."""
+    """What people see of a window with these sums (None: there is none), as a level, and its rows.
+
+    Of a count: as many as are usual in the newest step, times all that came for all that were expected; rows that came.
+    """
     if held is None:
         return None, None
-    seen = held[0] / held[1] if steps.share[place] else steps.baseline[place] + held[3] / max(held[4], 1.0)
+    baseline = steps.baseline[place]
+    if steps.counted[place]:
+        usual = steps.pane_rows[place]
+        seen = float(held[3] * (baseline / usual) * (usual / held[4])) if usual > 0.0 else None
+        return seen, round(float(held[3]))
+    seen = held[0] / held[1] if steps.share[place] else baseline + held[3] / max(held[4], 1.0)
+    if abs(seen) <= ROUNDING * abs(baseline):
+        seen = 0.0
     return float(seen) if held[1] > 0.0 else None, round(float(held[4]))
+
+
+def half_shift(held: FloatArray, steps: Steps, usual: Usual, place: int) -> float:
+    """Half of what raised an alarm by a window with these sums that ends with this step.
+
+    Of a share as it is, of a mean in standard deviations of a row. Of a count as a part of what is expected: where that
+    goes with the hour, no rows at all are many standard deviations at noon, and hardly one at night.
+    """
+    moved, offset = (held[0] - held[2] if steps.share[place] else held[0]) / held[1], usual.offset[place]
+    if steps.counted[place]:
+        part = steps.parts[place]
+        moved, offset = held[3] / held[4] - 1.0 if held[4] > 0.0 else moved * part, offset * part
+    return float(0.5 * (moved - offset))
 
 
 def returned(steps: Steps, usual: Usual, shift: FloatArray) -> FloatArray:
     """How much each step says for "as the reference" against "half of the alarm's shift": log-likelihood ratios."""
     added, weight, expected = steps.sums[:3]
+    if steps.counted.any():
+        shift = np.where(steps.counted, shift / np.where(steps.counted, steps.parts, 1.0), shift)
     mean = -shift * (added - weight * (usual.offset + shift / 2.0))
     level = within(expected / np.maximum(weight, 1e-300) + usual.offset)
     raised = within(level + shift)

@@ -17,9 +17,12 @@ SHARE_MIN = 1e-4
 """Shares nearer to 0 or 1 are taken for this where a logarithm or a spread is wanted: one event must not decide."""
 TOTALS = 5
 """Running sums of a chart. Of a mean: its deviation from the reference, its weight, the reference's error, deviation
-of what people see times rows, rows. Of a share: events, rows, expected events, the reference's error, raw rows."""
+of what people see times rows, rows; of a mean that is a count against what is expected, as
+the last two rows that came, and rows expected. Of a share: events, rows, expected events, the reference's error, raw
+rows."""
 NUMBERS = TOTALS + 7
-"""What `numbers` says of a signal."""
+"""What `numbers` says of a signal, beginning with MEAN, SHARE or COUNT."""
+MEAN, SHARE, COUNT = 0.0, 1.0, -1.0
 BLOCK = 1_024
 """Steps whose windows are worked out in one go: what they come to on the way stays in a core's own cache."""
 
@@ -32,6 +35,8 @@ class Steps(NamedTuple):
 
     table: FloatArray
     share: BoolArray
+    counted: BoolArray
+    """Means that are of how much came, as a part of what is expected."""
     sums: FloatArray
     """(TOTALS, N): what they add to the running sums."""
     baseline: FloatArray
@@ -52,6 +57,11 @@ class Steps(NamedTuple):
         usual = within(self.baseline)
         return np.where(self.share, np.sqrt(usual * (1.0 - usual)), 1.0)
 
+    @property
+    def parts(self) -> FloatArray:
+        """A count's standard deviation of a row, as a part of what is expected."""
+        return np.asarray(self.skew * np.sqrt(self.sums[1]))
+
     def kinds(self) -> Iterator[tuple[bool, IntArray | slice]]:
         """Whether they are shares, and places of some: of means, then of shares, at most BLOCK at a time."""
         n, shares = len(self.share), np.flatnonzero(self.share)
@@ -64,7 +74,7 @@ class Steps(NamedTuple):
 
 def named(table: FloatArray) -> Steps:
     """Columns of `numbers`, (NUMBERS, N)."""
-    return Steps(table, table[0] != 0.0, table[1 : TOTALS + 1], *table[TOTALS + 1 :])
+    return Steps(table, table[0] == SHARE, table[0] == COUNT, table[1 : TOTALS + 1], *table[TOTALS + 1 :])
 
 
 def chosen(which: BoolArray, yes: Callable[[], FloatArray], no: Callable[[], FloatArray]) -> FloatArray:
@@ -94,13 +104,13 @@ def numbers(signal: Signal) -> tuple[float, ...]:
     """What one signal comes to; see TOTALS."""
     value, center, se, rows, level, baseline, events, center_se, known = signal
     if known is None:
-        freedom, lag1, decay, weight, pane_rows, skew = KNOWN_PANES, 0.0, 0.0, 1.0, float(rows), 0.0
+        freedom, lag1, decay, weight, pane_rows, skew, counted = KNOWN_PANES, 0.0, 0.0, 1.0, float(rows), 0.0, False
     else:
-        panes, pane_rows, worth, weight, lag1, decay, skew = known
+        panes, pane_rows, worth, weight, lag1, decay, skew, counted = known
         freedom = panes - 1
         if events is not None:
             sums = (events * weight / rows, weight, weight * baseline, weight / worth**0.5, rows)
-            return (1.0, *sums, baseline, freedom, lag1, decay, pane_rows, 0.0)
+            return (SHARE, *sums, baseline, freedom, lag1, decay, pane_rows, 0.0)
     own = max(se**2 - center_se**2, 0.0) ** 0.5
     own = max(own, 1e-6 * se)
     z, root, away = (value - center) / own, weight**0.5, level - baseline
@@ -108,5 +118,13 @@ def numbers(signal: Signal) -> tuple[float, ...]:
         z = PANE_SHARE_MAX if z > 0.0 else -PANE_SHARE_MAX
     if not -LEVEL_MAX <= away <= LEVEL_MAX:
         away = LEVEL_MAX if away > 0.0 else -LEVEL_MAX
-    sums = (root * z, weight, root * center_se / own, away * rows, rows)
-    return (0.0, *sums, baseline, freedom, lag1, decay, pane_rows, skew)
+    shown = (_came(signal, pane_rows), pane_rows) if counted else (away * rows, rows)
+    sums = (root * z, weight, root * center_se / own, *shown)
+    return (COUNT if counted else MEAN, *sums, baseline, freedom, lag1, decay, pane_rows, skew)
+
+
+def _came(signal: Signal, pane_rows: float) -> int:
+    """The rows behind a count, which people may see in another unit. Its own `rows` are those expected, if more."""
+    if signal.baseline > 0.0:
+        return round(signal.level * pane_rows / signal.baseline)
+    return signal.rows if signal.level else 0

@@ -29,8 +29,9 @@ class Scan(PaneDetector):
     freedom.
 
     Drifts once the largest |z| exceeds h, and until a return: a CUSUM of the log-likelihood ratio of the reference to
-    half of what raised the alarm, ended at log 1000. calibrate(arl) takes h from log arl = h^2/2 - log h + 1.5, with a
-    factor of 1.5 to spare, and of 2.25 where panes visibly scatter. No window reaches back before the end of an alarm.
+    half of what raised the alarm (of a count: in parts of what is expected), ended at log 1000. calibrate(arl) takes h
+    from log arl = h^2/2 - log h + 1.5, with a factor of 1.5 to spare, and of 2.25 where panes visibly scatter. No
+    window reaches back before the end of an alarm.
     `score`: the largest |z|, as a normal number of the same tail, above h while an alarm is open. `change_at`: where
     the change most likely began, of all steps that sums are kept of (each of the last 17, every second of 34 ...).
 

@@ -65,7 +65,7 @@ class Volume(Measure):
         sample = then.variance * then.n / (then.n - 1) if then.n > 1 else 0.0
         own, center = max(sample, expected), reference.mean_variance(max(sample, expected))
         evidence = max(summary.rows, math.ceil(expected))
-        known = reference.background(1, own)._replace(pane_rows=expected, skew=math.sqrt(own) / expected)
+        known = reference.background(1, own)._replace(pane_rows=then.mean, skew=math.sqrt(own) / expected, counted=True)
         se, center_se = math.sqrt(own + center) / expected, math.sqrt(center) / expected
         signal = Signal(summary.rows / expected, 1.0, se, evidence, float(summary.rows), then.mean)
         return judged(signal._replace(center_se=center_se, background=known))
