@@ -1,5 +1,6 @@
 """Monitors at work: for each segment a reference, a detector and an alert, stepped once per pane."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -257,8 +258,25 @@ def finding(
 ) -> Finding:
     """What a drifting pane detector found; more: evidence that is not in the signal; part: such as a category."""
     since = span.start_ms if verdict.change_at is None else verdict.change_at
-    numbers = (("signal", signal.value), ("expected", signal.center), ("standard_error", signal.se))
+    expected, baseline = _compared_with(signal, verdict.offset)
+    numbers = (("signal", signal.value), ("expected", expected), ("standard_error", signal.se))
     level = signal.level if verdict.level is None else verdict.level
     rows = signal.rows if verdict.rows is None else verdict.rows
     evidence = (*(((PART, part),) if part else ()), *numbers, *more, *between(verdict.between, span.end_ms))
-    return Finding(since, level, signal.baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)
+    return Finding(since, level, baseline, verdict.score, verdict.threshold, rows, verdict.direction, evidence)
+
+
+def _compared_with(signal: Signal, offset: float) -> tuple[float, float]:
+    """What the detector compared with, and the same for people; offset: as in Verdict.
+
+    People see the reference's where their numbers are others than those that are compared, as for normal scores.
+    """
+    known = signal.background
+    if not offset or known is None:
+        return signal.center, signal.baseline
+    if signal.events is None:
+        offset *= math.sqrt(max(signal.se**2 - signal.center_se**2, 0.0) * known.weight)
+    if known.skew:
+        return signal.center + offset, signal.baseline * (1.0 + offset)
+    same = signal.events is not None or (signal.value, signal.center) == (signal.level, signal.baseline)
+    return signal.center + offset, signal.baseline + offset if same else signal.baseline

@@ -181,7 +181,9 @@ class Verdict(NamedTuple):
     (ms) at which the change is estimated to have begun; direction: +1 rose, -1 fell, 0 unknown; level and rows: of the
     steps since then, where the detector has judged them together (None: those of the signal); between: two moments (ms)
     with the change between them 9 times of 10, where the detector can say and the drift begins with this signal (the
-    second None: the end of the signal's pane).
+    second None: the end of the signal's pane); offset: by how much what the detector compares with lies above the
+    signal's center, where it has learned more than the reference holds: of a share as it is, of a mean in standard
+    deviations of a row.
     """
 
     drifting: bool
@@ -192,6 +194,7 @@ class Verdict(NamedTuple):
     level: float | None = None
     rows: int | None = None
     between: tuple[int, int | None] | None = None
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,11 +1,17 @@
 """Do quiet steps join a reference that stays as it is, once no window holds them, and no others?"""
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+from streamcheck.core.components import build
 from streamcheck.core.detectors._bank import Bank
+from streamcheck.core.instances import Span
+from streamcheck.core.monitors import finding
+from streamcheck.core.summaries import StreamSummary
+from streamcheck.core.types import Signal, Verdict
 from tests.unit.test_scan import alarms, mean, scan, share
 
 OLDEST = 256 + 64
@@ -43,6 +49,38 @@ def test_the_level_that_has_joined_is_what_is_compared_with() -> None:
     before, after = np.array(told[250]), np.array(told[-500:]).mean(axis=0)
     assert before[0] == before[1]
     assert after[0] > after[1] + 0.25, "the longest windows no longer see the reference's own error"
+
+
+def test_an_alarm_names_the_level_that_was_compared_with() -> None:
+    """The share lies below the reference's for long; then it rises, but not up to that."""
+    detector = build("detector", "scan", {"side": "up", "h": 4.5})
+    detector.settle(settled=True)
+    usual, risen = share(32, before=0.08, rows=500), share(36, before=0.08, rows=500)
+    for at in range(4_000):
+        assert not detector.step(usual, at).drifting
+    verdict = next(v for at in range(4_000, 4_400) if (v := detector.step(risen, at)).drifting)
+    found = finding(risen, verdict, Span(4_000, 4_001))
+    assert found.value is not None
+    assert found.reference == pytest.approx(0.064, abs=0.001)
+    assert found.reference < found.value < 0.08
+    assert dict(found.evidence)["expected"] == pytest.approx(0.064, abs=0.001)
+
+
+def test_the_level_compared_with_is_said_in_the_unit_of_each_signal() -> None:
+    def told(signal: Signal, offset: float) -> tuple[float | None, float]:
+        found = finding(signal, Verdict(True, 5.0, 4.0, offset=offset), Span(0, 1))
+        return found.reference, dict(found.evidence)["expected"]
+
+    assert told(share(5), 0.0) == (0.1, share(5).center)
+    assert told(mean(1.0), 0.5) == pytest.approx((0.5, 0.5)), "rows scatter by 1"
+    assert told(mean(1.0)._replace(level=20.0, baseline=10.0), 0.5) == pytest.approx((10.0, 0.5)), "in other units"
+    volume = build("measure", "volume", {})
+    before = volume.accumulator()
+    for rows in (90, 100, 110) * 20:
+        before.add(StreamSummary(rows))
+    signal = volume.signal(StreamSummary(50), before)
+    part = math.sqrt(signal.se**2 - signal.center_se**2) * math.sqrt(signal.background.weight)
+    assert told(signal, -1.0) == pytest.approx((100.0 * (1.0 - part), 1.0 - part))
 
 
 def test_scatter_that_a_reference_missed_is_learned() -> None:

@@ -27,20 +27,21 @@ _SEEN = ("alarm", "alarm_at", "shift", "evidence")
 class Foremost(NamedTuple):
     """Of charts (N,) that must be told in full, by their places among those that stepped: the window that says most.
 
-    slot: where it begins, -1 where there is none; z: its statistic.
+    slot: where it begins, -1 where there is none; z: its statistic; offset: of what is usual from the reference.
     """
 
     places: IntArray
     slot: IntArray
     z: FloatArray
+    offset: FloatArray
 
     def taken(self, which: BoolArray) -> "Foremost":
         """Those of some charts."""
-        return Foremost(self.places[which], self.slot[which], self.z[which])
+        return Foremost(self.places[which], self.slot[which], self.z[which], self.offset[which])
 
     def among(self, places: IntArray) -> "Foremost":
         """The same, where only those at these places (ascending) are looked at, all of these among them."""
-        return Foremost(np.searchsorted(places, self.places), self.slot, self.z)
+        return self._replace(places=np.searchsorted(places, self.places))
 
 
 class Bank:
@@ -130,7 +131,7 @@ class Bank:
             if len(some):
                 best = every[:, some].argmax(axis=0)
                 places = np.arange(len(charts))[which][some]
-                found.append(Foremost(places, windows.slot(best, some), z[best, some]))
+                found.append(Foremost(places, windows.slot(best, some), z[best, some], usual.offset[places]))
         score = judged(largest, usual)
         if not found:
             return score, _NOBODY
@@ -188,14 +189,15 @@ class Bank:
         """What `judge` has found, chart by chart: while an alarm is open, the score stands above its threshold."""
         h = self.h[charts]
         found = list(map(_quiet, np.minimum(score, h).tolist(), h.tolist()))
-        for place, slot in zip(foremost.places.tolist(), foremost.slot.tolist(), strict=True):
+        for place, slot, _, offset in zip(*(column.tolist() for column in foremost), strict=True):
             chart = int(charts[place])
             direction, began = int(self.alarm[chart]), int(self.alarm_at[chart])
             if direction:
                 level, rows = since(self.sums.held(chart, slot) if slot >= 0 else None, steps, place)
                 shown = float(np.maximum(score[place], np.nextafter(h[place], np.inf)))
                 between = self.began(chart, at_ms)
-                found[place] = Verdict(True, shown, float(h[place]), began, direction, level, rows, between)  # noqa: FBT003
+                seen = (began, direction, level, rows, between, offset)
+                found[place] = Verdict(True, shown, float(h[place]), *seen)  # noqa: FBT003
         return found
 
     # ------------------------------------------------------------------ state
@@ -218,7 +220,7 @@ class Bank:
 
 CHART_BYTES = 3 * (SUMS_BYTES + 8 * 7 + GROWN_BYTES) // 2
 """Of a chart, with the room that a bank keeps for others."""
-_NOBODY = Foremost(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+_NOBODY = Foremost(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
 
 def _quiet(score: float, threshold: float) -> Verdict:

@@ -60,7 +60,8 @@ class Course:
         shown = np.where(opened, np.maximum(score, np.nextafter(self.h, np.inf)), np.minimum(score, self.h))
         if (drifting := np.flatnonzero(opened)).size:
             at = int(drifting[-1])
-            self.drifting, self._last = self.done + at, self._told(steps, past, int(slot[at]), at, float(shown[at]))
+            told = self._told(steps, usual, past, int(slot[at]), at, float(shown[at]))
+            self.drifting, self._last = self.done + at, told
         past.keep(bank, chart, number, self._at_ms)
         self.done += number
         return shown, opened
@@ -142,12 +143,13 @@ class Course:
         bank.evidence[chart] = evidence
         return stop
 
-    def _told(self, steps: Steps, past: "_Past", slot: int, at: int, shown: float) -> Verdict:
+    def _told(self, steps: Steps, usual: Usual, past: "_Past", slot: int, at: int, shown: float) -> Verdict:
         """The verdict of a step after which the alarm is open."""
         bank, chart = self._bank, self._chart
         level, rows = since(past.held(slot, at) if slot >= 0 else None, steps, at)
         began, between = int(bank.alarm_at[chart]), bank.began(chart, self._at_ms)
-        return Verdict(True, shown, self.h, began, self._direction, level, rows, between)  # noqa: FBT003
+        seen = (began, self._direction, level, rows, between, float(usual.offset[at]))
+        return Verdict(True, shown, self.h, *seen)  # noqa: FBT003
 
 
 class _Ends(NamedTuple):
