@@ -100,13 +100,14 @@ def test_a_category_that_finds_no_place_is_not_taken_for_one_that_never_comes(re
         made.observe(start_ms, pane([names[k] for k in rng.integers(60, size=rows).tolist()]), quiet=True)
 
 
-def test_parts_of_a_rolling_span_keep_the_places_of_those_before():
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_hours_and_parts_of_a_span_keep_the_places_of_those_before(reference):
     """Else what all of them know would shrink to nothing."""
     rng = np.random.default_rng(1)
-    _, made = bound("rolling", {"span_ms": DAY_MS})
-    for at in range(4 * 24 * 60 // MINUTES):
-        made.observe(MONDAY_MS + at * MINUTES * 60_000, pane([f"s{k}" for k in rng.integers(60, size=200)]), quiet=True)
-    assert len(made.baseline(MONDAY_MS + 4 * DAY_MS).names) == NAMES_MAX
+    _, made = bound(*reference)
+    for at in range(9 * 24 * 60 // MINUTES):
+        made.observe(MONDAY_MS + at * MINUTES * 60_000, pane([f"s{k}" for k in rng.integers(60, size=100)]), quiet=True)
+    assert len(made.baseline(MONDAY_MS + 9 * DAY_MS).names) == NAMES_MAX
 
 
 def test_what_either_does_not_know_goes_with_the_rest():

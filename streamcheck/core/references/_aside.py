@@ -56,10 +56,10 @@ class Aside:
         """Whether something was put aside in the hour that goes on."""
         return self._going is not None
 
-    def add(self, summary: Any) -> None:
-        """One more pane of the hour that goes on, if there is room for it."""
+    def add(self, summary: Any, like: Accumulator) -> None:
+        """One more pane of the hour that goes on, if there is room for it. like: what it will be added to."""
         if self._going is None:
-            self._going = Pool.within(self._room, self._make)
+            self._going = Pool.within(self._room, self._make, [like])
         if self._going is not None:
             self._going.add(summary)
 

@@ -65,7 +65,7 @@ class Calendar:
         self._follow(start_ms, summary)
         self._enter(start_ms)
         if self._open is None:
-            self._open = Pool.within(self._room, self._make)
+            self._open = Pool.within(self._room, self._make, [self.overall.content])
         if self._open is not None:  # an hour without room is an hour without panes: `content` falls back
             self._open.add(summary)
         return True
@@ -73,7 +73,7 @@ class Calendar:
     def put_aside(self, start_ms: int, summary: Any) -> None:
         """A pane that came with an alert open: it counts once the next week says the same."""
         self._enter(start_ms)
-        self._aside.add(summary)
+        self._aside.add(summary, self.overall.content)
 
     def foreign(self, start_ms: int) -> bool:
         """Whether a pane is compared with other hours of the week than its own, of which nothing is known yet."""
