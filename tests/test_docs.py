@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from streamcheck.cli import main
 from streamcheck.config.load import load
-from streamcheck.core import alerts
+from streamcheck.core import alerts, records
 from streamcheck.core.plan import ComponentSpec, MonitorSpec, Target
 from tools.gen_docs import pages
 
@@ -165,7 +165,7 @@ def test_the_alert_in_the_readme_has_the_fields_of_a_real_one() -> None:
     finding = alerts.Finding(0, 2.0, 1.0, None, None, 1, 1)
     transition = alerts.Transition("firing", 0, 0, 10_000, finding)
     change = alerts.Change(spec, (("tier", "premium"),), "mean", transition)
-    real = json.loads(alerts.record("payments", "77ab01c4e5d29f30", 1, "1c0d77e2a9b4", change))
+    real = json.loads(records.record("payments", "77ab01c4e5d29f30", 1, "1c0d77e2a9b4", change))
     shown = json.loads(block.text)
     assert list(shown) == list(real)
     assert shown["segment"] == real["segment"]

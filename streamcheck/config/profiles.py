@@ -117,7 +117,7 @@ def _check_contents(profile: Profile, mine: Iterable[MonitorSpec], plan: Plan, p
     held = {(k.target, k.column, k.measure, k.params, k.by) for k in profile.contents}
     columns = {key.column for key in profile.contents if key.target == Target.COLUMN.value}
     few = {name for name in columns if profile.kinds.get(name) == Kind.NUMERIC.value and name not in profile.layouts}
-    unlaid, newer, missing = [], [], []
+    unlaid, beyond, newer, missing = [], [], [], []
     for spec in mine:
         measure = reference_measure(spec, plan)
         key = None if measure is None else Key.of(spec, measure, ())
@@ -125,6 +125,8 @@ def _check_contents(profile: Profile, mine: Iterable[MonitorSpec], plan: Plan, p
             continue
         if spec.target is Target.COLUMN and spec.column in few:
             unlaid.append(spec)
+        elif measure == "scale" and spec.column in profile.layouts:
+            beyond.append(spec.id)
         elif spec.default and (spec.target is Target.STREAM or spec.column in columns):
             newer.append(spec.id)
         else:
@@ -133,6 +135,12 @@ def _check_contents(profile: Profile, mine: Iterable[MonitorSpec], plan: Plan, p
         findings.mistake(place, f"it holds nothing for {_named(missing)}; make it again with this config")
         return
     _check_few(unlaid, place, findings)
+    if beyond:
+        findings.warning(
+            place,
+            f"it holds nothing for {_named(beyond)}, for most values lie beyond the bins that --like gave it: they "
+            "judge nothing; made without --like it has bins of its own",
+        )
     if newer:
         findings.warning(
             place,

@@ -320,6 +320,13 @@ def test_another_profile_means_another_state(world: World, normal: Path, other: 
     assert not set(marks[0]) & set(marks[1])
 
 
+def test_values_beyond_the_bins_that_were_given_say_nothing_of_a_spread(world: World, other: Path) -> None:
+    """Ten standard deviations from where the bins are, all of them score alike."""
+    told = world.run("check", world.config("beyond.yaml", f"{{profile: {other.name}}}"))
+    assert "holds nothing for 2 of the monitors (amount-scale, amount-scale-by-tier)" in told
+    assert "beyond the bins that --like gave it: they judge nothing" in told
+
+
 def test_a_saved_state_goes_on_with_the_profile(world: World, normal: Path) -> None:
     plan = load(world.config("uses.yaml", "{profile: normal.json}")).plan
     engine = Engine(plan, "life")
