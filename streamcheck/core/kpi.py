@@ -8,6 +8,7 @@ import numpy as np
 from streamcheck.core.components import State
 from streamcheck.core.correlation import following
 from streamcheck.core.instances import Instance, Span
+from streamcheck.core.keys import LIMIT
 from streamcheck.core.labelled import LabelledPane
 from streamcheck.core.panes import PaneRows
 from streamcheck.core.plan import Plan, Role, Target, Task
@@ -90,7 +91,7 @@ class KpiLink:
         """How far a monitor of a feature stands from its alarm; None where it has none that grows to it."""
         if one.spec.target is not Target.COLUMN or one.spec.column not in self._features or not one.may_alert():
             return None
-        if one.score is None or not one.threshold or one.spec.detector.name == "threshold":
+        if one.score is None or not one.threshold or one.spec.detector.name == LIMIT:
             return None
         ratio = one.score / one.threshold
         return ratio if math.isfinite(ratio) and one.threshold > 0.0 else None

@@ -13,6 +13,7 @@ from streamcheck.core.components import State
 from streamcheck.core.detectors._bank import Bank
 from streamcheck.core.instances import Span
 from streamcheck.core.joining import UNUSABLE, Joined
+from streamcheck.core.keys import LIMIT
 from streamcheck.core.measures.base import LabelledMeasure, Needs, bare_signal
 from streamcheck.core.monitors import PaneInstance
 from streamcheck.core.plan import MonitorSpec, Task
@@ -93,7 +94,7 @@ class LabelledInstance(PaneInstance):
     ) -> None:
         super().__init__(spec, segment, grant, room, timing, bank)
         self.window = window
-        self.on_window = spec.detector.name == "threshold" and window is not None
+        self.on_window = spec.detector.name == LIMIT and window is not None
         if self.on_window:
             self.normal = None  # its accumulator's room is not given back: it is little, and counts as the window's
         self._open_block: FloatArray = np.empty((3, 0))

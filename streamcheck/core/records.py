@@ -4,6 +4,7 @@ import orjson
 
 from streamcheck.core.alerts import ESCALATED, NEWEST, PART, Change, alert_id, iso
 from streamcheck.core.causes import FAULT
+from streamcheck.core.keys import LIMIT
 from streamcheck.core.plan import Finds
 from streamcheck.core.wording import differing, span
 
@@ -58,7 +59,7 @@ def _recovery(change: Change) -> str:
     accepted = dict(finding.evidence).get("accepted_because")
     if accepted:
         return f"is taken as it is from now on ({accepted})"
-    if change.spec.detector.name == "threshold" and finding.threshold is not None:
+    if change.spec.detector.name == LIMIT and finding.threshold is not None:
         return f"is back within its limit {finding.threshold:.4g} ({change.noun})"
     if change.spec.measure is None:
         return f"has not drifted further (seen by {change.spec.detector.name})"
@@ -80,7 +81,7 @@ def summarise(change: Change) -> str:
         against = ", against training (skew)," if spec.finds is Finds.SKEW else ""
         return f"{spec.column}{where}: {fault}{against} since about {since}"
     rows = "" if change.sure else f" of {finding.rows} rows"
-    if spec.detector.name == "threshold" and finding.score is not None and finding.threshold is not None:
+    if spec.detector.name == LIMIT and finding.score is not None and finding.threshold is not None:
         side = "above" if finding.direction > 0 else "below"
         value, limit = differing(finding.score, finding.threshold)  # the score is what the limit judges
         return f"{spec.column}{where} is {value}, {side} its limit {limit} ({noun}{rows})"
